@@ -140,7 +140,7 @@ async def _asked(app: CookieGuard, method: str, path: str, host: str, body: byte
 
 
 def _ask(queue: Any, config: Config, now: datetime) -> None:
-    """Enter three letters: one due tomorrow, one with time left, and one that was refused."""
+    """Enter four letters: one due tomorrow, two with time left, and one that was refused."""
     letters = (
         (RequestKind.CORRECT, "10042", "My name is spelled Mara Lindt.", _due_in(1, now)),
         (
@@ -149,6 +149,7 @@ def _ask(queue: Any, config: Config, now: datetime) -> None:
             "I do not want Swift Parcels to get my address.",
             now - timedelta(days=3),
         ),
+        (RequestKind.EXPORT, "10042", "Bitte senden Sie mir meine Daten.", now - timedelta(days=2)),
         (RequestKind.CORRECT, "10077", "Put my order of May on the bill of June.", now - timedelta(days=9)),
     )
     asked: list[Request] = []
@@ -159,6 +160,7 @@ def _ask(queue: Any, config: Config, now: datetime) -> None:
             customer=customer,
             contact="by letter",
             text=text,
+            language="de" if kind is RequestKind.EXPORT else "",
             entered_by="Demo support",
             received=received,
         )

@@ -1,1 +1,1 @@
-{let e=Document.prototype,t=e.querySelector.call(document,"#cg-p>script[data-file]"),c=e.createElement.call(document,"script");c.src=new URL(t.dataset.file,location),c.onload=()=>c.remove(),t.after(c)}
+{let e=Document.prototype,t=e.querySelector.call(document,"#cg-p>script"),c=e.createElement.call(document,"script");c.src=new URL(t.dataset.file,location),c.onload=()=>c.remove(),t.after(c)}

@@ -53,7 +53,7 @@ print(*sorted(name for _, name in [*template_environment().cache, *environment()
 
 
 def test_a_shop_brings_nothing_of_rooms_that_are_off(tmp_path: Path) -> None:
-    rooms = [f"cookieguard.features.{room}" for room in ("outbox.part", "statistics.part", "vendors.part")]
+    rooms = [f"cookieguard.features.{room}.part" for room in ("outbox", "policy", "statistics", "vendors")]
     of_pages = [
         f"cookieguard.features.{name}" for name in ("overview", "statistics.dashboard", "vendor_page")
     ]

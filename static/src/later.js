@@ -2,7 +2,7 @@
 {
   // jQuery runs a copy of this script that has no attributes, so it is found by its place. Only a script may be found:
   // markup of customers has none, but may have any attribute. `<img name=querySelector>` hides that of the document.
-  const of = Document.prototype, here = of.querySelector.call(document, "#cg-p>script[data-file]");
+  const of = Document.prototype, here = of.querySelector.call(document, "#cg-p>script");
   const script = of.createElement.call(document, "script");
   // Resolved against `location`, because a script of the page may have added a foreign `<base>`.
   script.src = new URL(here.dataset.file, location);

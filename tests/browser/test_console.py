@@ -65,9 +65,12 @@ PAGES += (
     "health",
     "policies",
     "policies?step=edit",
+    "policies?step=changes&version=2026-01-15",
+    "policies?step=announced&version=2026-01-15",
+    "policies?step=drop",
     "staff",
 )
-PAGES += ("processing", "declaration")
+PAGES += ("processing", "declaration", "requests?closed=1", "requests?closed=2")
 ROLES = {
     "analyst": ["Overview", "Statistics", "Consent", "Vendors"],
     "support": ["Overview", "Due", "Requests"],
@@ -213,9 +216,26 @@ def test_record_and_receipt_show_the_banner_with_its_style_on_screen_and_paper_a
             shown.locator("iframe.replay").scroll_into_view_if_needed()
             assert button.is_visible()
             assert button.evaluate("one => getComputedStyle(one).backgroundColor") == "rgb(31, 41, 55)"
+            if media == "print":  # else the button is white on white paper
+                assert button.evaluate("one => getComputedStyle(one).printColorAdjust") == "exact"
             assert not shown.evaluate(IS_WIDE)
+        shown.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
         assert "dpv:" not in shown.inner_text("main")
         assert violations(shown, axe) == []
+
+
+def test_texts_for_the_policy_do_not_scroll_sideways_on_a_phone_in_languages_with_long_words(
+    visit: Visitors, console: Console
+) -> None:
+    shown = visit(javascript=False, locale="en", viewport=PHONE).new_page()
+    console.sign_in(shown, "owner", "declaration")
+    wide = {}
+
+    for lang in ("de", "fi", "hu", "el"):
+        shown.goto(f"{console.url}/_cg/declaration?lang={lang}")
+        wide[lang] = shown.locator(".shown").evaluate("one => one.scrollWidth - one.clientWidth")
+
+    assert wide == dict.fromkeys(wide, 0)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -275,6 +295,32 @@ def test_keyboard_reaches_everything_and_shows_where_it_is(
     for key in ("Tab", "Enter", "Tab"):
         shown.keyboard.press(key)
     assert shown.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+def test_each_place_is_reached_from_the_navigation_by_keyboard_alone(
+    visit: Visitors, console: Console
+) -> None:
+    shown = visit(javascript=False, locale="en", viewport=DESK).new_page()
+    console.sign_in(shown, "owner")
+
+    for name in ROLES["owner"]:
+        press(shown, name)
+        assert shown.locator("nav[aria-label=Console] [aria-current]").inner_text() == name
+
+
+BUTTONS = """[...document.querySelectorAll('main :is(button,input,.pair a,.notes a)')]
+  .filter(one => one.checkVisibility()).map(one => one.textContent || one.name)"""
+
+
+@pytest.mark.parametrize("path", ["overview", "due", "policies", "people", "health"])
+def test_paper_has_no_button_and_no_field(visit: Visitors, console: Console, path: str) -> None:
+    shown = visit(javascript=True, locale="en", viewport=DESK).new_page()
+    console.sign_in(shown, "owner")
+    shown.goto(f"{console.url}/_cg/{path}")
+
+    shown.emulate_media(media="print")
+
+    assert shown.evaluate(BUTTONS) == []
 
 
 def press(shown: Page, name: str, *, leads: bool = True) -> None:

@@ -77,7 +77,9 @@ def test_letter_is_entered_worked_at_and_answered(shell: Shell) -> None:
     assert added["days_left"] < 22
     assert shell.act("work")[1].startswith("1 request ")
     assert "sessions" in shell.read("requests", "show", id_)["left"]
-    assert shell.read("requests", "list")["requests"][0]["state"] == "waiting for approval by a second person"
+    (waiting,) = shell.read("requests", "list")["requests"]
+    assert waiting["left"].startswith("approval by a second person, ")
+    assert waiting["stands"] == "waiting for approval by a second person"
     code, text = shell.act("requests", "approve", id_, who="Support Sam")
     assert (code, "the role officer" in text) != (0, True)
     shell.read("requests", "approve", id_)
@@ -90,7 +92,8 @@ def test_letter_is_entered_worked_at_and_answered(shell: Shell) -> None:
         shell.read("requests", "step", id_, step, who="Support Sam")
     shell.read("work")
     (decided,) = shell.read("requests", "list")["requests"]
-    assert decided["state"] == "decided, but the person does not have the answer yet"
+    assert decided["left"] == "answer"
+    assert decided["stands"] == "decided, but the person does not have the answer yet"
     code, text = shell.act("requests", "told", id_, "--text", " ")
     assert (code, "told without words" in text) == (4, True)
     shell.read("requests", "told", id_, "--text", "by letter")

@@ -339,6 +339,7 @@ def test_officer_reads_the_copy_before_it_goes_out_and_sends_what_they_read(expo
     assert "<script>alert" not in opened.text
     assert "<script>alert" not in shown_copy(opened)
     assert dark(opened) == ["done"]
+    assert "Request for a copy , 2026-11-22: waiting for an officer's answer" in words(opened)
     asyncio.run(work_once(exporting.app.config))  # a worker leaves it to the officer
     assert exporting.found("one").may_change
     posted = {"act": "done", "id": "one", "text": exporting.found("one").kind.value}

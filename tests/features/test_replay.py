@@ -372,7 +372,7 @@ def test_code_of_two_members_of_staff_lists_a_customers_records_too(
         member = Member(id=id_, name=role, role=role, made=now, expires=now + timedelta(days=1))
         change_staff(desk.state, lambda before, member=member: before | {member.id: member})
         tokens.append(write_token(desk.codec, member))
-    part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
+    part_of(desk.app, PeoplePart).staff.members._next_look = 0.0
     monkeypatch.chdir(tmp_path)
     Path("cookieguard.toml").write_text(f'state_dir = "{desk.state}"\n')
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(tokens)))

@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 from cookieguard.stats.anonymize import PROXY_HEADERS
 from cookieguard.web.document.contact_headers import CONTACT_HEADERS
-from cookieguard.web.http.prefetch import AHEAD
-from cookieguard.web.request import CONDITION_HEADERS, FRAGMENT_HEADERS, WHOLE_HEADERS
+from cookieguard.web.request import AHEAD, CONDITION_HEADERS, FRAGMENT_HEADERS, WHOLE_HEADERS
 
 # Thousands of different letters, and of accents on one letter: both are sorted where a name is compared or encoded.
 LETTERS = quote("".join(map(chr, range(0x4E00, 0x4E00 + 4000))))
@@ -196,7 +195,7 @@ QUERIES = {
         "base",
         "scheme",
     ),
-    "policies": ("step", "version", "file", "add"),
+    "policies": ("step", "version"),
     "policy": ("lang",),
     "privacy": ("lang",),
     "receipt": ("lang",),
@@ -232,6 +231,7 @@ FORMS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
         {"act": "save", "effective": "2026-12-24", "material": "true"},
         ("effective", "material", "at", "text-en", "version"),
     ),
+    ("policies", {"act": "add"}, ("add",)),
     ("privacy", {"act": "code"}, ("act", "address", "address=a@", "form")),
     ("privacy", {"act": "open", "address": "a@mail.example"}, ("address", "code", "ticket")),
     ("privacy", {"act": "ask", "kind": "correct"}, ("pass", "pass=2.key.", "kind", "text")),

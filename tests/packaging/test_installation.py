@@ -15,7 +15,7 @@ from cookieguard.features.statistics.engines.open import ENGINES
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-ONE_FORM = re.compile(r"pip install '\.\[([a-z,]+|\{row\.extra\})\]'")
+ONE_FORM = re.compile(r"pip install '\.\[([a-z,]+|\{extra\})\]'")
 NAMES_EXTRAS = re.compile(r"pip install \S*\[[^\]]*\]'?|['\"]?\bcookieguard\[[a-z{][^\]]*\]['\"]?")
 # Where the one paragraph stands that says what changes once the package is on an index.
 AFTER_PUBLICATION = ROOT / "docs" / "getting-started.md"
@@ -53,7 +53,7 @@ def test_every_extra_that_is_named_exists() -> None:
 
     of_engines = {row.extra for row in ENGINES.values() if row.extra}
     assert len(named) > 6
-    assert (named - {"{row.extra}"} | of_engines) - extras == set()
+    assert (named - {"{extra}"} | of_engines) - extras == set()
 
 
 def test_one_place_says_what_changes_once_the_package_is_on_an_index() -> None:

@@ -16,9 +16,7 @@ def main() -> None:
     from cookieguard.cli.app import ExitCode, run
 
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, TextIOWrapper
-        ):  # a character missing in the terminal's encoding is written as an escape
+        if isinstance(stream, TextIOWrapper):  # escapes characters that the terminal's encoding lacks
             stream.reconfigure(errors="backslashreplace")
     code = run(sys.argv[1:])
     try:

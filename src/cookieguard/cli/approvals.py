@@ -29,9 +29,7 @@ def two_members(keyring: Keyring, state: StateDirectory, *, first: str, second: 
     tokens = _tokens({"first": first, "second": second})
     found = _members(keyring, state, tokens)
     both = [
-        member
-        for member, role in zip(found, (first, second), strict=False)
-        if member is not None and member.may(role)
+        member for member, role in zip(found, (first, second), strict=False) if member and member.may(role)
     ]
     if len(tokens) != 2 or len(both) != 2 or person_of(both[0].name) == person_of(both[1].name):
         raise _refused(f"{_who_approves(first, second)}, one a line on standard input", found)

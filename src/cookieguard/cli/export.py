@@ -135,15 +135,11 @@ def _export(shop: Config, out: Path, wanted: Wanted, now: datetime) -> Done:
         closed = closed_days(reader.span(), now)
         first, last = wanted.days
         days = [day for day in closed if (first is None or day >= first) and (last is None or day <= last)]
-        with _progress() as progress:  # shown on a terminal only
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             for day in progress.track(days, description="exporting"):
                 _export_day(shop, reader, out, wanted, day, now, done)
         return done
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 
 def _export_day(
@@ -155,10 +151,10 @@ def _export_day(
     if reason and not file.exists():
         done.left_out[date_of(day)] = reason
         return
-    written = export_day(
+    file, is_new = export_day(
         out, wanted.what, wanted.file_format, day, lambda: to_bytes(make()), again=wanted.again and not reason
     )
-    (done.written if written.is_new else done.kept).append(str(written.file))
+    (done.written if is_new else done.kept).append(str(file))
 
 
 def _maker(

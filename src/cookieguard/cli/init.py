@@ -204,9 +204,7 @@ def _what_to_add(folder: Path) -> Iterator[str]:
 def _next_command(served: Made | Factory | None, folder: Path) -> str:
     if served is None or (isinstance(served, Factory) and not served.is_callable):
         return "cookieguard check"
-    if isinstance(served, Made) and isinstance(
-        served.starts, ast.Expr
-    ):  # importing the module starts its server
+    if isinstance(served, Made) and isinstance(served.starts, ast.Expr):  # its import starts the server
         return f"python {shlex.quote(str(served.path.relative_to(folder)))}"
     is_wsgi = served.framework == WSGI
     missing = [name for name in ["a2wsgi"] * is_wsgi + ["uvicorn"] if find_spec(name) is None]
@@ -224,11 +222,9 @@ def _import_root(path: Path, folder: Path) -> Path:
     root = path.parent
     while root != folder and (root / "__init__.py").exists():
         root = root.parent
-    siblings = "|".join(
-        re.escape(path.stem) for path in root.iterdir() if path.is_dir() or path.suffix == ".py"
-    )
+    names = "|".join(re.escape(path.stem) for path in root.iterdir() if path.is_dir() or path.suffix == ".py")
     # `from mugs.pages import ...`, and Django's "mugs.settings"
-    begins_there = re.compile(rf"(^\s*(from|import)\s+|[\"'])({siblings})(?=[.\s])", re.MULTILINE)
+    begins_there = re.compile(rf"(^\s*(from|import)\s+|[\"'])({names})(?=[.\s])", re.MULTILINE)
     is_named = begins_there.search(path.read_text("utf-8-sig")) is not None
     can_be_named = all(name.isidentifier() for name in root.relative_to(folder).parts)
     return root if is_named or not can_be_named else folder
@@ -289,10 +285,7 @@ def _apps_made(path: Path, module: ast.Module, factories: Mapping[str, Factory])
         if framework in FRAMEWORKS | TO_ASGI:
             yield Made(path, value.lineno, _served(named[place + 1 :], name), framework, starts)
     for app in module.body:
-        if (
-            isinstance(app, ast.AsyncFunctionDef)
-            and [argument.arg for argument in app.args.args] == PLAIN_ASGI
-        ):
+        if isinstance(app, ast.AsyncFunctionDef) and [arg.arg for arg in app.args.args] == PLAIN_ASGI:
             yield Made(path, app.lineno, _served(named, app.name), "ASGI", starts)
 
 

@@ -50,12 +50,12 @@ from cookieguard.features.policy.values.difference import Way, differences
 from cookieguard.features.policy.values.ledger import Announcement, Ledger, files_of
 from cookieguard.features.policy.values.versions import (
     Version,
+    after,
     altered,
     dated,
     first_day,
     in_force,
     texts_to_compare,
-    upcoming,
 )
 from cookieguard.features.records.acts import Acts, acts_of
 from cookieguard.features.records.values.log import LogDown
@@ -169,9 +169,7 @@ def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> 
     shop = _shop(config)
     ledger, runs, replies = dict[str, Announcement](), dict[str, Run](), dict[str, Mapping[str, int]]()
     database = store_file(shop.config.store, Path(shop.config.state_dir).absolute(), environ=os.environ)
-    if (
-        database is None or database.exists()
-    ):  # without a database no version is announced; status creates none
+    if database is None or database.exists():  # if there is none, no version is announced
         with _store(shop) as store, _outbox(shop) as outbox:
             ledger = dict(read_ledger(store))
             announced = [version for version in shop.versions if version.name in ledger]
@@ -212,20 +210,16 @@ def show_differences(
     )
     if language not in ("", spoken):
         sys.stderr.write(f"cookieguard: one of the versions has no text in {language}; showing {spoken}\n")
-    changes = differences(old.markdown if at else "", new.markdown)
+    edits = differences(old.markdown if at else "", new.markdown)
     facts = [
-        {
-            "way": change.way,
-            "heading": change.heading,
-            "pieces": [[piece.way, piece.text] for piece in change.pieces],
-        }
-        for change in changes
+        {"way": edit.way, "heading": edit.heading, "pieces": [[part.way, part.text] for part in edit.pieces]}
+        for edit in edits
     ]
     lines = (
-        f"{change.way}{f' ({change.heading})' if change.heading else ''}: "
-        + "".join(f"{MARKS[piece.way][0]}{piece.text}{MARKS[piece.way][1]}" for piece in change.pieces)
+        f"{edit.way}{f' ({edit.heading})' if edit.heading else ''}: "
+        + "".join(f"{MARKS[part.way][0]}{part.text}{MARKS[part.way][1]}" for part in edit.pieces)
         + "\n"
-        for change in changes
+        for edit in edits
     )
     show_answer({"version": found.name, "changes": facts}, *lines, as_json=as_json)
 
@@ -249,9 +243,7 @@ def release_version(
     member = one_member(ring, shop.state, "officer")
     with _outbox(shop) as outbox, _store(shop, ring) as store, _record(shop, ring) as record:
         entry = read_ledger(store).get(found.name)
-        if (
-            entry is not None and entry.forgotten is None
-        ):  # a sender that was killed did not note its progress
+        if entry is not None and entry.forgotten is None:  # a killed sender did not note its progress
             _note(shop, store, found, outbox.count(run_of(found)), record)
         ledger = release(store, found, reason, by=member, now=shop.now, record=record)
         keep_copy(shop.state, ledger)
@@ -265,9 +257,7 @@ def _shop(path: Path | None) -> Shop:
     if not config.policy.folder:
         raise ConfigError("policy.folder", was="empty", allowed="the folder of the policy's versions")
     kept = KeptTexts({}, {})
-    with suppress(
-        LogDown
-    ):  # a command that needs the log writes to it later and then reports that it is down
+    with suppress(LogDown):  # commands that write to the log report it themselves
         kept = read_kept(config, Path(config.state_dir), None, environ=os.environ)
     versions, refused = read_folder(config, kept)
     return Shop(config=config, versions=versions, refused=refused, now=datetime.now(UTC))
@@ -340,17 +330,14 @@ def _row(
 def _state(versions: Sequence[Version], version: Version, ledger: Ledger, now: datetime) -> str:
     today, entry = now.date(), ledger.get(version.name)
     released = f", released: {entry.reason}" if entry is not None and entry.released is not None else ""
-    if version is in_force(versions, ledger, today):
-        return f"in force{released}"
-    if version is upcoming(versions, ledger, today):
-        return (
-            f"announced{released}"
-            if entry is None or entry.is_complete
-            else "announced, waiting for its notices"
-        )
     current = in_force(versions, ledger, today)
-    is_past = current is not None and versions.index(version) < versions.index(current)
-    return "past" if is_past else f"draft{released}"
+    if version is current:
+        return f"in force{released}"
+    if current is not None and version not in after(versions, current):
+        return "past"
+    if entry is None:
+        return "draft"
+    return f"announced{released}" if entry.is_complete else "announced, waiting for its notices"
 
 
 def _counts(run: Run) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from cookieguard.errors import ConfigError
 from cookieguard.features.letter import one_line
 from cookieguard.features.statistics.asked import read_asked
 from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
-from cookieguard.features.statistics.dashboard.render import details_page, report_page
+from cookieguard.features.statistics.dashboard.render import details_page, overview_page
 from cookieguard.features.statistics.dashboard.report_text import report_lines, report_subject
 from cookieguard.features.statistics.dashboard.selection import BESIDE, COMPARED, RANGES, TABS, Selection
 from cookieguard.features.statistics.dashboard.tabs import Details, read_details
@@ -96,7 +96,7 @@ def _show_written(out: Path, found: Overview | Details, *, now: datetime, as_jso
 
 def _file(found: Overview | Details, *, made: str, shop: str) -> bytes:
     if isinstance(found, Overview):
-        return report_page(found, made=made, shop=shop)
+        return overview_page(found, shell=Shell(shop=shop), made=made)
     return details_page(found, shell=Shell(shop=shop), made=made)
 
 

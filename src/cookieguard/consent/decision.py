@@ -1,4 +1,4 @@
-"""What a visitor agreed to, as it is in force for one request."""
+"""Decides which purposes a visitor's consent covers for one request, and turns a posted choice into a receipt."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from cookieguard.errors import CookieGuardError
 
 NOTHING_BEYOND = frozenset({NECESSARY})
 CHOICES = ("accept", "reject", "save")
-# Two slashes or a slash and a backslash begin another host; a control character may vanish in a browser and
-# leave one of these behind.
+# Browsers read two slashes, or a slash and a backslash, as the start of another host. They remove some control
+# characters, which could leave one of these behind.
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\x00-\x1f\x7f]*")
 MAX_PATH_BYTES = 2048
-SAID_FOR = timedelta(seconds=10)  # a choice is said to be saved on the page that follows it, and on no other
-# What stays as it is in a path with its query (RFC 3986); the rest, non-ASCII above all, is percent-encoded.
+SAID_FOR = timedelta(seconds=10)  # only the page right after a choice says that the choice was saved
+# Characters that stay unchanged in a path with its query (RFC 3986); others, such as non-ASCII, are percent-encoded.
 PATH_CHARACTERS = "!$&'()*+,/:;=?@[]~%#-._"
-# Nothing in it that quoting changes
+# A path without any character that would be percent-encoded.
 PLAIN_PATH = re.compile(r"/(?![/\\])[A-Za-z0-9!$&'()*+,/:;=?@\[\]~%#._-]*")
 
 
 class State(StrEnum):
-    """Name what a visitor decided."""
+    """What a visitor decided, in one word."""
 
     UNDECIDED = "undecided"
     REFUSED = "refused"
@@ -46,11 +46,11 @@ class ChoiceError(CookieGuardError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """Say what is in force for this request.
+    """The consent in force for this request.
 
-    `granted` always contains "necessary". `gpc`: the browser sent Sec-GPC: 1 with this request. `receipt` is
-    the choice that counts, None while undecided. A grant the signal overrules leaves the state undecided,
-    with `is_overruled` set, until the visitor chooses while the signal is on.
+    `granted` always contains "necessary". `gpc` says that the browser sent Sec-GPC: 1 with this request. `receipt` is
+    the choice that counts, or None while undecided. If the signal overrules a grant, the state is undecided and
+    `is_overruled` is set, until the visitor chooses while the signal is on.
     """
 
     granted: frozenset[str] = NOTHING_BEYOND
@@ -59,23 +59,23 @@ class Consent:
     is_overruled: bool = False
     receipt: Receipt | None = None
     has_question: bool = True
-    """Whether there is a purpose to agree to."""
+    """Whether the shop has a purpose that needs consent."""
     kept: frozenset[str] = frozenset()
-    """What is kept from the visitor all the same, in the words of `Register`: vendors, or what asks for everything."""
+    """Exceptions to `granted`, as entries of `Register`: vendors held although their purpose is granted, or REFUSED."""
     is_asked_anew: bool = False
-    """Whether a purpose that was agreed to has a new recipient: it is kept until the visitor answers once more."""
+    """Whether a granted purpose has a new vendor, which is held until the visitor answers the banner again."""
     in_force: frozenset[str] = field(init=False, compare=False, repr=False)
-    """What walls are built from: what is granted, and what is kept all the same."""
+    """`granted` and `kept` together: all that decides which hosts are held."""
     asks: bool = field(init=False, compare=False, repr=False)
-    """Whether the banner is due: nothing decided, and no signal that answers for the visitor."""
+    """Whether the banner is shown: the visitor has not decided, and sends no signal that decides for them."""
     look: tuple[State, bool, bool, Source, bool, bool] = field(init=False, compare=False, repr=False)
-    """All of it that a page shows, beside what is granted."""
+    """All fields that change what a page shows, except what is granted."""
 
     def __post_init__(self) -> None:
         source = self.receipt.source if self.receipt else Source.HERE
         object.__setattr__(self, "in_force", self.granted | self.kept if self.kept else self.granted)
         is_waiting = self.receipt is not None and self.receipt.is_waiting
-        # Asked for with every page, so made once: an answer is given to many requests.
+        # Computed once, because every page reads them and one Consent serves many requests.
         is_open = self.state is State.UNDECIDED and not self.gpc
         object.__setattr__(self, "asks", self.has_question and (is_open or self.is_asked_anew))
         look = (self.state, self.gpc, self.is_overruled, source, is_waiting, self.is_asked_anew)
@@ -83,7 +83,7 @@ class Consent:
 
     @property
     def is_beyond_necessary(self) -> bool:
-        """Return whether there is something to withdraw."""
+        """Return whether the visitor granted a purpose that can be withdrawn."""
         return len(self.granted) > 1
 
     @property
@@ -93,31 +93,31 @@ class Consent:
 
     @property
     def policy_version(self) -> str:
-        """Name the policy version agreed to; empty while undecided."""
+        """Return the policy version that the choice was made under, or an empty string while undecided."""
         return self.receipt.policy_version if self.receipt else ""
 
     @property
     def source(self) -> Source:
-        """Return whether the choice in force was made in this browser, or came with the customer."""
+        """Return where the choice in force comes from: this browser, or the customer's account."""
         return self.look[3]
 
     @property
     def is_waiting(self) -> bool:
-        """Return whether what was agreed to is being written into the log, and counts once it is there."""
+        """Return whether a grant is still being written into the log; it counts once it is there."""
         return self.look[4]
 
     @property
     def receipt_id(self) -> str:
-        """Name the receipt of the choice in force; empty while undecided."""
+        """Return the id of the receipt in force, or an empty string while undecided."""
         return self.receipt.id if self.receipt else ""
 
     @property
     def stamp(self) -> str:
-        """Name what is in force, the same for all visitors: a page learns by it later whether it is out of date."""
+        """Return a short hash of the consent in force, by which a page finds out later whether it is out of date."""
         return blake2b(" ".join(sorted(self.in_force)).encode(), digest_size=6).hexdigest()
 
     def is_new(self, now: datetime) -> bool:
-        """Return whether the choice in force was made a moment ago: the page of this moment says that it is saved."""
+        """Return whether the choice in force was made a moment ago, so that the page says that it was saved."""
         return self.receipt is not None and now - self.receipt.decided < SAID_FOR
 
     def has(self, purpose: str) -> bool:
@@ -136,18 +136,19 @@ def decide(
     matters: Matters | None = None,
     news: News | None = None,
 ) -> Consent:
-    """Decide what is in force, from the consent cookie's payload (None: no valid cookie) and the request.
+    """Return the consent in force, from the consent cookie's payload (None without a valid cookie) and the request.
 
-    Undecided where the cookie speaks of another policy version than the one in force, or where something was
-    granted and the purposes differ: visitors are asked for `purposes` now; `known` are all, also those that nothing
-    uses. With `matters` a receipt that says what mattered counts while that is the same: no wording asks again, and
-    what was refused stays refused. Vendors in `news` that came after the choice are kept, and asked for. Sec-GPC
-    overrules a grant made without it (CCPA regulations 7025) and writes nothing.
+    The state is undecided if the cookie names another policy version than the one in force, or if something was granted
+    and the purposes changed. `purposes` are those that visitors are asked about, and `known` includes those that no
+    vendor uses. With `matters`, a receipt counts as long as what mattered in its grants is the same, whatever the
+    policy's version, so the visitor is not asked again after a change of wording or of a refused purpose. Vendors in
+    `news` that are newer than the choice are held, and the banner asks about them. Sec-GPC overrules a grant made
+    without it (CCPA regulations 7025), but is not stored.
     """
     receipt, late = from_payload(payload), frozenset[str]()
     if receipt is not None and news:
-        behind = {name: purpose for name, (purpose, mark) in news.items() if mark > receipt.listed}
-        late = frozenset(behind.values()) - receipt.granted - receipt.refused  # not asked for at that time
+        newer = {name: purpose for name, (purpose, mark) in news.items() if mark > receipt.listed}
+        late = frozenset(newer.values()) - receipt.granted - receipt.refused  # not asked about at that time
     if receipt is None or not (
         _has_answered(receipt, purposes - late, known | purposes)
         and _is_in_force(receipt, policy, now, matters)
@@ -157,7 +158,7 @@ def decide(
     if gpc and not receipt.gpc and granted != NOTHING_BEYOND:
         return Consent(gpc=True, is_overruled=True)
     kept = frozenset() if receipt.refused <= purposes else frozenset({REFUSED})
-    new = {f"{WITHOUT}{name}" for name, purpose in behind.items() if purpose in granted} if news else set()
+    new = {f"{WITHOUT}{name}" for name, purpose in newer.items() if purpose in granted} if news else set()
     return Consent(
         granted=granted,
         state=state_of(granted, purposes),
@@ -169,16 +170,16 @@ def decide(
 
 
 def state_of(granted: frozenset[str], purposes: frozenset[str]) -> State:
-    """Name the state of a choice that was made."""
+    """Return the state of a choice that was made."""
     if granted <= NOTHING_BEYOND:
         return State.REFUSED
     return State.ALL if granted >= purposes else State.PARTLY
 
 
 def choose(choice: str, ticked: Iterable[str], purposes: frozenset[str]) -> frozenset[str]:
-    """Turn a posted choice into the purposes granted; a purpose that is not ours (a stale page) is left out.
+    """Return the purposes that a posted choice grants, without those that the shop no longer has (a stale page).
 
-    Raises ChoiceError for a choice that is none.
+    Raises ChoiceError for an unknown choice.
     """
     if choice not in CHOICES:
         raise ChoiceError(f"choice is {choice[:40]!r}; allowed: {', '.join(CHOICES)}")
@@ -198,7 +199,7 @@ def write_receipt(
     subject: str = "",
     listed: int = 0,
 ) -> Receipt:
-    """Make the receipt of a choice just made; `to_payload(receipt)` is what the cookie carries."""
+    """Return the receipt of a choice just made. `to_payload(receipt)` is the content of the cookie."""
     return Receipt(
         id=new_receipt_id(),
         policy_version=version_at(policy, now) if terms is None else terms.version,
@@ -215,7 +216,7 @@ def write_receipt(
 
 
 def local_path(next_: str) -> str:
-    """Return `next_` as a path of this host, fit for a Location header; `/` for anything else."""
+    """Return `next_` as a path on this host, safe for a Location header, or `/` if it is not one."""
     if PLAIN_PATH.fullmatch(next_):
         return next_ if len(next_) <= MAX_PATH_BYTES else "/"
     if not LOCAL_PATH.fullmatch(next_):
@@ -225,17 +226,17 @@ def local_path(next_: str) -> str:
 
 
 def version_at(policy: PolicyVersion, now: datetime) -> str:
-    """Name the version a choice is made under: the announced one only from its day on."""
+    """Return the policy version that a choice is made under: an announced version counts from its first day."""
     return f"before-{policy.version}" if is_announced_only(policy, now) else policy.version
 
 
 def is_announced_only(policy: PolicyVersion, now: datetime) -> bool:
-    """Return whether a version is not in effect yet: what was agreed to before still counts."""
+    """Return whether a version is announced but not yet in effect, so that earlier choices still count."""
     return policy.effective is not None and now.date() < policy.effective
 
 
 def _has_answered(receipt: Receipt, purposes: frozenset[str], known: frozenset[str]) -> bool:
-    """Return whether all that is asked now was answered, and all that was answered exists; a full refusal stays one."""
+    """Return whether the choice answered all of today's purposes and no unknown one; a full refusal always counts."""
     answered = receipt.granted | receipt.refused
     return receipt.granted <= NOTHING_BEYOND or purposes - NOTHING_BEYOND <= answered <= known
 

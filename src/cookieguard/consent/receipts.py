@@ -1,4 +1,4 @@
-"""What is kept of one choice: the receipt, and how it travels in the consent cookie."""
+"""The receipt of a visitor's choice, and its form in the consent cookie."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from enum import StrEnum
 from typing import Any
 
 PAYLOAD_VERSION = 1
-# Short names, since they travel with every request: version, granted, refused, policy, banner, receipt,
-# time, gpc, pending; the rest only where there is something to say: origin (`o`) where it is not this browser, hash of
-# the policy's text (`h`), what mattered (`m`), the subject in the log (`u`), what counts until the log has it (`q`),
-# the last new vendor that was listed (`l`).
+# The names are short because the cookie is sent with every request: version, granted, refused, policy, banner, receipt,
+# time, gpc, pending. These are written only if they have a value: origin if it is not this browser (`o`), hash of the
+# policy's text (`h`), what mattered (`m`), subject in the log (`u`), what counts until the log has the record (`q`),
+# mark of the newest vendor that was listed (`l`).
 MEMBERS = {"v": int, "g": list, "x": list, "p": str, "b": str, "r": str, "t": int, "s": int, "n": int}
-# The largest time a datetime holds; an attacker-free limit that keeps fromtimestamp from raising.
+# The largest time that a datetime can hold: fromtimestamp raises for later ones.
 LATEST = 253_402_300_799
 
 
 class Source(StrEnum):
-    """Name where a choice comes from: made in this browser, or kept with the customer number."""
+    """Where a choice comes from: made in this browser, or stored with the customer number."""
 
     HERE = ""
     PROFILE = "profile"
-    """Refused on another device."""
+    """The customer refused on another device."""
     SIGNAL = "signal"
-    """Another device sends Global Privacy Control."""
+    """Another device of the customer sends Global Privacy Control."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Record one choice: to which text, when, what was granted and what refused.
+    """Record one choice: when it was made, to which text, and which purposes it granted and refused.
 
-    `banner` is the hash of the wording shown (empty where none was, as with a one-click withdrawal); `gpc`
-    says whether the browser sent Sec-GPC: 1 with the choice; `pending` that the log does not have it yet: until then
-    only `meanwhile` counts of what was granted. `subject` names the browser in the log.
+    `banner` is the hash of the wording shown, or empty if there was none, as with a one-click withdrawal. `gpc` says
+    whether the browser sent Sec-GPC: 1 with the choice. `pending` says that the log does not have the record yet; until
+    then only `meanwhile` counts of what was granted. `subject` names the browser in the log.
     """
 
     id: str
@@ -48,32 +48,32 @@ class Receipt:
     pending: bool = False
     source: Source = Source.HERE
     text: str = ""
-    """The digest of the policy's text in force; empty where the shop serves its own."""
+    """The digest of the policy's text in force; empty if the shop serves the policy itself."""
     matter: str = ""
-    """What mattered in what was granted (see `terms`); empty where the version alone decides."""
+    """The digest of what mattered in the granted purposes (see `terms`); empty if only the version counts."""
     subject: str = ""
     meanwhile: frozenset[str] | None = None
     listed: int = 0
-    """The mark of the last change in the console that the visitor's list of vendors had; 0 before the first one."""
+    """The mark of the last console change in the list of vendors that the visitor saw; 0 before the first change."""
 
     @property
     def in_force(self) -> frozenset[str]:
-        """What counts now of what was granted."""
+        """Return the granted purposes that count now."""
         return self.meanwhile if self.pending and self.meanwhile is not None else self.granted
 
     @property
     def is_waiting(self) -> bool:
-        """Return whether something that was granted does not count yet."""
+        """Return whether a granted purpose does not count yet."""
         return bool(self.granted - self.in_force)
 
 
 def new_receipt_id() -> str:
-    """Make an id of 128 random bits, 22 characters that are safe in a URL."""
+    """Return an id of 128 random bits, in 22 characters that are safe in a URL."""
     return secrets.token_urlsafe(16)
 
 
 def to_payload(receipt: Receipt) -> dict[str, Any]:
-    """Write a receipt as the consent cookie's payload."""
+    """Return a receipt as the consent cookie's payload."""
     payload: dict[str, Any] = {
         "v": PAYLOAD_VERSION,
         "g": sorted(receipt.granted),
@@ -94,7 +94,7 @@ def to_payload(receipt: Receipt) -> dict[str, Any]:
 
 
 def from_payload(payload: Mapping[str, Any] | None) -> Receipt | None:
-    """Read a payload back; None for anything this version did not write, since a doubt is no consent."""
+    """Return a payload's receipt, or None if it is not well-formed: a payload in doubt is not consent."""
     if payload is None or not _is_well_formed(payload):
         return None
     return Receipt(
@@ -124,7 +124,7 @@ def _is_well_formed(payload: Mapping[str, Any]) -> bool:
     purposes = [*payload["g"], *payload["x"], *meanwhile]
     return (
         payload["v"] == PAYLOAD_VERSION
-        and all(isinstance(one, str) for one in purposes)
+        and all(isinstance(purpose, str) for purpose in purposes)
         and 0 <= payload["t"] <= LATEST
         and payload.get("o", "") in list(Source)
         and all(type(payload.get(name, "")) is str for name in ("h", "m"))

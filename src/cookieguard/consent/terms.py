@@ -1,4 +1,4 @@
-"""What a choice is made under: the version of the policy in force, its text, and what matters of each purpose."""
+"""The terms of a choice: the policy's version in force, the digest of its text, and what matters about each purpose."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from cookieguard.config.purposes import NECESSARY
 
-DIGEST = 12  # hex digits in a cookie: 48 bits tell configurations of one shop apart
+DIGEST = 12  # hex digits in a cookie: 48 bits are enough to distinguish the configurations of one shop
 Matters = Mapping[str, str]
 News = Mapping[str, tuple[str, int]]
-"""Hold by vendor the purpose in which it is new, and the mark of the change by which it came: later ones are larger."""
+"""New vendor -> its purpose, and the mark of the change that added it. Later changes have larger marks."""
 
 
 class Terms(NamedTuple):
-    """Name the version in force and the digest of its text; `matters` has a digest for each purpose."""
+    """Hold the version in force and the digest of its text; `matters` has a digest for each purpose."""
 
     version: str
     text: str
@@ -23,6 +23,7 @@ class Terms(NamedTuple):
 
 
 def matter_of(granted: frozenset[str], matters: Matters) -> str:
-    """Name what matters in all that was granted: it changes with who gets what and for how long, not with wording."""
-    lines = "".join(f"{one} {matters.get(one, '')}\n" for one in sorted(granted) if one != NECESSARY)
+    """Return a digest of what matters in all granted purposes: who gets which data for how long, not the wording."""
+    purposes = sorted(granted - {NECESSARY})
+    lines = "".join(f"{purpose} {matters.get(purpose, '')}\n" for purpose in purposes)
     return hashlib.sha256(lines.encode()).hexdigest()[:DIGEST]

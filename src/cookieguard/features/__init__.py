@@ -18,7 +18,12 @@ FEATURES = (
         commands={"report": "report", "note": "people.note", "export": "export"},
         is_on=lambda config: config.stats.enabled,
     ),
-    Feature("policy", ("jobs", "due"), commands={"policy": "policy"}),
+    Feature(
+        "policy",
+        ("jobs", "due"),
+        commands={"policy": "policy"},
+        is_on=lambda config: bool(config.policy.folder),
+    ),
     Feature(
         "rights",
         ("checks", "due"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from anyio import to_thread
 from starlette.responses import Response
@@ -17,7 +17,6 @@ from cookieguard.features.feature import Place
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_guard import back_to
 from cookieguard.features.people.staff_sign_in import staff_only
-from cookieguard.features.policy.part import PolicyPart
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.features.replay import RECORD_PAGE, Records
 from cookieguard.features.retention import open_retention
@@ -61,7 +60,7 @@ class OfficePart(Part):
     def __init__(self, guard: Guard, place: Place) -> None:
         people = guard.part(PeoplePart)
         staff = people.staff
-        records, policy = guard.find(RecordsPart), guard.find(PolicyPart)
+        records, policy = guard.find(RecordsPart), cast("Any", guard.ports.policy)
         self.pages = [
             Page(stylesheet().name, READ, _show_style),
             staff_only(staff, "officer", READ, _lead_to_due, role=WHO, title=""),
@@ -70,15 +69,14 @@ class OfficePart(Part):
             answer = partial(_answer_later, *where, staff=staff, place=place)
             self.pages.append(staff_only(staff, name, READ, answer, role=role, title=title))
         rights = guard.find(RightsPart)
-        if rights is not None and rights.room.desk is not None:
-            access, desk = guard.part(PeoplePart).access, rights.room.desk
-            file = CustomerFile(staff=staff, place=place, access=access, desk=desk).answer
+        if rights is not None and (desk := rights.room.desk) is not None:
+            file = CustomerFile(staff=staff, place=place, access=people.access, desk=desk).answer
             self.pages.append(staff_only(staff, FILE_PAGE, READ_AND_POST, file, role=WHO, title="File"))
         for name, show in ((PROCESSING_PAGE, show_processing), (TEXTS_PAGE, show_texts)):
             answer = partial(show, staff=staff)
             self.pages.append(staff_only(staff, name, READ, answer, role="officer", title="Records"))
         if records is not None:
-            versions = (lambda: ()) if policy is None else (lambda: policy.policy.history.versions)
+            versions = (lambda: policy.history.versions) if policy.is_on else (lambda: ())
             shown = Records(staff=staff, log=records.log, access=people.access, versions=versions)
             self.pages.append(
                 staff_only(staff, RECORD_PAGE, READ_AND_POST, shown.answer, role="officer", title="Records")

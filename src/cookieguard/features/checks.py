@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -12,8 +14,11 @@ from cookieguard.config.rights.settings import zone_of
 from cookieguard.engines import doctor
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
+from cookieguard.errors import ConfigError
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import Feature
+from cookieguard.features.vendors.rows import in_force
+from cookieguard.storage.store.protocol import StoreDown
 
 WEEK = 7  # days
 
@@ -23,7 +28,15 @@ def examine(
 ) -> list[Finding]:
     """Return all findings, those of features that are switched off among them. `asks` opens linked pages."""
     checks = {feature.name: partial(_all_of, feature) for feature in FEATURES}
+    config = with_vendors(Shop(config=config, environ=environ, now=now)).config
     return doctor.examine(config, checks, environ=environ, now=now, asks=asks)
+
+
+def with_vendors(shop: Shop) -> Shop:
+    """Return a shop with the vendors in force; if the store cannot be read, with the file's, and a check says so."""
+    with suppress(StoreDown, ConfigError):
+        return replace(shop, config=in_force(shop))
+    return shop
 
 
 def checks_of(shop: Shop) -> list[Finding]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.features.checks import due_of, tasks_by_day, time_of, today_of
+from cookieguard.features.checks import due_of, tasks_by_day, time_of, today_of, with_vendors
 from cookieguard.features.records.store.open import stores_if_made
 from cookieguard.keyring import Keyring
 
@@ -50,7 +50,7 @@ class Letter(NamedTuple):
 
 def write_letter(config: Config, keyring: Keyring, now: datetime) -> Letter:
     """Write the letter of this moment; reads files and stores, so call it outside the event loop."""
-    shop = Shop(config=config, environ=os.environ, now=now.astimezone(UTC), given=keyring)
+    shop = with_vendors(Shop(config=config, environ=os.environ, now=now.astimezone(UTC), given=keyring))
     found = due_of(shop)
     due, base = [one for one in found if one.is_due], config.staff_base or config.prefix
     urgent = due[:MOST_TASKS]

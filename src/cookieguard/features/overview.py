@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 
 from anyio import to_thread
@@ -69,7 +68,7 @@ async def show_overview(
 ) -> Response:
     """Answer GET {prefix}overview with the lines that the member may see."""
     keyring, now = exchange.parts.keyring, exchange.now
-    shop = Shop(config=place.config, environ=place.environ, now=now, given=keyring)
+    shop = Shop(config=exchange.parts.config, environ=place.environ, now=now, given=keyring)
     facts, lines = await to_thread.run_sync(partial(_read, shop, member))
     shell = staff.shell(exchange, member, "Overview")
     page = staff_page("overview.html", shell, facts=facts, lines=lines)
@@ -150,11 +149,13 @@ def _figures(config: Config, facts: Facts | None) -> Iterator[Line]:
 def _due(shop: Shop, due: Sequence[Finding], member: Member) -> Line:
     today = today_of(shop)
     found = [one for one in due if one.is_due and member.may(one.role or OFFICER)]
+    whens = [f" ({when})" if (when := time_of(one, today)) else "" for one in found]
+    lines = [(one.what + when, one.page or DUE_PAGE) for one, when in zip(found, whens, strict=True)]
     return Line(
         title="Due",
         page=DUE_PAGE,
         text=_count(len(found)) if found else "Nothing",
-        details=_shown([(_text(one, today), one.page or DUE_PAGE) for one in found], DUE_PAGE),
+        details=_shown(lines, DUE_PAGE),
         state=BAD if found else GOOD,
     )
 
@@ -174,11 +175,6 @@ def _broken(shop: Shop, facts: Facts | None, due: Sequence[Finding]) -> Line:
         details=_shown([(one, HEALTH_PAGE) for one in found], HEALTH_PAGE),
         state=BAD if found else GOOD if is_checked else "",
     )
-
-
-def _text(one: Finding, today: date) -> str:
-    when = time_of(one, today)
-    return f"{one.what} ({when})" if when else one.what
 
 
 def _shown(lines: Sequence[tuple[str, str]], page: str) -> Sequence[tuple[str, str]]:

@@ -18,7 +18,8 @@ from cookieguard.features.people.staff_guard import StaffGuard, posted, staff_fo
 from cookieguard.features.policy.values.markdown import render
 from cookieguard.features.policy.values.versions import Version
 from cookieguard.features.records.log_reader import make_receipt, opened
-from cookieguard.features.records.store.protocol import Row, Stores
+from cookieguard.features.records.store.protocol import Stores
+from cookieguard.features.records.store.rows import Row
 from cookieguard.features.records.values.consents import answers_in
 from cookieguard.features.records.values.records import CUSTOMER, ID, read_document
 from cookieguard.features.records.values.records import customer as subject_of

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
@@ -48,16 +48,6 @@ SCAN_FILE = "scan.json"  # in the state directory, where `cookieguard scan --sav
 MOST_BYTES = 4 * 1024 * 1024
 DETAILS = ("contract_end", "role", "country", "transfer", "data", "retention", "privacy_url", "reason")
 STATES = ("undeclared", "missing", "complete")  # in the order of the list
-WORDS = {
-    "most": MOST_SHOWN,
-    "details": DETAILS,
-    "uses": USES,
-    "delivers": DELIVERS,
-    "country_name": country_name,
-    "texts_of": texts_of,
-    "shown_purposes": shown_purposes,
-    "matters_of": matters_of,
-}
 FILE = {**STAFF_HEADERS, "content-disposition": 'attachment; filename="cookieguard-vendor.toml"'}
 
 
@@ -82,19 +72,7 @@ class Party(NamedTuple):
     seen: Sequence[Sighting]
     vendor: Vendor | None = None
     missing: Sequence[str] = ()
-
-    @property
-    def state(self) -> str:
-        """Return one of STATES."""
-        return "undeclared" if self.vendor is None else "missing" if self.missing else "complete"
-
-
-class Look(NamedTuple):
-    """Hold all third parties, the range of the figures, and why there are none: `off`, `empty` or an error's name."""
-
-    parties: Sequence[Party]
-    span: str
-    trouble: str
+    state: str = "undeclared"  # one of STATES
 
 
 async def show_vendors(
@@ -104,7 +82,7 @@ async def show_vendors(
     asked = dict.fromkeys(FIELDS, "") | first_values(exchange.request.query, len(FIELDS))
     config, host, vendor = exchange.parts.config, asked["host"], asked["vendor"]
     look = await to_thread.run_sync(partial(_read_look, config, place, exchange.now))
-    found = (one for one in look.parties if (vendor == one.name if one.vendor else host in one.hosts))
+    found = (one for one in look["parties"] if (vendor == one.name if one.vendor else host in one.hosts))
     party = next(found, None)
     draft, after, error, status = "", config, "", 404 if party is None and (host or vendor) else 200
     if party is not None and party.vendor is None and asked["own"]:
@@ -118,7 +96,14 @@ async def show_vendors(
     page = staff_page(
         "vendors.html" if party is None else "vendors_one.html",
         staff.shell(exchange, member, TITLE),
-        **WORDS,
+        most=MOST_SHOWN,
+        details=DETAILS,
+        uses=USES,
+        delivers=DELIVERS,
+        country_name=country_name,
+        texts_of=texts_of,
+        shown_purposes=shown_purposes,
+        matters_of=matters_of,
         config=config,
         party=party,
         look=look,
@@ -135,8 +120,8 @@ async def show_vendors(
     return HTMLResponse(page, status, STAFF_HEADERS)
 
 
-def _read_look(config: Config, place: Place, now: datetime) -> Look:
-    """Return who was seen and is declared; it reads files and statistics, so call it outside the event loop."""
+def _read_look(config: Config, place: Place, now: datetime) -> Mapping[str, Any]:
+    """Read, outside the event loop, all third parties, the range of the figures, and why there are none."""
     seen, span, trouble = list[Sighting](), "", "empty" if config.stats.enabled else "off"
     try:
         shop = Shop(config=config, environ=place.environ, now=now)
@@ -151,7 +136,8 @@ def _read_look(config: Config, place: Place, now: datetime) -> Look:
     for report in read_reports(place.state):
         how = "blocked" if report.is_held else "loaded"
         seen.append(Sighting(report.host, how, report.since, [report.page], by=report.by))
-    return Look(_parties_of(config, [*seen, *_scanned(place.state / SCAN_FILE)]), span, trouble)
+    parties = _parties_of(config, [*seen, *_scanned(place.state / SCAN_FILE)])
+    return {"parties": parties, "span": span, "trouble": trouble}
 
 
 def _scanned(file: Path) -> Sequence[Sighting]:
@@ -171,7 +157,8 @@ def _scanned(file: Path) -> Sequence[Sighting]:
 
 def _parties_of(config: Config, sightings: Iterable[Sighting]) -> Sequence[Party]:
     """Return all third parties: the undeclared first, then vendors with missing details, then the others."""
-    register, site, catalogue = _register_of(config), shop_site(config), load_catalogue()
+    own, site, catalogue = own_hosts(config), shop_site(config), load_catalogue()
+    register = Register(purposes=config.asked, vendors=config.vendors, first_party_hosts=own)
     declared: dict[str, list[Sighting]] = {one.name: [] for one in config.vendors}
     others: dict[str, list[Sighting]] = {}
     for one in sightings:
@@ -193,16 +180,13 @@ def _parties_of(config: Config, sightings: Iterable[Sighting]) -> Sequence[Party
     return sorted(found, key=lambda one: STATES.index(one.state))
 
 
-def _register_of(config: Config) -> Register:
-    return Register(purposes=config.asked, vendors=config.vendors, first_party_hosts=own_hosts(config))
-
-
 def _declared(vendor: Vendor, seen: Sequence[Sighting]) -> Party:
     entry = load_catalogue().find(vendor.catalogue)
     known = load_catalogue().sharing(vendor.hosts[0].removeprefix("*.")) if entry is None else [entry]
     needs = {"transfer": vendor.country not in ("", *HOME), "reason": vendor.purpose == NECESSARY}
     missing = [name for name in DETAILS if not getattr(vendor, name) and needs.get(name, True)]
-    return Party(vendor.name, vendor.hosts, known, seen, vendor, missing)
+    state = "missing" if missing else "complete"
+    return Party(vendor.name, vendor.hosts, known, seen, vendor, missing, state)
 
 
 def _draft_of(config: Config, party: Party, answers: Mapping[str, str]) -> tuple[str, Config]:
@@ -210,7 +194,7 @@ def _draft_of(config: Config, party: Party, answers: Mapping[str, str]) -> tuple
     lines = _lines(config, party, answers)
     after = with_lines(config, lines)
     # These raise for a host that two vendors have, and for a cookie with two purposes
-    _register_of(after)
+    Register(purposes=after.asked, vendors=after.vendors, first_party_hosts=own_hosts(after))
     CookieRegister(vendors=after.vendors, own=after.cookies.own, ours=(), undeclared="report")
     return lines, after
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from cookieguard.config import Config
+from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import PersonalData, Place
 from cookieguard.features.records.store.open import open_log
@@ -20,6 +21,7 @@ from cookieguard.features.rights.hook_calls import load_hooks, require_hooks
 from cookieguard.features.rights.notifications import Letters
 from cookieguard.features.rights.requests import requests_opener
 from cookieguard.features.rights.worker import LEASE_SECONDS, Worker
+from cookieguard.features.vendors.rows import in_force
 from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
@@ -52,6 +54,7 @@ async def open_worker(
         require_hooks(hooks, type(hooks).__name__)
     state = StateDirectory(config.state_dir)
     keyring = load_keyring(state, config.keys, environ=found)
+    config = in_force(Shop(config=config, environ=found, now=clock(), given=keyring))
     with (
         closing(requests_opener(config, keyring, state, environ=found)()) as requests,
         closing(store_opener(config, state.path, environ=found, keyring=keyring)()) as store,

@@ -6,14 +6,18 @@ the process if a connection is closed while another thread is still in it. Threa
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import logging
 import math
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
+from contextvars import copy_context
 from threading import Lock, Thread, current_thread
+from typing import Any
 from weakref import WeakKeyDictionary, WeakMethod
 
 logger = logging.getLogger("cookieguard")
@@ -200,6 +204,21 @@ def start_thread(act: Callable[[], object]) -> Thread:
     thread = Thread(target=act, daemon=True)
     thread.start()
     return thread
+
+
+def call_in_thread(call: Callable[[], Any]) -> asyncio.Future[Any]:
+    """Return the future result of the shop's own code, which may hang and must not keep the process from ending."""
+    future, context = Future[Any](), copy_context()
+
+    def answer() -> None:
+        try:
+            future.set_result(context.run(call))
+        except BaseException as error:  # noqa: BLE001 - the waiting caller raises it
+            future.set_exception(error)
+
+    future.set_running_or_notify_cancel()  # a running thread cannot be cancelled
+    Thread(target=answer, name="cookieguard-hook", daemon=True).start()
+    return asyncio.wrap_future(future)
 
 
 def leave_to_parent(*things: object) -> None:

@@ -82,7 +82,7 @@ def load_asset(name: str, look: LookSettings | None = None, more: str = "") -> A
     sources.append(more)
     text = "".join(sources)
     content = (LEFT_OUT.sub("", text) if kind == "css" else text).encode("ascii")
-    return Asset(f"{stem}.{digest(content)}.{kind}", content, MEDIA_TYPES[kind])
+    return Asset(f"{stem}.{digest(content)[:8]}.{kind}", content, MEDIA_TYPES[kind])
 
 
 def _sources(name: str, layout: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from cookieguard.config.store import StoreSettings
 from cookieguard.errors import ConfigError
 from cookieguard.features.people.journal import forget_entries, read_journal
 from cookieguard.features.people.part import PeoplePart
+from cookieguard.features.people.staff_guard import Visit, refuse
 from cookieguard.features.people.staff_list import STAFF_FILE, change_staff
 from cookieguard.identity.staff_token import Member, dumps_staff, loads_staff, staff_codec, write_token
 from cookieguard.identity.tokens import TokenCodec, TokenKind
@@ -41,7 +42,10 @@ class Desk:
         self.state = state
         self.codec = staff_codec(Keyring.loads(beside(state).read_text(), setting="test"))
         for path, role in (("/_cg/test-stats", "analyst"), ("/_cg/test-vault", "owner")):
-            app._pages._pages[path] = (("GET",), part_of(app, PeoplePart).staff.guarded(role, secret_page))
+            app._pages._pages[path] = (
+                ("GET",),
+                part_of(app, PeoplePart).staff.guarded(role, secret_page, refused),
+            )
 
     def add(self, role: str, *, days: int = 90, name: str = "") -> str:
         """Add a member and return the token."""
@@ -54,7 +58,7 @@ class Desk:
             expires=NOW + timedelta(days=days),
         )
         change_staff(self.state, lambda before: before | {member.id: member})
-        part_of(self.app, PeoplePart).staff.members._staff._next_look = 0.0
+        part_of(self.app, PeoplePart).staff.members._next_look = 0.0
         return write_token(self.codec, member)
 
     def sign_in(self, token: str) -> str:
@@ -85,6 +89,10 @@ async def secret_page(_: Exchange, __: Receive, ___: Member) -> Response:
     return PlainTextResponse("figures")
 
 
+async def refused(exchange: Exchange, _: Receive, __: Visit) -> Response:
+    return refuse(exchange)
+
+
 async def no_app(_: object, __: object, ___: object) -> None:
     raise AssertionError("the app is not asked")
 
@@ -108,7 +116,7 @@ def test_roles_open_what_is_theirs(desk: Desk) -> None:
     for path, role in (("/_cg/test-support", "support"), ("/_cg/test-officer", "officer")):
         desk.app._pages._pages[path] = (
             ("GET",),
-            part_of(desk.app, PeoplePart).staff.guarded(role, secret_page),
+            part_of(desk.app, PeoplePart).staff.guarded(role, secret_page, refused),
         )
     paths = ["/_cg/test-stats", "/_cg/test-support", "/_cg/test-officer", "/_cg/test-vault"]
     opened = {}
@@ -188,7 +196,7 @@ def test_revoked_member_is_out_at_the_next_look(desk: Desk) -> None:
     assert desk.get("/_cg/test-stats", token).status == 200
 
     change_staff(desk.state, lambda _: {})
-    part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
+    part_of(desk.app, PeoplePart).staff.members._next_look = 0.0
 
     assert desk.get("/_cg/test-stats", token).status == 403
 
@@ -197,7 +205,7 @@ def test_revoked_member_is_out_at_the_next_look(desk: Desk) -> None:
 def test_unreadable_list_lets_nobody_in(desk: Desk, text: str, caplog: pytest.LogCaptureFixture) -> None:
     token = desk.add("owner")
     (desk.state / STAFF_FILE).write_text(text)
-    part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
+    part_of(desk.app, PeoplePart).staff.members._next_look = 0.0
 
     assert [desk.get("/_cg/test-stats", token).status for _ in range(2)] == [403, 403]
     assert caplog.text.count("no member of staff can sign in") == 1
@@ -245,7 +253,7 @@ def test_session_ends_when_idle_when_old_and_with_its_member(
     now = NOW
     assert desk.get("/_cg/test-stats", cookie=revoked).status == 200
     change_staff(desk.state, lambda _: {})
-    part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
+    part_of(desk.app, PeoplePart).staff.members._next_look = 0.0
     assert desk.get("/_cg/test-stats", cookie=revoked).status == 403
 
 
@@ -375,4 +383,4 @@ def test_list_survives_its_own_text(desk: Desk) -> None:
 
 def test_unknown_role_is_a_mistake_of_ours(desk: Desk) -> None:
     with pytest.raises(ValueError, match="allowed: analyst, support, officer, owner, member"):
-        part_of(desk.app, PeoplePart).staff.guarded("admin", secret_page)
+        part_of(desk.app, PeoplePart).staff.guarded("admin", secret_page, refused)

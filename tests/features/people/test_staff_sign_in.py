@@ -52,7 +52,7 @@ def desk(guard: Callable[..., CookieGuard], tmp_path: Path, clock: Clock) -> Des
 def link_of(desk: Desk, role: str = "owner", *, name: str = "Olga") -> str:
     desk.add(role, name=name)
     desk.get("/_cg/staff", cookie="x")  # opens the store
-    member = next(one.id for one in part_of(desk.app, PeoplePart).staff.members._staff.members.values())
+    member = next(one.id for one in part_of(desk.app, PeoplePart).staff.members.members.values())
     with closing(SqliteStore(desk.state / "store.db")) as store:
         return make_link(store, member, desk.app._clock())
 
@@ -106,7 +106,7 @@ def test_link_of_a_revoked_member_signs_nobody_in(desk: Desk) -> None:
     link = link_of(desk)
 
     change_staff(desk.state, lambda _: {})
-    part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
+    part_of(desk.app, PeoplePart).staff.members._next_look = 0.0
 
     assert ask(desk.app, path="/_cg/staff", query=f"link={link}").status == 403
     assert desk.post({"link": link}).status == 403
@@ -219,7 +219,7 @@ def test_page_says_that_one_signed_out_elsewhere_was_removed_or_is_not_known(des
         assert "You signed out, here or in another window." in shown(desk, "/_cg/due", cookie).text
     assert "no longer known" in shown(desk, "/_cg/due", "B" * 43).text
     change_staff(desk.state, lambda _: {})
-    part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
+    part_of(desk.app, PeoplePart).staff.members._next_look = 0.0
     assert "taken off the list of staff" in shown(desk, "/_cg/due", other).text
 
 

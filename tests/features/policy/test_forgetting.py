@@ -20,8 +20,8 @@ from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.policy.announcement_run import fill_run, run_of
 from cookieguard.features.policy.announcing import announce, complete, release
 from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.jobs import forget_recipients
 from cookieguard.features.policy.ledger import read_ledger
-from cookieguard.features.policy.notice_retention import forget_recipients
 from cookieguard.features.records.acts import Acts
 from cookieguard.identity.staff_token import Member
 from cookieguard.keyring import Keyring

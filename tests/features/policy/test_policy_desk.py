@@ -20,6 +20,7 @@ from harness.policies import put_version
 from cookieguard import CookieGuard, PolicyVersion
 from cookieguard.config import MailSettings
 from cookieguard.config.people.staff import StaffSettings
+from cookieguard.features.outbox.outbox import Row, outbox_opener
 from cookieguard.features.people.journal import read_journal
 from cookieguard.features.policy.folder import read_versions
 from cookieguard.features.policy.ledger import read_ledger
@@ -145,6 +146,17 @@ def test_draft_that_cannot_be_announced_says_why_and_is_kept(
     assert "Saved by Olga" in text(desk.shown(olga))
 
 
+def test_draft_that_is_too_long_to_compare_says_so_and_is_shown_below(desk: PolicyDesk) -> None:
+    olga = desk.open()
+    desk.save(olga, text_en="# Privacy\n" + "\nOne more.\n" * 2_001)
+
+    compared = text(desk.shown(olga, "step=changes"))
+
+    assert "These texts are too long to compare. Both are below" in compared
+    assert compared.count("We keep orders for ten years.") == 1
+    assert compared.count("One more.") == 2_001
+
+
 def test_announcement_says_who_gets_which_mail_then_does_what_the_command_does(
     desk: PolicyDesk, folder: Path
 ) -> None:
@@ -153,8 +165,14 @@ def test_announcement_says_who_gets_which_mail_then_does_what_the_command_does(
 
     asked = desk.shown(olga, "step=announce")
     answer = desk.do(olga, {"act": "announce"}, "step=announce")
-    after = text(desk.shown(olga))
+    after = text(desk.shown(olga, (answer.get("location") or "").partition("?")[2]))
 
+    assert answer.get("location") == f"/_cg/policies?step=announced&version={DAY}"
+    assert (
+        f"Version {DAY} is announced for {DAY}, and 2 customers get a mail about it once the person who runs the"
+        " server has run the command below."
+    ) in after
+    assert "and 2 customers" not in text(desk.shown(olga))
     assert "2 customers get the mail below" in text(asked)
     assert "21 days from today" in text(asked)
     assert "- We keep orders for six years." in asked.text
@@ -162,7 +180,7 @@ def test_announcement_says_who_gets_which_mail_then_does_what_the_command_does(
     assert (answer.status, announced(desk)) == (303, {DAY})
     assert [one.name for one in read_versions(desk.app.config)] == ["2026-01-01", DAY]
     assert (folder / DAY / "en.md").read_text().endswith(f"---\n{NEW}\n")
-    assert "Version 2026-12-15 is announced Days left 21 Mails sent 0" in after
+    assert "Version 2026-12-15 is announced Days left 21 Mails None yet" in after
     assert f"cookieguard policy announce {DAY} && cookieguard policy send" in after
     assert "There is no draft" in after
     assert [
@@ -170,16 +188,55 @@ def test_announcement_says_who_gets_which_mail_then_does_what_the_command_does(
     ] == [("Olga", DAY)]
 
 
-def test_second_announced_version_shows_its_own_command_for_the_mails(desk: PolicyDesk) -> None:
+def test_each_announced_version_is_shown_with_its_own_mails(desk: PolicyDesk) -> None:
     olga = desk.open()
     for day in (DAY, "2026-12-20"):
         desk.save(olga, effective=day)
         desk.do(olga, {"act": "announce"}, "step=announce")
+    environ: dict[str, str] = {}
+    with closing(outbox_opener(desk.app.config.store, desk.state, environ=environ)()) as outbox:
+        outbox.add("policy-2026-12-20", [Row("a" * 32, "sealed"), Row("b" * 32, "sealed")])
+        outbox.fill("policy-2026-12-20")
 
     shown = text(desk.shown(olga))
+    due = text(ask(desk.app, path="/_cg/due", headers=[("cookie", f"__Host-cg_staff={olga}")]))
 
-    assert "Version 2026-12-15 is announced" in shown
-    assert "cookieguard policy announce 2026-12-20 && cookieguard policy send" in shown
+    assert "Mails: none prepared yet" in shown
+    for day, mails in ((DAY, "21 Mails None yet"), ("2026-12-20", "26 Mails sent 0 Waiting 2 Failed 0")):
+        assert f"Version {day} is announced Days left {mails}" in shown
+        assert f"cookieguard policy announce {day} && cookieguard policy send" in shown
+        assert f"Send the notices of policy {day}" in due
+    assert "Mails: 0 of 2 sent" in shown
+
+
+def test_language_is_added_to_a_draft_and_what_was_typed_stays(desk: PolicyDesk) -> None:
+    olga = desk.open()
+
+    added = desk.save(olga, act="add", add="de", text_en="# Privacy\n\nTyped, not saved.")
+    form = re.findall(r'<textarea name="([a-z-]+)"[^>]*>([^<]*)', added.text)
+    saved = desk.save(olga, text_en="Typed.", text_de="Getippt.", summary_de="Kurz.")
+
+    assert (added.status, dict(form)) == (
+        200,
+        {
+            "summary-en": "We keep orders for six years.",
+            "text-en": "# Privacy\n\nTyped, not saved.",
+            "summary-de": "",
+            "text-de": "",
+        },
+    )
+    assert f'value="{DAY}"' in added.text
+    assert 'name="add"' in added.text
+    assert "There is no draft" not in text(desk.shown(olga))
+    assert (saved.status, "Kurz." in desk.shown(olga, "step=changes").text) == (303, True)
+
+
+def test_language_that_is_added_saves_nothing(desk: PolicyDesk) -> None:
+    olga = desk.open()
+
+    desk.save(olga, act="add", add="de")
+
+    assert "There is no draft" in text(desk.shown(olga))
 
 
 def test_draft_for_a_day_before_the_newest_version_says_so_and_offers_a_later_day(desk: PolicyDesk) -> None:
@@ -204,16 +261,16 @@ def test_folder_that_the_shop_may_not_write_leaves_files_and_a_command(
     (folder / DAY).write_text("in the way")
 
     refused = desk.do(olga, {"act": "announce"}, "step=announce")
-    file = desk.shown(olga, "file=en.md")
+    file = re.search("<summary>en.md</summary><pre>(.*?)</pre>", refused.text, re.DOTALL)
 
     assert refused.status == 409
     assert "a folder that the shop may write" in text(refused)
     assert f"policy announce {DAY} &amp;&amp;" in refused.text
     assert announced(desk) == set()
-    assert file.get("content-disposition") == 'attachment; filename="en.md"'
+    assert file is not None
     (folder / DAY).unlink()
     (folder / DAY).mkdir()
-    (folder / DAY / "en.md").write_bytes(file.body)
+    (folder / DAY / "en.md").write_text(unescape(file[1]))
     assert [one.name for one in read_versions(desk.app.config)] == ["2026-01-01", DAY]
     assert "not announced" in text(desk.shown(olga))
     assert desk.do(olga, {"act": "announce"}, f"step=announce&version={DAY}").status == 303

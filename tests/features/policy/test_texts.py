@@ -116,6 +116,38 @@ def test_each_doubling_of_a_text_that_repeats_itself_at_most_triples_the_cpu_tim
     assert all(after <= 3 * before + 0.05 for before, after in pairwise(times)), times
 
 
+def test_each_doubling_of_a_text_of_cyclic_paragraphs_at_most_triples_the_cpu_time() -> None:
+    def took(count: int) -> float:
+        before, after = ("\n\n".join(f"p{at * step % 101}" for at in range(count)) for step in (1, 7))
+        began = time.process_time()
+        differences(before, after)
+        return time.process_time() - began
+
+    times = [min(took(count) for _ in range(2)) for count in (2_000, 4_000, 8_000)]
+
+    assert all(after <= 3 * before + 0.05 for before, after in pairwise(times)), times
+
+
+def test_texts_that_are_too_long_to_compare_are_shown_in_full() -> None:
+    before = "# Same.\n\n" * 2_001
+    after = f"{before}New."
+
+    found = differences(before, after)
+
+    assert [(one.way, one.pieces[0].text) for one in found] == [(Way.REMOVED, before), (Way.ADDED, after)]
+    assert differences(before, before) == []
+
+
+def test_link_that_leads_elsewhere_is_a_difference() -> None:
+    before = "Read [the rules](/rules) *to*day, or <https://ok.example>."
+
+    (change,) = differences(before, before.replace("/rules", "/terms"))
+
+    assert "".join(one.text for one in change.pieces if one.way is not Way.REMOVED) == (
+        "Read the rules (/terms) today, or https://ok.example."
+    )
+
+
 def test_one_word_of_a_long_paragraph_is_told_alone() -> None:
     text = " ".join(f"the word {n} of the text" for n in range(80))
 

@@ -17,6 +17,7 @@ from cookieguard.features.policy.values.ledger import (
 )
 from cookieguard.features.policy.values.versions import (
     Version,
+    all_upcoming,
     altered,
     in_force,
     public,
@@ -246,6 +247,7 @@ def test_each_announced_version_may_be_read_and_no_draft_between_them() -> None:
     assert public(versions, ledger_of(last), day) == [last, first]
     assert public(versions, None, day) == [last, second, first]
     assert upcoming(versions, both, day) is second
+    assert all_upcoming(versions, both, day) == [second, last]
 
 
 def test_reader_whose_language_has_no_file_gets_the_one_of_the_shop_s_region() -> None:

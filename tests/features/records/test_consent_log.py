@@ -29,7 +29,7 @@ from cookieguard.features.records.erasure_journal import erase_subject
 from cookieguard.features.records.log_reader import opened
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.merkle import leaf_hash
-from cookieguard.features.records.values.notes import NoteKey, open_checkpoint
+from cookieguard.features.records.values.notes import NoteKey, open_signed
 from cookieguard.features.records.values.receipts import verify_receipt
 from cookieguard.features.records.values.records import read_document
 from cookieguard.stats.anonymize import Client
@@ -390,7 +390,7 @@ def test_anybody_can_read_checkpoint_tiles_and_entries_and_rebuild_the_tree(guar
         assert time.monotonic() < ends
         time.sleep(0.1)
     key = NoteKey.parse(json.loads(ask(app, path="/_cg/keys.json").body)["keys"][0])
-    signed = open_checkpoint(ask(app, path="/_cg/log/checkpoint").text, [key])
+    signed, _ = open_signed(ask(app, path="/_cg/log/checkpoint").text, [key])
     tile = ask(app, path="/_cg/log/tile/0/000.p/3")
     bundle = ask(app, path="/_cg/log/tile/entries/000.p/3").body
 

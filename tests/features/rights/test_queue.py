@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,30 @@ def test_letter_reads_what_is_open_with_days_left_and_nobody_s_name(opened: Open
     assert (one.id, one.days_left, one.standing, one.trouble) == ("a", 20, Standing.BY_HAND, "shop: locked")
     assert "10001" not in repr(one)
     assert "Anna" not in repr(one)
+
+
+def test_closed_requests_come_newest_first_page_by_page_and_one_that_does_not_open_is_left_out(
+    opened: Open,
+) -> None:
+    queue = opened()
+    for name in "abcd":
+        queue.add(asked(name, text="please, Anna"), has_work=False)
+    for name in "abc":
+        queue.change(name, partial(noted, act=Act.WITHDRAWN, now=NOW, by="x"))
+    row = queue.queue.read("b")
+    assert row is not None
+    queue.queue.write(row._replace(sealed=row.sealed[:-1] + bytes([row.sealed[-1] ^ 1])))
+
+    pages = [queue.survey_closed(NOW, skipped=skipped, count=2) for skipped in (0, 2, 4)]
+
+    assert [([one.id for one in found], more) for found, more in pages] == [
+        (["c"], True),
+        (["a"], False),
+        ([], False),
+    ]
+    assert pages[0][0][0].closed == NOW.date()
+    assert "10001" not in repr(pages)
+    assert "Anna" not in repr(pages)
 
 
 def test_of_two_who_change_the_same_none_loses_a_word(opened: Open) -> None:

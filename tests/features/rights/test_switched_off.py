@@ -128,9 +128,9 @@ def join(shop: Shop, store: Store, name: str, number: str) -> None:
         return future
 
     lists = MailLists(shop.config, shop.keyring, ask, clock=lambda: NOW)
-    wish = lists.wish(Act.CONFIRM, lists.token(Act.CONFIRM, number, name))
-    assert wish is not None
-    assert lists.obey(wish).result()
+    decision = lists.decision_in(Act.CONFIRM, lists.token(Act.CONFIRM, number, name))
+    assert decision is not None
+    assert lists.apply(decision).result()
 
 
 def store_of(shop: Shop) -> Store:

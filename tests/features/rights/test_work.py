@@ -21,6 +21,8 @@ from harness.relays import new_relay
 
 from cookieguard import Config, PolicyVersion, Vendor
 from cookieguard.config import ConsentSettings, Controller, DataKind, MailSettings, RightsSettings
+from cookieguard.config.console import ConsoleSettings
+from cookieguard.config.people.staff import StaffSettings
 from cookieguard.config.proof import ProofSettings
 from cookieguard.consent.customer_refusals import read_restrictions
 from cookieguard.features.outbox.outbox import outbox_opener
@@ -48,6 +50,8 @@ from cookieguard.features.rights.values.requests import (
     with_retained,
 )
 from cookieguard.features.rights.values.rules import Law, RequestKind
+from cookieguard.features.vendors.ledger import LIFE, WAIT, Row
+from cookieguard.features.vendors.rows import append
 from cookieguard.features.work import open_worker
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.identity.revocations import Revoked
@@ -560,6 +564,30 @@ def test_vendor_whose_contract_lapsed_is_notified_only_of_grants_before_that(sho
     choose(shop, "marketing", at=NOW - timedelta(days=10))
 
     assert mailed_at_erasure(shop) == {"dpo@since.example"}
+
+
+def test_vendor_that_the_console_added_is_notified(shop: Shop) -> None:
+    staff, console = StaffSettings(origin="https://staff.shop.example"), ConsoleSettings(vendors="apply")
+    shop.config = replace(shop.config, staff=staff, console=console)
+    new = {
+        "name": "New",
+        "purpose": "marketing",
+        "hosts": ["new.example"],
+        "privacy_contact": "dpo@new.example",
+    }
+    at = int(NOW.timestamp() * 1000) - LIFE // 2
+    change = Row("change", "New", {}, new, at=at, number=1)
+    made = [change._replace(number=0)]
+    made += [
+        Row("confirm", "New", by=one, name=one, at=at, of=1, digest=change.seal) for one in ("Olga", "Oscar")
+    ]
+    made += [Row("apply", "New", at=at + 2 * WAIT, of=1, digest=change.seal)]
+    with closing(store_opener(shop.config, shop.state.path, environ={}, keyring=shop.keyring)()) as store:
+        for row in made:
+            append(store, shop.config, {}, row)
+    choose(shop, "marketing", vendors=(vendor_of("marketing", "New"),))
+
+    assert mailed_at_erasure(shop) == {"dpo@new.example"}
 
 
 @pytest.mark.parametrize(("age", "mailed"), [(1, {"dpo@ads.example"}), (200, set())])
@@ -1091,7 +1119,7 @@ def test_lease_is_renewed_while_the_copy_of_a_large_account_is_written(
             claimed.append(queue.claim("another", 60))
         return b"zip"
 
-    monkeypatch.setattr("cookieguard.features.rights.worker.write_copy", write_slowly)
+    monkeypatch.setattr("cookieguard.features.rights.copy.write_copy", write_slowly)
     shop.ask(RequestKind.EXPORT)
 
     async def work() -> None:

@@ -559,6 +559,24 @@ def test_no_share_is_shown_where_a_total_is_hidden(office: Office) -> None:
     assert " %</td>" not in text
 
 
+@pytest.mark.parametrize("query", ["", "&country=DE"])
+def test_weeks_before_the_first_visit_have_no_bar_and_are_not_called_left_out(
+    office: Office, query: str
+) -> None:
+    office.write(
+        [*people(20, country="DE"), *people(20, country="FR"), *people(9, country="DE", days_ago=20)]
+    )
+
+    shown = office.get(f"range=12m{query}").text
+
+    told = re.findall("<title>([^<]+)</title><rect", shown)
+    assert [one.partition(":")[0] for one in told] == ["4 Nov", "11 Nov", "18 Nov"]
+    table = shown.partition("As a table")[2].partition("</table>")[0]
+    assert table.count("<tr>") == 1 + 3
+    left_out = [one for one in told if "too few" in one]
+    assert ("Left out (see below)" in shown) is bool(left_out)
+
+
 def test_every_page_names_the_days_it_shows(office: Office) -> None:
     choice = PLAIN._replace(kind="choice", time=SECOND - 60, event="accepted")
     office.write([*people(9), *[choice] * 9])

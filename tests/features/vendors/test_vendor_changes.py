@@ -36,11 +36,12 @@ from cookieguard.config.console import ConsoleSettings
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.engines.doctor_shop import Shop as DoctorsShop
 from cookieguard.errors import ConfigError
+from cookieguard.features.letter import write_letter
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_list import change_staff
 from cookieguard.features.statistics.asked import read_asked
 from cookieguard.features.statistics.part import StatisticsPart
-from cookieguard.features.vendors import proposals
+from cookieguard.features.vendors import ledger as proposals
 from cookieguard.features.vendors.due import due_of
 from cookieguard.features.vendors.part import VendorsPart
 from cookieguard.features.vendors.rows import COPY
@@ -134,7 +135,7 @@ class World:
     def write_staff(self, *apps: CookieGuard) -> None:
         change_staff(self.state, lambda _: {one.id: one for one in self.members.values()})
         for app in apps or self.workers:
-            part_of(app, PeoplePart).staff.members._staff._next_look = 0.0
+            part_of(app, PeoplePart).staff.members._next_look = 0.0
 
     def sign_in(self, token: str, app: CookieGuard) -> str:
         body = urlencode({"token": token}).encode()
@@ -174,7 +175,7 @@ class World:
 
     def number(self, app: CookieGuard | None = None) -> int:
         """Return the number of the change that was made last."""
-        rows = part_of(app or self.workers[0], VendorsPart).live.known.rows
+        rows = part_of(app or self.workers[0], VendorsPart).known.rows
         return max(number for number, row in rows.items() if row.kind in ("change", "tighten"))
 
     def pass_time(self, time: timedelta = WAIT) -> None:
@@ -261,7 +262,7 @@ def test_vendor_is_held_at_once_by_one_officer(world: World) -> None:
 
 def test_new_vendor_needs_two_persons_and_ten_minutes(world: World) -> None:
     world.post("Olga", {"act": "add", **NEW})
-    number, live = world.number(), part_of(world.workers[0], VendorsPart).live
+    number, live = world.number(), part_of(world.workers[0], VendorsPart)
 
     assert world.confirm("Olga", number).status == 303
     world.pass_time()
@@ -277,7 +278,7 @@ def test_new_vendor_needs_two_persons_and_ten_minutes(world: World) -> None:
 
 def in_force(world: World) -> list[str]:
     world.pass_time()
-    return [one.name for one in part_of(world.workers[0], VendorsPart).live.vendors if not one.held]
+    return [one.name for one in part_of(world.workers[0], VendorsPart).vendors if not one.held]
 
 
 def test_day_of_a_vendor_of_the_console_is_noted_beside_the_answers(world: World) -> None:
@@ -432,7 +433,7 @@ def test_analyst_changes_nothing(world: World, act: str) -> None:
     }
 
     assert world.post("Anna", fields).status == 403
-    assert part_of(world.workers[0], VendorsPart).live.known.rows == {}
+    assert part_of(world.workers[0], VendorsPart).known.rows == {}
 
 
 def test_bearer_token_confirms_nothing(world: World) -> None:
@@ -473,6 +474,7 @@ def test_session_that_proposes_all_the_time_fills_no_store(
 
     assert statuses == [303, 303, 303, 409]
     assert world.post("Olga", {"act": "hold", "name": "Ads"}).status == 303
+    assert world.post("Oscar", {"act": "end", "name": "Pay", "end": "2026-12-31"}).status == 303
 
 
 # What the console may never change
@@ -496,6 +498,7 @@ def test_session_that_proposes_all_the_time_fills_no_store(
         {**NEW, "name": "ads"},
         {**NEW, "name": "Ads"},
         {**NEW, "name": "Pay"},
+        {**NEW, "name": "\uff21ds"},  # the width of a letter is all that differs
         {**NEW, "name": "Evil\u202egnp"},
         {**NEW, "cookies": "*"},
         {**NEW, "hosts": ",".join(f"a{number}.example" for number in range(51))},
@@ -515,7 +518,7 @@ def test_console_declares_nothing_that_only_the_file_may(tmp_path: Path, fields:
     world.add("Olga")
     try:
         assert world.post("Olga", {"act": "add", **fields}).status == 409
-        assert part_of(world.workers[0], VendorsPart).live.known.rows == {}
+        assert part_of(world.workers[0], VendorsPart).known.rows == {}
     finally:
         world.close()
 
@@ -665,7 +668,7 @@ def test_rows_in_another_order_let_nobody_in(world: World) -> None:
 
     assert hold.status == 303
     assert "new.example" not in agreed(world).loads()
-    assert part_of(app, VendorsPart).live.known.broken == (4, 5)
+    assert part_of(app, VendorsPart).known.broken == (4, 5)
 
 
 def test_machine_without_a_copy_holds_the_vendor_of_a_broken_row(world: World) -> None:
@@ -705,7 +708,7 @@ def test_broken_row_of_the_file_taking_over_brings_no_vendor_back(world: World) 
 
     app = world.start()
 
-    assert part_of(app, VendorsPart).live.known.broken == (5,)
+    assert part_of(app, VendorsPart).known.broken == (5,)
     assert {one.name for one in app.config.vendors if not one.held} == {"Ads"}
 
 
@@ -766,7 +769,7 @@ def test_value_of_another_shelf_is_no_row(world: World) -> None:
     attack(world, "UPDATE kept SET shelf = 'vendor-change' WHERE shelf = 'staff-note'")
     world.hear()
 
-    live = part_of(world.workers[0], VendorsPart).live
+    live = part_of(world.workers[0], VendorsPart)
     assert (live.known.rows, live.known.broken) == ({}, (1,))
 
 
@@ -889,7 +892,7 @@ def test_doctor_names_broken_rows_and_changes_that_wait(world: World) -> None:
     assert ("vendor changes", "row 1 does not verify; held for that: Ads") in doctor(world)
 
 
-def command(world: World, *arguments: str, vendors: str = "") -> tuple[int, str]:
+def command(world: World, *arguments: str, vendors: str = "", name: str = "vendors") -> tuple[int, str]:
     """Run a command beside the shop, whose file declares what `FILE` does and these."""
     toml = world.folder / "cookieguard.toml"
     toml.write_text(
@@ -899,7 +902,7 @@ def command(world: World, *arguments: str, vendors: str = "") -> tuple[int, str]
         + (vendors or '[[vendors]]\nname = "Ads"\npurpose = "marketing"\nhosts = ["ads.example"]\n')
     )
     done = subprocess.run(
-        [sys.executable, "-m", "cookieguard.cli", "vendors", *arguments, "--config", str(toml)],
+        [sys.executable, "-m", "cookieguard.cli", name, *arguments, "--config", str(toml)],
         capture_output=True,
         text=True,
         check=False,
@@ -939,6 +942,34 @@ def test_changes_are_moved_into_the_file(world: World) -> None:
     assert world.post("Olga", {"act": "hold", "name": "Pay"}).status == 303
     assert {one.name for one in app.config.vendors if one.held} == {"Ads", "Pay"}
     assert agreed(world).loads() == {"new.example"}
+
+
+def test_letter_list_of_what_is_due_and_record_of_processing_know_the_vendors_in_force(world: World) -> None:
+    world.brings_in({**NEW, "country": "US"})
+    task, headers = "Say why data of New may go to US", [("cookie", f"{COOKIE}={world.cookies['Olga']}")]
+
+    ring = Keyring.loads(beside(world.state).read_text(), setting="test")
+    letter = write_letter(world.config(), ring, world.now)
+    due = ask(world.workers[0], path="/_cg/due", host=STAFF, headers=headers)
+    code, record = command(world, "--json", name="processing")
+    _, findings = command(world, name="doctor")
+
+    assert task in "\n".join(letter.text)
+    assert task in due.text
+    assert code == 0
+    assert [one["vendor"] for one in json.loads(record)["vendors"]] == ["Pay", "Ads", "New"]
+    assert "its data go to US" in findings
+
+
+def test_letter_without_the_store_says_so_and_reads_the_file(world: World) -> None:
+    world.brings_in(NEW)
+    ring = Keyring.loads(beside(world.state).read_text(), setting="test")
+    world.close()
+    (world.state / "store.db").write_bytes(b"no database")
+
+    lines = write_letter(world.config(), ring, world.now).text
+
+    assert any(line.startswith("- Vendors: ") for line in lines)
 
 
 def test_file_takes_over_after_a_row_was_broken(world: World) -> None:

@@ -40,9 +40,8 @@ def note(
         change_notes(state, lambda before: with_note(before, made))
     found = read_notes(state)
     facts = {"notes": [{**note._asdict(), "day": note.day.isoformat()} for note in found]}
-    show_answer(
-        facts, *(f"{note.id}  {note.day}  {note.text} ({note.by})" for note in found), as_json=as_json
-    )
+    lines = (f"{note.id}  {note.day}  {note.text} ({note.by})" for note in found)
+    show_answer(facts, *lines, as_json=as_json)
 
 
 def _remove(state: Path, note_id: str) -> None:

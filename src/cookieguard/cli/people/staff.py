@@ -139,9 +139,8 @@ def revoke_member(
         return {member.id: member for member in before.values() if member not in revoked}
 
     change_staff(StateDirectory(shop_config(config).state_dir).path, revoke)
-    line = (
-        f"revoked {', '.join(member.name for member in revoked)}: within 5 s every worker refuses the token"
-    )
+    names = ", ".join(member.name for member in revoked)
+    line = f"revoked {names}: within 5 s every worker refuses the token"
     show_answer({"done": "revoked", "members": [_facts(member) for member in revoked]}, line, as_json=as_json)
 
 

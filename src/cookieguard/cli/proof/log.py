@@ -371,15 +371,13 @@ def _every(stores: Stores, first: int) -> Iterator[OpenedRecord]:
 
 def _facts(found: OpenedRecord) -> dict[str, Any]:
     row = found.row
-    made = {"kind": found.kind, "milliseconds": found.milliseconds}
-    record = read_document(found.record) if found.record else None
-    entry = base64.b64encode(row.entry).decode()
     return {
         "number": row.number,
-        **made,
-        "entry": entry,
+        "kind": found.kind,
+        "milliseconds": found.milliseconds,
+        "entry": base64.b64encode(row.entry).decode(),
         "salt": base64.b64encode(found.salt).decode(),
-        "record": record,
+        "record": read_document(found.record) if found.record else None,
     }
 
 

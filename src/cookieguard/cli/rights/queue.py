@@ -66,16 +66,19 @@ def list_requests(
         pending, unreadable = queue.survey(now)
         closed = [request for request in queue.every_closed() if not request.is_open] if every else []
     rows: list[dict[str, Any]] = [
-        {"request": id_, "state": "unreadable", "trouble": UNREADABLE} for id_ in unreadable
+        {"request": id_, "state": "unreadable", "stands": "unreadable", "trouble": UNREADABLE}
+        for id_ in unreadable
     ]
     rows += [
         {
             "request": waiting.id,
             "kind": waiting.kind.value,
-            "state": waiting.told,
+            "state": waiting.state,
+            "stands": waiting.told,
             "received": str(waiting.received),
             "due": str(waiting.due),
             "days_left": waiting.days_left,
+            "left": ", ".join(waiting.left),
             "trouble": waiting.trouble,
         }
         for waiting in pending
@@ -85,11 +88,12 @@ def list_requests(
             "request": request.id,
             "kind": request.kind.value,
             "state": request.state.value,
+            "stands": request.state.value,
             "received": str(request.day(request.received)),
         }
         for request in closed
     ]
-    heads = ("request", "kind", "state", "received", "due", "days_left", "trouble")
+    heads = ("request", "kind", "stands", "received", "due", "days_left", "trouble")
     cells = [tuple(str(row.get(head, "")) for head in heads) for row in rows]
     show_rows({"requests": rows}, heads, cells, as_json=as_json)
     if unreadable or any(waiting.days_left < 0 for waiting in pending):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,8 +14,10 @@ import typer
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config, store_answers
 from cookieguard.cli.output import show_answer, show_json, show_line
 from cookieguard.config import Config
+from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.documents import processing_page
 from cookieguard.features.rights.values.processing import facts_of
+from cookieguard.features.vendors.rows import in_force
 from cookieguard.features.work import open_worker
 
 
@@ -43,8 +46,9 @@ def processing(
     as_json: JsonOption = False,
 ) -> None:
     """Show the record of processing (art. 30 GDPR), made from the declared controller, data, forms and vendors."""
-    shop = shop_config(config)
-    today = datetime.now(UTC).date()
+    now = datetime.now(UTC)
+    with store_answers():
+        shop, today = in_force(Shop(config=shop_config(config), environ=os.environ, now=now)), now.date()
     if as_html:
         sys.stdout.write(processing_page(shop, today=today).decode("ascii"))
         return

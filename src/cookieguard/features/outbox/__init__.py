@@ -1,1 +1,1 @@
-"""Mail: notices that wait to be sent, and the marketing lists that customers are on."""
+"""Sends the shop's notices by mail, and keeps which marketing lists customers subscribed to."""

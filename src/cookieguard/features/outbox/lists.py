@@ -1,7 +1,7 @@
-"""Who may be sent which list: off until confirmed by a signed link, and off again by one click, without a login.
+"""Keeps which customer may be sent which marketing list: signed links confirm and stop them, without a login.
 
-The newest decision counts. A link that brings mail counts only if it was made after the last time its reader stopped
-it, so no old one brings back what was stopped; one that stops it counts however often it is used.
+A list is off until its reader confirms it, and the newest decision counts. A link that confirms a list counts only if
+it was made after the reader last stopped that list, so no old link brings a stopped list back. A stop always counts.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LONGEST_NUMBER = 200
 
 
 class Act(StrEnum):
-    """Name what a link does; each has tokens of its own."""
+    """What a link does; each act has a kind of token of its own."""
 
     STOP = "stop"
     CONFIRM = "confirm"
@@ -48,15 +48,15 @@ class Act(StrEnum):
 LIVES = {Act.STOP: STOP_LIFE, Act.CONFIRM: CONFIRM_LIFE, Act.BACK: BACK_LIFE}
 
 
-class Standing(NamedTuple):
-    """Say whether a wish counts, and whether it changes anything."""
+class Effect(NamedTuple):
+    """Say whether a decision counts, and whether it changes anything."""
 
     counts: bool
     changes: bool
 
 
-class Wish(NamedTuple):
-    """Hold what a genuine link says."""
+class Decision(NamedTuple):
+    """Hold the decision that a genuine link carries."""
 
     act: Act
     customer: str
@@ -65,7 +65,7 @@ class Wish(NamedTuple):
 
 
 def open_lists(config: Config) -> MailLists:
-    """Make the links of a shop's lists in a process of its own, such as a job that sends mail; raises ConfigError."""
+    """Return a shop's lists for a process without the middleware, such as a job that sends mail; raises ConfigError."""
     if not config.mail.lists:
         raise ConfigError("mail.lists", was="empty", allowed="the names of the shop's marketing lists")
     state = StateDirectory(config.state_dir)
@@ -77,7 +77,7 @@ def open_lists(config: Config) -> MailLists:
 
 
 class MailLists:
-    """Make the links of a shop's lists and keep what their readers decide. `ask` speaks with the store."""
+    """Make the links of a shop's lists, and store their readers' decisions. `ask` runs a function on the store."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class MailLists:
         self._require(customer, list_)
         try:
             return await asyncio.wrap_future(self.ask(reading(customer, list_)))
-        except Exception:  # noqa: BLE001 - whatever the store says: nobody is sent what nobody knows to be wanted
+        except Exception:  # noqa: BLE001 - without an answer from the store no mail is sent, whatever the error
             return False
 
     def token(self, act: Act, customer: str, list_: str) -> str:
@@ -116,23 +116,23 @@ class MailLists:
             {"c": customer, "l": list_}, host=HOST, issued=now, expires=now + LIVES[act]
         )
 
-    def wish(self, act: Act, token: str) -> Wish | None:
-        """Return what a token says; None for one that is not genuine, for something else, or over."""
+    def decision_in(self, act: Act, token: str) -> Decision | None:
+        """Return the decision in a token, or None if the token is forged, expired, or for another act."""
         try:
             opened = self._codecs[act].loads(token, host=HOST, now=self._clock())
         except TokenError:
             return None
         customer, list_ = str(opened.payload.get("c", "")), str(opened.payload.get("l", ""))
-        return Wish(act, customer, list_, opened.issued_at) if list_ in self._lists else None
+        return Decision(act, customer, list_, opened.issued_at) if list_ in self._lists else None
 
-    def standing(self, wish: Wish) -> Future[Standing]:
-        """Return whether a decision would count now, and change something."""
-        return self.ask(lambda store: _standing(store, wish)[0])
+    def effect(self, decision: Decision) -> Future[Effect]:
+        """Return whether a decision would count now, and whether it would change anything."""
+        return self.ask(lambda store: _effect(store, decision)[0])
 
-    def obey(self, wish: Wish) -> Future[bool]:
-        """Write a decision; False where a later one stands against it."""
+    def apply(self, decision: Decision) -> Future[bool]:
+        """Store a decision, and return False if a later decision overrules it."""
         moment = int(self._clock().timestamp() * 1000)
-        return self.ask(lambda store: _decide(store, wish, moment))
+        return self.ask(lambda store: _decide(store, decision, moment))
 
     def _require(self, customer: str, list_: str) -> None:
         if list_ not in self._lists:
@@ -142,7 +142,7 @@ class MailLists:
 
 
 def reading(customer: str, list_: str) -> Callable[[Store], bool]:
-    """Return the question whether a customer may be sent a list."""
+    """Return a function that reads from the store whether a customer may be sent a list."""
 
     def read(store: Store) -> bool:
         found = store.read(NAMESPACE, _key(customer, list_))
@@ -152,37 +152,37 @@ def reading(customer: str, list_: str) -> Callable[[Store], bool]:
 
 
 def names_of(store: Store, customer: str) -> list[str]:
-    """Return the lists that a customer decided on, also those that the configuration no longer names."""
+    """Return the lists that a customer decided on, including those that the configuration no longer names."""
     return [key.partition(":")[0] for key in store.keys(NAMESPACE, customer)]
 
 
-def _decide(store: Store, wish: Wish, moment: int) -> bool:
-    key, is_on = _key(wish.customer, wish.list), wish.act is not Act.STOP
+def _decide(store: Store, decision: Decision, moment: int) -> bool:
+    key, is_on = _key(decision.customer, decision.list), decision.act is not Act.STOP
     for _ in range(TRIES):
-        standing, version = _standing(store, wish)
-        if not standing.counts:
+        effect, version = _effect(store, decision)
+        if not effect.counts:
             return False
-        # A stop is written each time: no link made before it brings mail back
-        if is_on and not standing.changes:
+        # A stop is stored every time: no link made before the latest stop brings mail back
+        if is_on and not effect.changes:
             return True
-        value = json.dumps({"on": is_on, "at": moment, "by": wish.act}).encode()
-        if store.write(NAMESPACE, key, value, until=FOR_EVER, after=version, owner=wish.customer):
+        value = json.dumps({"on": is_on, "at": moment, "by": decision.act}).encode()
+        if store.write(NAMESPACE, key, value, until=FOR_EVER, after=version, owner=decision.customer):
             return True
     return False
 
 
-def _standing(store: Store, wish: Wish) -> tuple[Standing, int]:
-    """Return how a wish stands now, and the version of what is stored."""
-    found, is_on = store.read(NAMESPACE, _key(wish.customer, wish.list)), wish.act is not Act.STOP
+def _effect(store: Store, decision: Decision) -> tuple[Effect, int]:
+    """Return whether a decision counts and changes anything, and the version of the stored decision."""
+    found, is_on = store.read(NAMESPACE, _key(decision.customer, decision.list)), decision.act is not Act.STOP
     was_on, since = (False, 0) if found is None else _loads(found.value)
-    is_over = is_on and not was_on and wish.at < since  # stopped after this link was made
-    if found is None:  # a stop as well is a decision then, and the first one
-        return Standing(counts=True, changes=True), 0
-    return Standing(not is_over, was_on is not is_on), found.version
+    is_over = is_on and not was_on and decision.at < since  # stopped after this link was made
+    if found is None:  # the first decision always changes something, even a stop
+        return Effect(counts=True, changes=True), 0
+    return Effect(not is_over, was_on is not is_on), found.version
 
 
 def _loads(value: bytes) -> tuple[bool, int]:
-    """Read a decision; what cannot be read lets nobody be mailed."""
+    """Return whether a stored decision allows mail, and when it was made; one that cannot be read does not."""
     try:
         kept = json.loads(value)
         return kept["on"] is True, int(kept["at"])

@@ -1,4 +1,4 @@
-"""Order confirmations: headers without a list, and a record of the consent log about the customer for each one sent."""
+"""Supports the shop's order confirmations: makes their headers, and records each one sent in the consent log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGEST = 200  # characters of a customer's number and of an order's
 
 
 def open_order_mail(config: Config) -> OrderMail:
-    """Confirm orders in a process of its own, such as a job that sends mail; raises ConfigError."""
+    """Return an OrderMail for a process without the middleware, such as a job that sends mail; raises ConfigError."""
     if not config.mail.orders:
         raise ConfigError("mail.orders", was="empty", allowed="the id in [[data]] of order confirmations")
     state = StateDirectory(config.state_dir)
@@ -37,7 +37,7 @@ def open_order_mail(config: Config) -> OrderMail:
 
 
 class OrderMail:
-    """Make headers, and write into the log what was sent."""
+    """Make the headers of order confirmations, and record those that were sent in the log."""
 
     def __init__(
         self, config: Config, log: LogWriter, *, clock: Callable[[], datetime] | None = None
@@ -48,7 +48,7 @@ class OrderMail:
         self._acts = Acts(log, clock=clock)
 
     def close(self) -> None:
-        """Let go of the log, once all is written."""
+        """Close the log, once all records are written."""
         self._log.close()
 
     def headers(self) -> dict[str, str]:

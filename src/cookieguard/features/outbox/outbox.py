@@ -1,5 +1,6 @@
-"""The outbox: messages of runs, each leased to one sender at a time. In a file it is beside the store's, where a long
-run delays no logout.
+"""The outbox: a database of messages to send. Each belongs to a run, and is leased to one sender at a time.
+
+In SQLite the outbox has a file of its own next to the store's, so that a long run does not delay logouts.
 """
 
 from __future__ import annotations
@@ -20,30 +21,30 @@ from cookieguard.storage.store.open import store_file, store_url
 
 
 class OutboxDown(CookieGuardError):
-    """Say that the outbox could not be asked; the reason holds no URL and no address."""
+    """Say that the outbox did not answer. The reason contains no URL and no address."""
 
 
 class State(IntEnum):
-    """Name where a message is; the numbers stand in the tables."""
+    """The state of a message; the numbers are stored in the tables."""
 
     WAITING = 0
     CLAIMED = 1
-    """A sender has it, and has not begun to hand it over."""
+    """A sender has leased it, but has not begun to hand it to the relay."""
     HANDING = 2
-    """It may be at the relay already: whoever finds it so after its lease cannot know, and says so."""
+    """The relay may have taken it. If the lease ends in this state, it is sent again and counted as uncertain."""
     SENT = 3
     REFUSED = 4
 
 
 class Row(NamedTuple):
-    """Hold a message to send: a pseudonym of its recipient, and the sealed address."""
+    """Hold a new message: the recipient's pseudonym within the run, and the sealed address."""
 
     who: str
     recipient: str
 
 
 class Claimed(NamedTuple):
-    """Hold a message that is leased to this sender; `tries` counts this one."""
+    """Hold a message that is leased to this sender. `tries` includes the present attempt."""
 
     run: str
     who: str
@@ -53,9 +54,9 @@ class Claimed(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Say what became of a message: its state, the relay's reply, and for one that waits how many seconds.
+    """Hold the result of an attempt: the new state, the relay's reply, and the seconds until the next attempt.
 
-    `is_uncertain`: the relay may have taken it.
+    `is_uncertain` says that the relay may have taken the message.
     """
 
     run: str
@@ -82,7 +83,7 @@ TABLES = Tables(
     steps=(Step(MAKE),),
     down=OutboxDown,
     short=(("cookieguard_mail_run", "run"), ("cookieguard_", "")),
-    busy_seconds=10.0,  # senders wait for each other: no page does
+    busy_seconds=10.0,  # only senders wait for each other, not pages
     statement_milliseconds=30_000,
     lock_milliseconds=10_000,
 )
@@ -127,31 +128,31 @@ FORGET_RUN = "DELETE FROM cookieguard_mail_run WHERE name = :run"
 
 
 class Outbox:
-    """Keep the messages of runs, in a file or a server's database. Used by one thread at a time.
+    """Keeps the messages of runs in SQLite or PostgreSQL. Only one thread at a time may use it.
 
-    Raises OutboxDown where it cannot be asked. Times are durations: the database has the clock that all senders share.
+    Raises OutboxDown. Times are given as durations, because all senders share the database's clock.
     """
 
     def __init__(self, place: Path | str) -> None:
         self.database = open_database(place, TABLES)
 
     def begin(self, run: str, secret: str) -> str:
-        """Make a run where there is none; return its secret, the first one that was given."""
+        """Create a run if it does not exist, and return its secret: the one with which it was created."""
         with self.database.transaction():
             self.database.write(BEGIN, run=run, secret=secret)
             return str(self.database.value(SECRET, run=run))
 
     def add(self, run: str, rows: Sequence[Row], state: State = State.WAITING, reply: str = "") -> int:
-        """Add messages in one transaction, and return how many are new: each `who` has one message of a run."""
+        """Add messages in one transaction, and return how many are new: each `who` has one message in a run."""
         values = {"run": run, "state": int(state), "reply": reply}
         return self.database.write_each(ADD, (values | row._asdict() for row in rows))
 
     def fill(self, run: str) -> None:
-        """Note that all messages of a run are there; none of them is sent before."""
+        """Mark a run as complete. None of its messages is sent before."""
         self.database.write(FILL, run=run)
 
     def claim(self, runs: Sequence[str], count: int, *, lease: str, seconds: float) -> list[Claimed]:
-        """Lease so many messages that are due, or whose lease is over; no two callers get the same."""
+        """Lease up to `count` messages that are due or whose lease has ended. No two callers get the same message."""
         found: list[Claimed] = []
         with self.database.transaction():
             for run in self._filled(runs):
@@ -163,37 +164,38 @@ class Outbox:
     def step(
         self, handing: Sequence[tuple[str, str]], outcomes: Sequence[Outcome], *, lease: str, seconds: float
     ) -> set[tuple[str, str]]:
-        """Note outcomes, and which messages (run, who) are about to be handed over; in one transaction.
+        """Store outcomes, and mark messages (run, who) that are about to be handed over, in one transaction.
 
-        Returns those that may be: another sender has the others by now.
+        Returns the messages that may be handed over; another sender has leased the others meanwhile.
         """
         of_runs = defaultdict[str, list[str]](list)
         for run, who in handing:
             of_runs[run].append(who)
         with self.database.transaction():
             rows = [
-                one._asdict() | {"state": int(one.state), "uncertain": int(one.is_uncertain), "lease": lease}
-                for one in outcomes
+                done._asdict()
+                | {"state": int(done.state), "uncertain": int(done.is_uncertain), "lease": lease}
+                for done in outcomes
             ]
             self.database.write_each(OUTCOME, rows)
             return {
                 (run, who)
-                for each, these in of_runs.items()
-                for run, who in self.database.rows_in(HANDING, these, run=each, lease=lease, seconds=seconds)
+                for name, these in of_runs.items()
+                for run, who in self.database.rows_in(HANDING, these, run=name, lease=lease, seconds=seconds)
             }
 
     def count(self, run: str) -> Run:
-        """Count the messages of a run."""
+        """Return how many messages of a run were sent, refused and so on."""
         total, sent, refused, uncertain = self.database.row(COUNT, run=run) or (0, 0, 0, 0)
         is_filled = bool(self._filled([run]))
         return Run(total=total, sent=sent, refused=refused, uncertain=uncertain, is_filled=is_filled)
 
     def replies(self, run: str) -> Mapping[str, int]:
-        """Count what relays said to those that are not sent."""
+        """Return how often a relay gave each reply to messages that are not sent."""
         return dict(self.database.rows(REPLIES, run=run))
 
     def wait(self, runs: Sequence[str]) -> float | None:
-        """Return in how many seconds the next message is due; None where none waits."""
+        """Return in how many seconds the next message is due, or None if no message waits."""
         waits = (self.database.value(NEXT, run=run) for run in self._filled(runs))
         return min((wait for wait in waits if wait is not None), default=None)
 
@@ -202,7 +204,7 @@ class Outbox:
         return dict(self.database.rows(SECRETS))
 
     def withdraw(self, run: str, who: str) -> None:
-        """Delete a message of a run that is not sent yet."""
+        """Delete a message of a run if it is not sent yet."""
         self.database.write(WITHDRAW, run=run, who=who)
 
     def forget(self, run: str) -> None:
@@ -222,7 +224,7 @@ FILE_ENDING = "-outbox.db"
 
 
 def outbox_file(settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]) -> Path | None:
-    """Return the file of the outbox; None where it is in a database."""
+    """Return the file of the outbox, or None if it is in a server's database."""
     file = store_file(settings, state_dir, environ=environ)
     return None if file is None else file.with_name(file.stem + FILE_ENDING)
 
@@ -230,6 +232,6 @@ def outbox_file(settings: StoreSettings, state_dir: Path, *, environ: Mapping[st
 def outbox_opener(
     settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]
 ) -> Callable[[], Outbox]:
-    """Return what opens the outbox. Raises ConfigError, never showing the URL."""
+    """Return a function that opens the outbox. Raises ConfigError, which never shows the URL."""
     file = outbox_file(settings, state_dir, environ=environ)
     return partial(Outbox, store_url(settings, environ=environ) if file is None else file)

@@ -1,6 +1,6 @@
-"""Where links of marketing mail lead: a page with one button. Only a POST acts, with no login and no cookie.
+"""The pages that links in marketing mail lead to. Each has one button, and needs neither a login nor a cookie.
 
-Mail gateways follow every link, so GET changes nothing. One-click clients (RFC 8058) post to the link itself.
+Mail gateways follow every link, so a GET changes nothing. One-click clients (RFC 8058) post to the link itself.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import replace
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.languages import texts_of
-from cookieguard.features.outbox.lists import Act, MailLists, Wish
+from cookieguard.features.outbox.lists import Act, Decision, MailLists
 from cookieguard.features.outbox.order_mail import OrderMail
 from cookieguard.features.records.acts import named
 from cookieguard.features.records.part import RecordsPart
@@ -34,7 +34,7 @@ from cookieguard.web.parts.part import READ_AND_POST, Page, Part
 MAIL_PAGE = "mail/"
 HEADERS = {**PAGE_HEADERS, "vary": "Accept-Language", "referrer-policy": "no-referrer"}
 MOST_FIELDS = 10
-# The text beside the button
+# The keys of the texts that a page shows: those above the button, then the button's own.
 WORDS = {
     Act.STOP: ("stop_text", "stop_button"),
     Act.CONFIRM: ("confirm_text", "confirm_button"),
@@ -44,7 +44,7 @@ DONE = {Act.STOP: "stopped", Act.CONFIRM: "confirmed", Act.BACK: "confirmed"}
 
 
 class OutboxPart(Part):
-    """Do what the links of the lists say; confirmations of orders go into the log."""
+    """Serves the pages of the lists' links, and offers the helper for order confirmations to the shop."""
 
     def __init__(self, guard: Guard) -> None:
         config, records = guard.config, guard.find(RecordsPart)
@@ -59,7 +59,7 @@ class OutboxPart(Part):
     async def answer(self, exchange: Exchange, receive: Receive) -> Response:
         """Answer {prefix}mail/stop, /confirm and /back with t=<token>: GET shows the button, POST acts.
 
-        410 for a token that does not count, 503 while the store takes nothing.
+        The status is 410 for a token that does not count, and 503 while the store or the log cannot be written.
         """
         act = Act(exchange.path.rpartition("/")[2])
         linked = _token(exchange.request.query)
@@ -67,40 +67,42 @@ class OutboxPart(Part):
             token = linked or await _posted(exchange, receive)
         except BadRequestError as error:
             return _page(exchange, error.status, "over")
-        wish = self._lists.wish(act, token)
-        if wish is None:
+        decision = self._lists.decision_in(act, token)
+        if decision is None:
             return _page(exchange, 410, "over")
         if exchange.request.is_read:
             shown = "confirm" if act is Act.BACK else act
-            return _page(exchange, 200, shown, wish, button=f"{act}_button", token=token)
-        # A link that opts in does so once, so a second try makes no second record
+            return _page(exchange, 200, shown, decision, button=f"{act}_button", token=token)
+        # A link that opts in has one record, whose id follows from its token, so a second click adds none.
         id_ = new_id() if act is Act.STOP else named(MAIL_LIST, token)
-        done = await self._obey(exchange, wish, id_, is_one_click=bool(linked))
+        done = await self._apply(exchange, decision, id_, is_one_click=bool(linked))
         if done is None:
             exchange.parts.findings.count("a decision about marketing mail could not be written")
-            return _page(exchange, 503, "down", wish)
+            return _page(exchange, 503, "down", decision)
         if not done:
-            return _page(exchange, 410, "over", wish)
+            return _page(exchange, 410, "over", decision)
         if act is not Act.STOP:
-            return _page(exchange, 200, DONE[act], wish)
-        back = self._lists.token(Act.BACK, wish.customer, wish.list)
-        return _page(exchange, 200, DONE[act], wish, button="back_button", action=Act.BACK, token=back)
+            return _page(exchange, 200, DONE[act], decision)
+        back = self._lists.token(Act.BACK, decision.customer, decision.list)
+        return _page(exchange, 200, DONE[act], decision, button="back_button", action=Act.BACK, token=back)
 
-    async def _obey(self, exchange: Exchange, wish: Wish, id_: str, *, is_one_click: bool) -> bool | None:
-        """Do what a link says; None if it cannot be written now. An opt-in counts only once the log has its record."""
-        lists, log, is_stop = self._lists, self._log, wish.act is Act.STOP
-        standing = await answer_of(lists.standing(wish))
-        if standing is None or not standing.counts:
-            return None if standing is None else False
-        if log is not None and standing.changes and not is_stop:
+    async def _apply(
+        self, exchange: Exchange, decision: Decision, id_: str, *, is_one_click: bool
+    ) -> bool | None:
+        """Store a link's decision; None if that is not possible now. An opt-in counts only once it is in the log."""
+        lists, log, is_stop = self._lists, self._log, decision.act is Act.STOP
+        effect = await answer_of(lists.effect(decision))
+        if effect is None or not effect.counts:
+            return None if effect is None else False
+        if log is not None and effect.changes and not is_stop:
             if log.writer.is_down:
                 return None
-            record = _record(exchange, log, wish, id_, is_one_click=is_one_click)
+            record = _record(exchange, log, decision, id_, is_one_click=is_one_click)
             if not (await is_done(record) and record.is_kept):
                 return None
-        done = await answer_of(lists.obey(wish))
-        if done and log is not None and standing.changes and is_stop:
-            await is_done(_record(exchange, log, wish, id_, is_one_click=is_one_click))
+        done = await answer_of(lists.apply(decision))
+        if done and log is not None and effect.changes and is_stop:
+            await is_done(_record(exchange, log, decision, id_, is_one_click=is_one_click))
         return done
 
 
@@ -108,27 +110,27 @@ serve = OutboxPart
 
 
 def _record(
-    exchange: Exchange, log: ConsentLog, wish: Wish, id_: str, *, is_one_click: bool
+    exchange: Exchange, log: ConsentLog, decision: Decision, id_: str, *, is_one_click: bool
 ) -> Acknowledgement:
-    """Write a decision into the log. A mail program that posts by itself showed its user no text."""
+    """Record a decision in the log, with the texts that the page showed; a one-click client showed none of them."""
     lang, now = language_asked(exchange), exchange.now
-    said = "\n".join(fill(texts_of(lang)["mail"][one], "list", wish.list) for one in WORDS[wish.act])
-    text = None if is_one_click else text_of(said.encode())
+    shown = "\n".join(fill(texts_of(lang)["mail"][key], "list", decision.list) for key in WORDS[decision.act])
+    text = None if is_one_click else text_of(shown.encode())
     texts, notice = log.shown_with_form(text, language=lang, terms=exchange.parts.policy.terms(now))
     record = mail_list_record(
         log.asker(exchange.request.origin.host),
         notice,
-        name=wish.list,
-        given=wish.act is not Act.STOP,
+        name=decision.list,
+        given=decision.act is not Act.STOP,
         method="one click" if is_one_click else "link in a mail",
         time=now,
-        subject=customer(wish.customer),
+        subject=customer(decision.customer),
     )
     return log.writer.append_later(id_, lambda: replace(record, id=id_), texts=texts)
 
 
 async def _posted(exchange: Exchange, receive: Receive) -> str:
-    """Return the token of a posted form; a one-click client has it in the address, and may post any body."""
+    """Return the token of a posted form. One-click clients have theirs in the address, and may post any body."""
     if exchange.request.is_read:
         return ""
     body = await read_body(receive)
@@ -144,7 +146,7 @@ def _page(
     exchange: Exchange,
     status: int,
     key: str,
-    wish: Wish | None = None,
+    decision: Decision | None = None,
     *,
     button: str = "",
     action: str = "",
@@ -158,9 +160,9 @@ def _page(
         posted=not exchange.request.is_read,
         m=texts_of(lang)["mail"],
         key=str(key),
-        list=wish.list if wish is not None else "",
+        list=decision.list if decision is not None else "",
         button=button,
-        action=action or (wish.act if wish is not None else ""),
+        action=action or (decision.act if decision is not None else ""),
         token=token,
     )
     return HTMLResponse(page, status, HEADERS)

@@ -1,4 +1,4 @@
-"""The mail of a customer: the marketing lists they decided on, and the notices that are waiting for them."""
+"""Copies and erases a customer's mail data: decisions on marketing lists, and notices that wait to be sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from cookieguard.storage.store.open import store_opener
 
 
 class PersonalMail:
-    """Reach a customer's mail, whatever `mail` and `policy` still name. Raises StoreDown and OutboxDown."""
+    """Copies and erases the data, also of lists and runs that the settings no longer name.
+
+    Raises StoreDown and OutboxDown.
+    """
 
     def __init__(self, place: Place) -> None:
         self._place = place

@@ -1,4 +1,4 @@
-"""Who gets a message: sealed in the outbox, so that it holds neither an address nor a number unencrypted."""
+"""Seals the recipients of messages, so that the outbox holds no mail address and no customer number unencrypted."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cookieguard.features.outbox.outbox import Outbox
 from cookieguard.identity.tokens import TokenCodec, TokenError, TokenKind
 from cookieguard.keyring import Keyring
 
-HOST = "mail"  # what is sealed opens for no host
+HOST = "mail"  # not the name of a host, so that a sealed recipient is valid for no host
 KEPT = timedelta(days=400)
 WHO_BYTES = 16
 LONGEST_NUMBER = 200
 
 
 class Recipients:
-    """Seal who gets a message, and open it again. The outbox holds neither an address nor a number in the clear."""
+    """Seal and open recipients with the shop's keyring."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._codec = TokenCodec(keyring, kind=TokenKind.MAIL, name="outbox", sealed=True)
@@ -31,7 +31,7 @@ class Recipients:
         return self._codec.dumps(dict(fields), host=HOST, issued=now, expires=now + KEPT)
 
     def open(self, text: str) -> Mapping[str, str]:
-        """Return what was sealed; raises ValueError where no key of ours opens it."""
+        """Return the sealed fields; raises ValueError if no key of the keyring opens them."""
         try:
             return {
                 str(name): str(value) for name, value in self._codec.open(text, host=HOST).payload.items()
@@ -41,7 +41,7 @@ class Recipients:
 
 
 def key_of_run(outbox: Outbox, run: str, recipients: Recipients, now: datetime) -> bytes:
-    """Return what names who is in a run, made with it; raises AnnouncementRefused where no key of ours opens it."""
+    """Return the key for pseudonyms in a run, created with the run; raises AnnouncementRefused if it does not open."""
     secret = outbox.begin(run, recipients.seal({"secret": secrets.token_hex(32)}, now))
     try:
         return recipients.open(secret)["secret"].encode()
@@ -52,13 +52,13 @@ def key_of_run(outbox: Outbox, run: str, recipients: Recipients, now: datetime) 
 
 
 def forget_customer(outbox: Outbox, number: str, recipients: Recipients) -> None:
-    """Delete what waits for a customer, in each run whose secret a key of ours opens; raises OutboxDown."""
+    """Delete a customer's waiting messages, in each run whose secret the keyring opens; raises OutboxDown."""
     for run, secret in outbox.secrets().items():
         with suppress(ValueError):
             outbox.withdraw(run, who_of(recipients.open(secret)["secret"].encode(), number))
 
 
 def who_of(key: bytes, number: str) -> str:
-    """Name a customer within one run: the same each time, and nobody's number without the run's secret."""
+    """Return a customer's pseudonym within one run, which cannot be linked to the number without the run's secret."""
     digest = hmac.new(key, number[:LONGEST_NUMBER].encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
     return digest[:WHO_BYTES].hex()

@@ -1,4 +1,4 @@
-"""One connection to the shop's relay, and what its answers mean for a message."""
+"""Connects to the shop's mail relay by SMTP, and turns its answers into errors that say what to do with a message."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 PORTS = {"smtp": 587, "smtps": 465}
 LOCAL_PORT = 25
 MISSING_EXTRA = "empty, or with its library: pip install '.[mail]' in cookieguard's checkout"
-# A mailbox that is not there, or (501) an address that the relay does not read, like a..b@shop.example,
-# however often it is tried. With 5.7.x a relay says that it takes no mail from us.
+# Replies that end all attempts: the mailbox does not exist, or (501) the relay refuses the form of the address, such as
+# a..b@shop.example. A reply with 5.7.x is about us, not about the recipient (RFC 3463), so it does not count here.
 DEAD = frozenset({501, 550, 551, 552, 553})
 POLICY = "5.7."
 
 
 class RelayDown(CookieGuardError):
-    """Say that the relay cannot be reached or takes no mail: none of this is about one recipient."""
+    """Say that the relay cannot be reached or accepts no mail, whoever the recipient is."""
 
 
 class Refused(CookieGuardError):
@@ -29,16 +29,16 @@ class Refused(CookieGuardError):
 
 
 class Later(CookieGuardError):
-    """Say that the relay does not take a message now; it has not taken it."""
+    """Say that the relay does not accept a message now, and did not take it."""
 
 
 class Uncertain(CookieGuardError):
-    """Say that the connection ended between handing over and the answer: nobody knows whether it was taken."""
+    """Say that the connection ended after a message was handed over, before the relay said whether it took it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """Name the relay: where it is, and how it is spoken to."""
+    """Hold the relay's address, login and use of TLS."""
 
     host: str
     port: int
@@ -49,7 +49,7 @@ class Relay:
 
 
 def relay_of(settings: MailSettings, *, environ: Mapping[str, str]) -> Relay:
-    """Return the relay that is configured; raises ConfigError, never showing the URL."""
+    """Return the configured relay. Raises ConfigError, which never shows the URL because it may hold a password."""
     setting, url = "mail.url", settings.url
     if settings.environment in environ:
         setting, url = f"mail.environment ({settings.environment})", environ[settings.environment]
@@ -72,7 +72,7 @@ def relay_of(settings: MailSettings, *, environ: Mapping[str, str]) -> Relay:
 
 
 def smtp_library() -> Any:
-    """Return the library that speaks SMTP; raises ConfigError where it is not installed."""
+    """Return the SMTP library; raises ConfigError if it is not installed."""
     try:
         import aiosmtplib
     except ImportError as error:
@@ -91,14 +91,14 @@ class Connection:
         self._library = smtp_library()
 
     async def offer(self, sender: str, recipient: str) -> None:
-        """Ask the relay to take a message; raises RelayDown, Refused or Later. Nothing was handed over yet."""
+        """Send the relay a message's sender and recipient, before `hand_over`; raises RelayDown, Refused or Later."""
         library = self._library
         try:
             smtp = await self._connected()
             await smtp.mail(sender)
             await smtp.rcpt(recipient)
         except library.SMTPRecipientRefused as error:
-            await self._reset()
+            await self.withdraw()
             if error.code in DEAD and POLICY not in error.message:
                 raise Refused(str(error.code)) from error
             raise Later(str(error.code)) from error
@@ -118,7 +118,7 @@ class Connection:
             await self.drop()
             raise Uncertain(type(error).__name__) from error
         except library.SMTPResponseException as error:
-            await self._reset()
+            await self.withdraw()
             raise Later(str(error.code)) from error
         except (library.SMTPException, OSError, TimeoutError) as error:
             await self.drop()
@@ -126,17 +126,20 @@ class Connection:
         return str(reply.code)
 
     async def withdraw(self) -> None:
-        """Take back what was offered."""
-        await self._reset()
+        """Cancel the message that was offered."""
+        try:
+            await self._smtp.rset()
+        except (self._library.SMTPException, OSError, TimeoutError, AttributeError):
+            await self.drop()
 
     async def drop(self) -> None:
-        """Let go of the connection, whatever state it is in."""
+        """Close the connection at once, whatever its state."""
         smtp, self._smtp = self._smtp, None
         if smtp is not None:
             smtp.close()
 
     async def end(self) -> None:
-        """Say good-bye."""
+        """Close the connection with QUIT."""
         smtp, self._smtp = self._smtp, None
         if smtp is not None:
             try:
@@ -153,17 +156,11 @@ class Connection:
             port=relay.port,
             timeout=self._timeout,
             use_tls=relay.is_tls,
-            start_tls=relay.needs_tls or None,  # None: where the relay offers it
-            validate_certs=relay.is_tls or relay.needs_tls,  # on this machine nobody is in between
+            start_tls=relay.needs_tls or None,  # None means: if the relay offers it
+            validate_certs=relay.is_tls or relay.needs_tls,  # not needed for a relay on this machine
             username=relay.user or None,
             password=relay.password or None,
         )
         await smtp.connect()
         self._smtp = smtp
         return smtp
-
-    async def _reset(self) -> None:
-        try:
-            await self._smtp.rset()
-        except (self._library.SMTPException, OSError, TimeoutError, AttributeError):
-            await self.drop()

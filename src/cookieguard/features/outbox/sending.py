@@ -1,7 +1,8 @@
-"""Empty the outbox: several connections at once, each message noted before it is handed over and after the answer.
+"""Sends the messages of the outbox over several connections to the relay, and stores each step in the outbox.
 
-A sender that dies leaves leases that end by themselves. What it had handed over without noting the answer is counted as
-uncertain, and sent once more under the same Message-ID: a notice twice is better than none.
+The outbox is updated before a message is handed over, and after the relay's answer. If a sender dies, its leases end by
+themselves. A message that it handed over without storing the answer is counted as uncertain, and sent again under the
+same Message-ID, because receiving a notice twice is better than not at all.
 """
 
 from __future__ import annotations
@@ -39,27 +40,27 @@ logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
 Place = tuple[str, str]
 
-LOOK_SECONDS = 1.0  # others may have ended what this one waits for
-TRIES = 5  # to note what the relay took: else it would go out again
-# Messages leased for each connection: few at first, since the relay may be slow
+POLL_SECONDS = 1.0  # the longest wait before the outbox is read again, since other senders may have finished
+TRIES = 5  # attempts to store that the relay took a message, which would otherwise be sent again
+# Messages leased for each connection: few at first, because the relay may be slow.
 FIRST_SHARE, MOST_AT_ONCE = 2, 50
 
 
 class Mail(NamedTuple):
-    """Hold what is handed over: to whom, and the message."""
+    """Hold a message in the form in which the relay gets it, and its recipient's address."""
 
     recipient: str
     message: bytes
 
 
-Build = Callable[[Claimed], Mail]  # raises ValueError where nothing can be made of it
+Build = Callable[[Claimed], Mail]  # raises ValueError if the message cannot be built
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Set how long a sender waits, and how long it pauses; seconds."""
+    """Set a sender's limits on waiting and its pauses, in seconds."""
 
-    # RFC 5321 asks for more, but no relay needs that; what takes longer counts as uncertain.
+    # RFC 5321 (4.5.3.2) allows more, but no relay needs it. A message that takes longer counts as uncertain.
     timeout: float = 120.0
     first: float = 1.0  # the first pause, for the relay and for a message
     longest: float = 3600.0
@@ -67,16 +68,16 @@ class Pace:
 
     @property
     def lease(self) -> float:
-        """Return how long a message stays with a sender that says nothing."""
+        """Return how long a message stays leased to a sender that does not report an outcome."""
         return self.timeout + 30.0 if self.timeout > 30.0 else 1.5 * self.timeout
 
     def delay(self, tries: int) -> float:
-        """Return how long a message waits that was not taken."""
+        """Return how long a message waits after this number of failed attempts."""
         return float(min(self.longest, self.first * 60 * 2 ** min(tries - 1, 20)))
 
 
 class Sender:
-    """Send what is due of some runs. Owns its leases, and the one thread that speaks with the outbox."""
+    """Sends the due messages of some runs. Owns its leases, and the only thread that uses the outbox."""
 
     def __init__(
         self, outbox: Outbox, relay: Relay, *, sender: str, build: Build, pace: Pace | None = None
@@ -89,18 +90,18 @@ class Sender:
         self._lease = secrets.token_hex(8)
         self._queue: deque[Claimed] = deque()
         self._share = FIRST_SHARE
-        self._claimed = 0.0  # when what is in the queue was
+        self._claimed = 0.0  # when the messages in the queue were leased
         self._runs: Sequence[str] = ()
         self._claiming = asyncio.Lock()
         self._pause = 0.0
         self._unbuilt: set[Place] = set()
         self.is_down = False
-        """The relay did not take anything the last time."""
+        """Whether the relay failed at the last attempt."""
 
     async def run(self, runs: Sequence[str], *, connections: int, progress: Callable[[], None]) -> None:
-        """Send until nothing is left of these runs that could be sent, however long that takes.
+        """Send until these runs have no message left that can be sent, however long that takes.
 
-        Of what nothing can be made (the key of its recipient is gone) each is tried once, and stays.
+        A message that cannot be built, because its recipient's key is gone, is tried once and stays in the outbox.
         """
         self._runs = runs
         with ThreadPoolExecutor(1, thread_name_prefix="cookieguard-outbox") as thread:
@@ -115,10 +116,10 @@ class Sender:
     async def _connection(self, connections: int, progress: Callable[[], None]) -> None:
         connection = Connection(self._relay, timeout=self._pace.timeout)
         try:
-            while (one := await self._next(connections)) is not None:
+            while (claimed := await self._next(connections)) is not None:
                 try:
-                    await self._send(connection, one)
-                except OutboxDown as error:  # its lease ends by itself
+                    await self._send(connection, claimed)
+                except OutboxDown as error:  # the message's lease ends by itself
                     logger.warning("mail: %s", error)
                     await asyncio.sleep(self._pace.first)
                 progress()
@@ -126,7 +127,7 @@ class Sender:
             await connection.end()
 
     async def _next(self, connections: int) -> Claimed | None:
-        """Return the next message; waits for one that comes due, None once none is left."""
+        """Return the next message, after waiting until one is due, or None once no message is left."""
         while True:
             if self._pause:
                 await asyncio.sleep(self._pause)
@@ -142,10 +143,10 @@ class Sender:
                     wait = self._pace.first
             if wait is None:
                 return None
-            await asyncio.sleep(min(max(wait, 0.05), LOOK_SECONDS))
+            await asyncio.sleep(min(max(wait, 0.05), POLL_SECONDS))
 
     async def _claim(self, connections: int) -> bool:
-        """Lease as many as are handed over within a part of their lease; what waited too long goes back first."""
+        """Lease as many messages as can be sent well before the lease ends, after giving back what waited too long."""
         took = monotonic() - self._claimed
         if self._queue or took > self._pace.lease / 4:
             self._share = max(1, self._share // 2)
@@ -156,30 +157,31 @@ class Sender:
         self._queue.extend(await self._steps.claim(self._runs, connections * self._share))
         return bool(self._queue)
 
-    async def _send(self, connection: Connection, one: Claimed) -> None:
+    async def _send(self, connection: Connection, claimed: Claimed) -> None:
+        run, who = claimed.run, claimed.who
         try:
-            mail = self._build(one)
+            mail = self._build(claimed)
         except ValueError as error:
-            self._unbuilt.add((one.run, one.who))
-            await self._steps.note(self._waits(one, f"not built: {error}"))
+            self._unbuilt.add((run, who))
+            await self._steps.note(self._waits(claimed, f"not built: {error}"))
             return
-        self._unbuilt.discard((one.run, one.who))
+        self._unbuilt.discard((run, who))
         try:
             await connection.offer(self._sender, mail.recipient)
             self._pause, self.is_down = 0.0, False
-            if not await self._steps.begin((one.run, one.who)):  # another sender has it by now
+            if not await self._steps.begin((run, who)):  # another sender has leased it meanwhile
                 await connection.withdraw()
                 return
             reply = await connection.hand_over(mail.message)
-            await self._note_sent(Outcome(one.run, one.who, State.SENT, reply))
+            await self._note_sent(Outcome(run, who, State.SENT, reply))
         except Refused as error:
-            await self._steps.note(Outcome(one.run, one.who, State.REFUSED, str(error)))
+            await self._steps.note(Outcome(run, who, State.REFUSED, str(error)))
         except Later as error:
-            await self._steps.note(self._waits(one, str(error)))
+            await self._steps.note(self._waits(claimed, str(error)))
         except Uncertain as error:
-            await self._steps.note(self._waits(one, f"no answer: {error}")._replace(is_uncertain=True))
+            await self._steps.note(self._waits(claimed, f"no answer: {error}")._replace(is_uncertain=True))
         except RelayDown as error:
-            await self._steps.note(Outcome(one.run, one.who, State.WAITING, str(error)))
+            await self._steps.note(Outcome(run, who, State.WAITING, str(error)))
             self._slow_down(str(error))
 
     async def _note_sent(self, outcome: Outcome) -> None:
@@ -192,8 +194,8 @@ class Sender:
                     raise
                 await asyncio.sleep(self._pace.first)
 
-    def _waits(self, one: Claimed, reply: str) -> Outcome:
-        return Outcome(one.run, one.who, State.WAITING, reply, self._pace.delay(one.tries))
+    def _waits(self, claimed: Claimed, reply: str) -> Outcome:
+        return Outcome(claimed.run, claimed.who, State.WAITING, reply, self._pace.delay(claimed.tries))
 
     def _slow_down(self, reason: str) -> None:
         if not self.is_down:
@@ -202,8 +204,8 @@ class Sender:
         self._pause = min(self._pace.idle, max(self._pace.first, 2 * self._pause))
 
     async def _give_back(self) -> None:
-        """Let others have what this sender leased and did not begin."""
-        left = [Outcome(one.run, one.who, State.WAITING) for one in self._queue]
+        """End the leases of messages that this sender did not begin, so that others can send them."""
+        left = [Outcome(claimed.run, claimed.who, State.WAITING) for claimed in self._queue]
         self._queue.clear()
         if left:
             try:
@@ -213,7 +215,7 @@ class Sender:
 
 
 class _Steps:
-    """Bring what connections note at the same time into one transaction."""
+    """Combines the steps that several connections store at the same time into one transaction of the outbox."""
 
     def __init__(self, outbox: Outbox, thread: ThreadPoolExecutor, *, lease: str, seconds: float) -> None:
         self._outbox = outbox
@@ -230,13 +232,13 @@ class _Steps:
         )
 
     async def wait(self, runs: Sequence[str], *, but: int) -> float | None:
-        """Return in how many seconds something is due, None where no more is left than so many."""
+        """Return in how many seconds a message is due, or None if no more than `but` messages are left."""
         if but and sum([(await self._do(partial(self._outbox.count, run))).waiting for run in runs]) <= but:
             return None
         return await self._do(lambda: self._outbox.wait(runs))
 
     async def begin(self, place: Place) -> bool:
-        """Note that a message is about to be handed over; False where another sender has it."""
+        """Store that a message is about to be handed over, and return False if another sender has leased it."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._handing[place] = future
         self._flush()
@@ -256,13 +258,13 @@ class _Steps:
             self._flushing = asyncio.get_running_loop().create_task(self._write())
 
     async def _write(self) -> None:
-        await asyncio.sleep(0)  # what others note right now comes along
+        await asyncio.sleep(0)  # other connections add their steps to this transaction meanwhile
         step = partial(self._outbox.step, lease=self._lease, seconds=self._seconds)
         while self._handing or self._outcomes:
             handing, self._handing = self._handing, {}
             outcomes, self._outcomes = self._outcomes, []
             try:
-                allowed = await self._do(partial(step, list(handing), [one for one, _ in outcomes]))
+                allowed = await self._do(partial(step, list(handing), [outcome for outcome, _ in outcomes]))
             except OutboxDown as error:
                 for future in (*handing.values(), *(future for _, future in outcomes)):
                     if not future.cancelled():
@@ -277,7 +279,7 @@ class _Steps:
         return await asyncio.get_running_loop().run_in_executor(self._thread, question)
 
 
-PATIENCE = 3600.0  # seconds: a relay that is down for longer is tried by the next call
+PATIENCE = 3600.0  # seconds; if the relay is down for longer, the next call tries again
 
 
 async def send_to(
@@ -293,13 +295,14 @@ async def send_to(
     now: datetime,
     environ: Mapping[str, str],
 ) -> Run:
-    """Send a message to some addresses, each once a run; return how far it came. Raises ConfigError and OutboxDown.
+    """Send a message to each address once in this run, and return the counts. Raises ConfigError and OutboxDown.
 
-    A relay that takes nothing is waited for, but not longer than an hour: cron calls again.
+    If the relay accepts no mail, this waits for up to an hour; then the next call by cron goes on.
     """
     relay = relay_of(config.mail, environ=environ)
     key = key_of_run(outbox, run, recipients, now)
-    outbox.add(run, [Row(who_of(key, one), recipients.seal({"address": one}, now)) for one in addresses])
+    rows = (Row(who_of(key, address), recipients.seal({"address": address}, now)) for address in addresses)
+    outbox.add(run, list(rows))
     outbox.fill(run)
 
     def build(claimed: Claimed) -> Mail:

@@ -55,7 +55,7 @@ class Permissions:
         digest = self._marks(f"code {customer} {letters}")[0]
 
         def write(store: Store) -> str:
-            value = _dumps(digest, scope, now, 0)
+            value = _dumps(digest, scope, 0)
             store.write(NAMESPACE, self._marks(customer)[0], value, until=to_milliseconds(now + LIFE))
             return code
 
@@ -79,30 +79,23 @@ class Permissions:
 def _used(store: Store, key: str, digests: Sequence[str], scope: str, now: datetime) -> str:
     for _ in range(ROUNDS):
         found = store.read(NAMESPACE, key)
-        if found is None or not found.value:
+        if found is None or not 0 < found.until - to_milliseconds(now) <= LIFE.total_seconds() * 1000:
             return ""
-        digest, of, made, tries = _loads(found.value)
-        until = to_milliseconds(made + LIFE)
-        if not digest or not timedelta() <= now - made < LIFE or tries >= TRIES:
-            return ""
+        digest, of, tries = json.loads(found.value)
         is_right = any(hmac.compare_digest(digest, one) for one in digests) and of == scope
-        # Over the version that was read: of two who use it at once one begins anew, and finds nothing.
-        after = b"" if is_right else _dumps(digest, of, made, tries + 1)
-        if store.write(NAMESPACE, key, after, until=until, after=found.version):
-            return of if is_right else ""
+        if tries >= TRIES:
+            return ""
+        # Over the version that was read: of two who use it at once, one starts again and finds nothing.
+        if is_right and store.erase(NAMESPACE, key, after=found.version):
+            return str(of)
+        value = _dumps(digest, of, tries + 1)
+        if not is_right and store.write(NAMESPACE, key, value, until=found.until, after=found.version):
+            return ""
     return ""
 
 
-def _dumps(digest: str, scope: str, made: datetime, tries: int) -> bytes:
-    return json.dumps([digest, scope, made.isoformat(), tries]).encode()
-
-
-def _loads(value: bytes) -> tuple[str, str, datetime, int]:
-    try:
-        digest, scope, made, tries = json.loads(value)
-        return str(digest), str(scope), datetime.fromisoformat(made), int(tries)
-    except (ValueError, TypeError):
-        return "", "", datetime.max.replace(tzinfo=UTC), TRIES
+def _dumps(digest: str, scope: str, tries: int) -> bytes:
+    return json.dumps([digest, scope, tries]).encode()
 
 
 TIMEOUT = 10.0  # seconds for the store

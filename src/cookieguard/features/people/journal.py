@@ -80,27 +80,23 @@ def digests_of(keyring: Keyring, text: str, use: bytes) -> list[str]:
 
 
 def read_journal(state: Path) -> Iterator[dict[str, Any]]:
-    """Yield the entries, oldest first; what a full disk cut off is left out."""
-    for path in sorted(_files(state)):
-        yield from filter(None, map(_entry, path.read_bytes().splitlines()))
+    """Yield the entries, oldest first."""
+    for day in journal_days(state):
+        yield from read_day(state, day)
 
 
-def newest_entries(state: Path, before: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each entry with its place, newest first; only those before a place. A place stays, as files only grow."""
-    last, _, line = before.partition(".")
-    for path in sorted(_files(state), reverse=True):
-        if not last or path.stem <= last:
-            lines = path.read_bytes().splitlines()
-            count = min(int(line), len(lines)) if path.stem == last and line else len(lines)
-            for at in reversed(range(count)):
-                yield f"{path.stem}.{at}", _entry(lines[at])
+def journal_days(state: Path) -> list[str]:
+    """Return the days that have entries, oldest first."""
+    return sorted(path.stem for path in _files(state))
 
 
-def _entry(line: bytes) -> dict[str, Any]:
-    with suppress(ValueError):
-        entry = json.loads(line)
-        return entry if isinstance(entry, dict) else {}
-    return {}
+def read_day(state: Path, day: str) -> list[dict[str, Any]]:
+    """Return the entries of a day, oldest first; a line that a full disk cut off is left out."""
+    entries = []
+    for line in (state / FOLDER / f"{day}.jsonl").read_bytes().splitlines():
+        with suppress(ValueError):
+            entries.append(json.loads(line))
+    return entries
 
 
 def forget_entries(state: Path, *, today: date, keep_days: int) -> int:

@@ -16,7 +16,7 @@ from cookieguard.features.people.people_page import PEOPLE_PAGE, PeoplePage
 from cookieguard.features.people.permission_page import PERMISSION_PAGE, PermissionPage
 from cookieguard.features.people.sessions import StaffSessions, own_store
 from cookieguard.features.people.staff_guard import StaffGuard
-from cookieguard.features.people.staff_list import StaffAuthenticator, WatchedStaff
+from cookieguard.features.people.staff_list import StaffAuthenticator
 from cookieguard.features.people.staff_sign_in import SCRIPT, SignIn, staff_only
 from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.part import RecordsPart
@@ -40,9 +40,8 @@ class PeoplePart(Part):
         permissions = Permissions(guard.keyring, config.staff.scopes, ask)
         self.access = access = Access(permissions, acts, journal, clock=guard.clock)
         ACCESS.offer(guard.helpers, access)
-        members = StaffAuthenticator(staff_codec(guard.keyring), WatchedStaff(guard.state.path))
+        members = StaffAuthenticator(staff_codec(guard.keyring), guard.state.path)
         count = partial(refusal, config=config, journal=journal)
-        self.access = access
         self.staff = StaffGuard(
             members,
             StaffSessions(config.staff, ask),

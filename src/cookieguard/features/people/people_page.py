@@ -1,18 +1,18 @@
-"""People at {prefix}people: the members, their sessions and passkeys, and the access journal with the newest first."""
+"""People at {prefix}people: the members, their sessions and passkeys, and the access journal of a day."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from functools import partial
-from itertools import islice, takewhile
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.features.people.journal import newest_entries
+from cookieguard.features.people.journal import journal_days, read_day
 from cookieguard.features.people.passkeys import TIMEOUT, Passkey
 from cookieguard.features.people.sessions import Row, digest_of
 from cookieguard.features.people.staff_guard import (
@@ -31,10 +31,10 @@ from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
 
 PEOPLE_PAGE = "people"
-MOST_FIELDS = 6
-ON_PAGE = 50
-MOST_READ = 20_000  # entries for one answer: 50 ms; the next page goes on from there
-PLACE = re.compile(r"\d{4}-\d{2}-\d{2}(\.\d{1,9})?", re.ASCII)
+MOST_FIELDS = 3
+MOST_SHOWN = 500  # entries of a day; somebody who tries tokens makes thousands
+MOST_READ = 20_000  # entries in which the last sign-ins are looked for: 50 ms
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 GONE = "This session or passkey is gone already."
 
 
@@ -93,22 +93,17 @@ class PeoplePage:
         await to_thread.run_sync(staff.sessions.end(id_).result, TIMEOUT)
 
     def _journal(self, fields: Mapping[str, str]) -> dict[str, Any]:
-        """Return the entries that fit the fields, at most a page, and the place where the next page goes on."""
-        wanted = {name: fields.get(name, "").strip() for name in ("who", "event", "day")}
-        day, before = (
-            one if PLACE.fullmatch(one) else "" for one in (wanted["day"], fields.get("before", ""))
-        )
-        entries, older, seen = list[dict[str, Any]](), "", dict[str, str]()
-        found = takewhile(lambda one: one[0].startswith(day), newest_entries(self._state, before or day))
-        for count, (place, entry) in enumerate(found):
-            if len(entries) == ON_PAGE or count == MOST_READ:
-                break
-            older = place
-            if entry and all(wanted[name] in ("", entry.get(name)) for name in ("who", "event")):
-                entries.append(entry)
-        else:
-            older = ""
-        for _, entry in islice(newest_entries(self._state), MOST_READ):
+        """Return the newest entries of a day, of one member if that is asked, and the days before and after it."""
+        days, who, day = journal_days(self._state), fields.get("who", "").strip(), fields.get("day", "")
+        day = day if DAY.fullmatch(day) else days[-1]
+        found = read_day(self._state, day) if day in days else []
+        found = [one for one in reversed(found) if who in ("", one.get("who"))]
+        newest = chain.from_iterable(reversed(read_day(self._state, one)) for one in reversed(days))
+        seen = dict[str, str]()
+        for entry in islice(newest, MOST_READ):
             if entry.get("event") == "signed in":
                 seen.setdefault(str(entry.get("who")), str(entry.get("time")))
-        return {"entries": entries, "wanted": wanted, "older": older, "before": before, "seen": seen}
+        earlier = max((one for one in days if one < day), default="")
+        later = min((one for one in days if one > day), default="")
+        values = {"entries": found[:MOST_SHOWN], "count": len(found), "who": who, "day": day, "seen": seen}
+        return values | {"earlier": earlier, "later": later}

@@ -86,9 +86,9 @@ class StaffSessions:
 
         def read(store: Store) -> Found:
             found = store.read(NAMESPACE, key)
-            row = None if found is None else _row_of(found.value)
-            if found is None or row is None:
+            if found is None:
                 return Found(over=UNKNOWN)
+            row = Row(*json.loads(found.value))
             over = row.over or self._over(row, now)
             idle = now.timestamp() - row.seen
             if over != row.over or (not over and idle > TOUCH.total_seconds()):
@@ -104,8 +104,8 @@ class StaffSessions:
 
         def opened(store: Store, member: str) -> dict[str, Row]:
             kept = {key: store.read(NAMESPACE, key) for key in store.keys(NAMESPACE, member)}
-            rows = {key: None if one is None else _row_of(one.value) for key, one in kept.items()}
-            return {key: row for key, row in rows.items() if row and not (row.over or self._over(row, now))}
+            rows = {key: Row(*json.loads(one.value)) for key, one in kept.items() if one is not None}
+            return {key: row for key, row in rows.items() if not (row.over or self._over(row, now))}
 
         return self._ask(lambda store: {member: opened(store, member) for member in members})
 
@@ -136,8 +136,8 @@ class StaffSessions:
 
     def _end(self, store: Store, key: str) -> str:
         found = store.read(NAMESPACE, key)
-        row = None if found is None else _row_of(found.value)
-        if row is not None:
+        if found is not None:
+            row = Row(*json.loads(found.value))
             self._write(store, key, row._replace(over=row.over or SIGNED_OUT))
         return ""
 
@@ -184,12 +184,3 @@ def own_store(directory: Path, keyring: Keyring, clock: Callable[[], datetime] |
 def digest_of(secret: str) -> str:
     """Return the key under which the store keeps what belongs to a secret."""
     return hashlib.sha256(secret[:LONGEST_ID].encode(errors="surrogatepass")).hexdigest()
-
-
-def _row_of(value: bytes) -> Row | None:
-    try:
-        row = Row(*json.loads(value))
-        datetime.fromtimestamp(min(row.began, row.seen), UTC)  # raises if it is not a time
-        return row
-    except (ValueError, TypeError, OverflowError, OSError):
-        return None

@@ -38,19 +38,17 @@ from cookieguard.web.request import FORWARDED
 logger = logging.getLogger("cookieguard")
 
 BEARER = b"bearer "
-# What is no token is read like one, so that "none" costs what "wrong" does.
-NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id
 WANTED = re.compile(r"[\w/-]{1,200}(\?[\x21-\x7e]{0,2000})?", re.ASCII)
 # Each begins a random text that a browser has in place of a session's id, so that a challenge can be bound to it.
 LEFT = "left."  # it signed out, and its other tabs say so
 TRIES = "try."  # it was offered a passkey
 # Why a session ended, in addition to the reasons in the store.
 REMOVED, NO_STORE = "removed", "no store"
-MOST_UNDONE = 256 * 1024  # bytes of a form that is shown again after a session's end: a draft of a policy
 REFUSED = "not allowed\n"
 NOT_OURS = "this form can only be posted from a staff page"
 DOWN = "the store or the access journal cannot be written, so nothing is shown; see cookieguard doctor\n"
 AnswerToStaff = Callable[[Exchange, Receive, Member], Awaitable[Response]]
+AnswerToOthers = Callable[[Exchange, Receive, "Visit"], Awaitable[Response]]
 REFUSED_HEADERS = {
     "cache-control": "no-store",
     "vary": "Cookie, Authorization",
@@ -65,22 +63,7 @@ class Visit(NamedTuple):
     over: str = ""
 
 
-class Refused(NamedTuple):
-    """Describe a visit that may not see a page: its member, None for everybody else."""
-
-    member: Member | None
-    role: str
-    """The role that the page needs."""
-    shell: Shell
-    """What the answer shows around its content, with links to the pages that the member may open."""
-    over: str = ""
-    """Why the session in the cookie ended; empty without one."""
-    posted: Sequence[tuple[str, str]] = ()
-    """The fields of a form of ours that was posted and not carried out."""
-    passkeys: Passkeys | None = None
-
-
-def refuse(_: Exchange, __: Refused | None = None) -> Response:
+def refuse(_: Exchange) -> Response:
     """Answer who may not see a page: without a word why."""
     return PlainTextResponse(REFUSED, 403, REFUSED_HEADERS)
 
@@ -105,10 +88,6 @@ class StaffGuard:
         self._parts = parts
         self._count = count
 
-    async def member(self, exchange: Exchange) -> Member | None:
-        """Return the member who asks, None for everybody else."""
-        return (await self.visit(exchange)).member
-
     async def visit(self, exchange: Exchange) -> Visit:
         """Return the member who asks, and why the session in the cookie ended."""
         members, now = self.members, exchange.now
@@ -120,7 +99,7 @@ class StaffGuard:
             return Visit(members.member(authorization[len(BEARER) :].strip(b" ").decode("latin-1"), now))
         session = session_of(exchange)
         if not session or session.startswith(TRIES):
-            return Visit(members.member(NO_TOKEN, now))
+            return Visit(None)
         if session.startswith(LEFT):
             return Visit(None, SIGNED_OUT)
         found = await answer_of(self.sessions.find(session, now))
@@ -175,19 +154,16 @@ class StaffGuard:
             leave=staff_form(exchange, STAFF_PAGE) if session_of(exchange) else "",
         )
 
-    def guarded(
-        self, role: str, answer: AnswerToStaff, *, refused: Callable[[Exchange, Refused], Response] = refuse
-    ) -> Answer:
-        """Return a page that answers members with this role, and everybody else by one and the same 403."""
+    def guarded(self, role: str, answer: AnswerToStaff, refused: AnswerToOthers) -> Answer:
+        """Return a page that answers members with this role, and everybody else by `refused`."""
         if role not in (ANYONE, *ROLES):
             raise ValueError(f"role {role!r}; allowed: {', '.join((*ROLES, ANYONE))}")
 
         async def guarded(exchange: Exchange, receive: Receive) -> Response:
-            member, over = await self.visit(exchange)
+            visit = await self.visit(exchange)
+            member = visit.member
             if member is None or not member.may(role):
-                posted = await _posted(exchange, receive) if member is None else ()
-                shell = self.shell(exchange, member)
-                return refused(exchange, Refused(member, role, shell, over, posted, self.passkeys))
+                return await refused(exchange, receive, visit)
             try:
                 response = await answer(exchange, receive, member)
             except RevealRefused as error:
@@ -220,17 +196,6 @@ def has_sessions(exchange: Exchange) -> bool:
     site = exchange.headers.get(b"sec-fetch-site")
     is_fetched = site in (b"same-site", b"cross-site") and exchange.destination != b"document"
     return exchange.is_own_host and not is_fetched
-
-
-async def _posted(exchange: Exchange, receive: Receive) -> list[tuple[str, str]]:
-    """Return the fields that a page of ours posted; none for a request that only reads."""
-    if exchange.request.is_read:
-        return []
-    try:
-        pairs = await own_pairs(exchange, receive, not_ours="", most=MOST_UNDONE)
-    except BadRequestError:
-        return []
-    return [(name, text) for name, text in pairs if text and name != FIELD]
 
 
 def _named_by_proxy(exchange: Exchange) -> str:

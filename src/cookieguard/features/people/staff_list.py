@@ -22,10 +22,11 @@ SETTING = "the staff list"
 Members = dict[str, Member]
 
 
-class WatchedStaff:
-    """Know the members, at most 2 s late. A list that cannot be read has nobody in it: no page opens by mistake."""
+class StaffAuthenticator:
+    """Know the members, at most 2 s late, and whose a token is. A list that cannot be read has nobody in it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, codec: TokenCodec, directory: Path) -> None:
+        self._codec = codec
         self._path = directory.absolute() / STAFF_FILE
         self._members: Members = {}
         self._stamp: object = None
@@ -44,6 +45,21 @@ class WatchedStaff:
         self._look()
         self._next_look = time.monotonic() + AHEAD.total_seconds()
 
+    def member(self, token: str, now: datetime) -> Member | None:
+        """Return whose token this is: signed, in its time, and of a member who is still in the list."""
+        return read_member(self._codec, token, self.members, now)
+
+    def by_id(self, member_id: str, now: datetime) -> Member | None:
+        """Return the member with this id, while the token counts that it was made with."""
+        member = self.members.get(member_id)
+        return member if member is not None and now < member.expires else None
+
+    def by_name(self, name: str, now: datetime) -> Member | None:
+        """Return the member a proxy named; None where several would fit."""
+        person, members = person_of(name), self.members.values()
+        found = [one for one in members if person_of(one.name) == person and now < one.expires]
+        return found[0] if len(found) == 1 else None
+
     def _look(self) -> None:
         self._next_look = time.monotonic() + LOOK_EVERY.total_seconds()
         try:
@@ -59,35 +75,6 @@ class WatchedStaff:
             if trouble != self._trouble:
                 self._trouble = trouble
                 logger.warning("staff: %s; no member of staff can sign in until this is fixed", trouble)
-
-
-class StaffAuthenticator:
-    """Know a member by a token: signed, in its time, and still in the list."""
-
-    def __init__(self, codec: TokenCodec, staff: WatchedStaff) -> None:
-        self._codec = codec
-        self._staff = staff
-
-    def look_ahead(self) -> None:
-        """Look at the list before it is time."""
-        self._staff.look_ahead()
-
-    def member(self, token: str, now: datetime) -> Member | None:
-        """Return whose token this is."""
-        return read_member(self._codec, token, self._staff.members, now)
-
-    def by_id(self, member_id: str, now: datetime) -> Member | None:
-        """Return the member with this id, while the token counts that it was made with."""
-        member = self._staff.members.get(member_id)
-        return member if member is not None and now < member.expires else None
-
-    def by_name(self, name: str, now: datetime) -> Member | None:
-        """Return the member a proxy named; None where several would fit."""
-        person = person_of(name)
-        found = [
-            one for one in self._staff.members.values() if person_of(one.name) == person and now < one.expires
-        ]
-        return found[0] if len(found) == 1 else None
 
 
 def read_staff(directory: Path) -> Members:

@@ -20,8 +20,8 @@ from cookieguard.features.people.staff_guard import (
     TRIES,
     WANTED,
     AnswerToStaff,
-    Refused,
     StaffGuard,
+    Visit,
     asked_of,
     has_sessions,
     has_staff_form,
@@ -35,7 +35,7 @@ from cookieguard.office.layout import POLICY, STAFF_HEADERS, staff_page
 from cookieguard.office.shell import OVERVIEW_PAGE, Shell
 from cookieguard.storage.store.protocol import StoreDown
 from cookieguard.web.assets import load_asset
-from cookieguard.web.banner.form_value import STALE
+from cookieguard.web.banner.form_value import FIELD, STALE
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
@@ -47,6 +47,7 @@ from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.parts.part import STAFF_PAGE, Page
 
 SCRIPT = "passkeys.js"
+MOST_UNDONE = 256 * 1024  # bytes of a form that is shown again after a session's end: a draft of a policy
 MOST_FIELDS = 5  # in the query of a link; mail programs add one or two
 HEADERS = {**STAFF_HEADERS, "vary": "Cookie, Authorization"}
 HEADERS_WITH_SCRIPT = {**HEADERS, "content-security-policy": f"{POLICY}; script-src 'self'"}
@@ -147,7 +148,7 @@ class SignIn:
 
     async def _change_passkey(self, exchange: Exchange, fields: Mapping[str, str]) -> Response:
         """Note in the journal that the member who asks adds or removes a passkey, then do it."""
-        member, passkeys = await self._staff.member(exchange), self._staff.passkeys
+        (member, _), passkeys = await self._staff.visit(exchange), self._staff.passkeys
         if member is None or passkeys is None:
             return await self._shown(exchange, 403)
         asked, name, id_ = asked_of(exchange), fields.get("device", ""), fields.get("remove", "")
@@ -155,8 +156,10 @@ class SignIn:
         if id_:
             change = partial(passkeys.remove, member.id, id_)
         try:
-            event = "passkey removed" if id_ else "passkey added"
-            await self._staff.note(exchange, event, member, what=id_ or name)
+            event, known = "passkey added", await to_thread.run_sync(passkeys.of, member.id)
+            if id_:
+                event, name = "passkey removed", next((one.name for one in known if one.id == id_), id_)
+            await self._staff.note(exchange, event, member, what=name)
             await to_thread.run_sync(change)
         except (PasskeyRefused, OSError) as error:
             return await self._shown(exchange, 403, message=f"{NOT_CHANGED} ({error})")
@@ -166,7 +169,7 @@ class SignIn:
         """End the session for every copy of its cookie; where that cannot be written, say so and keep the cookie."""
         session = session_of(exchange)
         if session:
-            member = await self._staff.member(exchange)
+            member = (await self._staff.visit(exchange)).member
             if await answer_of(self._staff.sessions.end(digest_of(session))) is None:
                 return refusal(503, DOWN)
             if member is not None:
@@ -179,11 +182,13 @@ def staff_only(
     staff: StaffGuard, name: str, methods: tuple[str, ...], answer: AnswerToStaff, *, role: str, title: str
 ) -> Page:
     """Return a page for members with this role; anybody else gets what `ask_to_sign_in` answers."""
-    guarded = staff.guarded(role, answer, refused=partial(ask_to_sign_in, page=name, title=title))
-    return Page(name, methods, guarded, role, title)
+    refused = partial(ask_to_sign_in, staff=staff, page=name, role=role, title=title)
+    return Page(name, methods, staff.guarded(role, answer, refused), role, title)
 
 
-def ask_to_sign_in(exchange: Exchange, refused: Refused, page: str, title: str) -> Response:
+async def ask_to_sign_in(
+    exchange: Exchange, receive: Receive, visit: Visit, *, staff: StaffGuard, page: str, role: str, title: str
+) -> Response:
     """Answer a browser that wants a page it may not see with the form that leads there; everybody else as `refuse`.
 
     A member who is signed in reads which role the page needs, and which pages are open to them. After a session that
@@ -192,11 +197,23 @@ def ask_to_sign_in(exchange: Exchange, refused: Refused, page: str, title: str) 
     wants_page = b"text/html" in exchange.headers.get(b"accept", b"")
     if not wants_page or exchange.headers.get(b"authorization", b"")[: len(BEARER)].lower() == BEARER:
         return refuse(exchange)
-    if refused.member is not None:
-        message = f"This page needs the role {refused.role}."
-        return _page(exchange, refused.shell, 403, message=message, member=refused.member, title=title)
-    wanted, over, undone = _wanted(exchange, page), refused.over, refused.posted
-    return _page(exchange, refused.shell, 403, refused.passkeys, over=over, wanted=wanted, undone=undone)
+    shell = staff.shell(exchange, visit.member)
+    if visit.member is not None:
+        message = f"This page needs the role {role}."
+        return _page(exchange, shell, 403, message=message, member=visit.member, title=title)
+    wanted, undone = _wanted(exchange, page), await _posted(exchange, receive)
+    return _page(exchange, shell, 403, staff.passkeys, over=visit.over, wanted=wanted, undone=undone)
+
+
+async def _posted(exchange: Exchange, receive: Receive) -> list[tuple[str, str]]:
+    """Return the fields that a page of ours posted; none for a request that only reads."""
+    if exchange.request.is_read:
+        return []
+    try:
+        pairs = await own_pairs(exchange, receive, not_ours="", most=MOST_UNDONE)
+    except BadRequestError:
+        return []
+    return [(name, text) for name, text in pairs if text and name != FIELD]
 
 
 def _wanted(exchange: Exchange, page: str) -> str:

@@ -30,7 +30,7 @@ from cookieguard.features.policy.kept_texts import read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.live_policy import LivePolicy, keep_copy
 from cookieguard.features.policy.values.difference import differences
-from cookieguard.features.policy.values.versions import Version, dated, in_force, upcoming, versions_of
+from cookieguard.features.policy.values.versions import Version, all_upcoming, dated, in_force, versions_of
 from cookieguard.features.records.acts import Acts
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
@@ -43,10 +43,12 @@ from cookieguard.web.pages.form import Receive
 from cookieguard.web.parts.guard import Guard
 
 POLICIES_PAGE = "policies"
-MOST_FIELDS = 4
+MOST_FIELDS = 3
 MOST_BYTES = 1024 * 1024  # of a form: the longest policies of large companies in several languages
-MOST_COUNTED, COUNT_SECONDS = 10_000, 5.0  # customers: a member waits for the page
-DROP, ANNOUNCE = "drop", "announce"  # what is posted; anything else saves the draft
+COUNT_SECONDS = 5.0  # for the customers: a member waits for the page
+# What is posted; anything else saves the draft. ADD shows the form again, with the fields of another language.
+DROP, ANNOUNCE, ADD = "drop", "announce", "add"
+ANNOUNCED = "announced"  # the step after ANNOUNCE: the page says what was done
 Draft = Mapping[str, str]
 """Fields of the form by name, with who saved it (`by`) and when (`at`); empty if there is no draft."""
 DRAFT: WholeValue[Draft] = WholeValue("policy", "draft", json.loads, lambda draft: json.dumps(draft).encode())
@@ -63,22 +65,19 @@ class PolicyDesk:
         self._policy = policy
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
-        """Answer {prefix}policies: GET with ?step= and ?version=, or a draft's ?file=; POST act= and 303."""
+        """Answer {prefix}policies: GET with ?step= and ?version=; POST act= and 303."""
         guard, keyring, status = self._guard, exchange.parts.keyring, 200
         shop = Shop(config=guard.config, environ=guard.environ, now=exchange.now, given=keyring)
         asked, message = first_values(exchange.request.query, MOST_FIELDS), ""
         if not exchange.request.is_read:
             asked = await posted(exchange, receive, POLICIES_PAGE, MOST_BYTES)
             try:
-                step = await to_thread.run_sync(self._do, shop, asked, member)
-                return back_to(exchange, f"{POLICIES_PAGE}{step}")
+                if asked.get("act") != ADD:
+                    step = await to_thread.run_sync(self._do, shop, asked, member)
+                    return back_to(exchange, f"{POLICIES_PAGE}{step}")
             except CookieGuardError as error:
                 message, status = str(error), 409
         found = await to_thread.run_sync(self._read, shop, asked, message)
-        file = asked.get("file", "")
-        if file in found["files"]:
-            headers = {**STAFF_HEADERS, "content-disposition": f'attachment; filename="{file}"'}
-            return Response(found["files"][file], 200, headers, media_type="text/markdown")
         shell, form = self._staff.shell(exchange, member, "Policy"), staff_form(exchange, POLICIES_PAGE)
         render = partial(staff_page, "policies.html", shell, form=form, **found)
         return HTMLResponse(await to_thread.run_sync(render), status, STAFF_HEADERS)
@@ -87,14 +86,13 @@ class PolicyDesk:
         """Do what was posted, and return the query of the page that comes next."""
         act, at = asked.get("act"), shop.now.isoformat()
         if act == ANNOUNCE:
-            self._announce(shop, asked, member)
-        else:
-            with _store(shop) as store:
-                DRAFT.change(store, partial(_draft_of, asked, by=member.name, at=at))
-        return "" if act in (DROP, ANNOUNCE) else "?step=changes"
+            return f"?step={ANNOUNCED}&version={self._announce(shop, asked, member)}"
+        with _store(shop) as store:
+            DRAFT.change(store, partial(_draft_of, asked, by=member.name, at=at))
+        return "" if act == DROP else "?step=changes"
 
-    def _announce(self, shop: Shop, asked: Mapping[str, str], member: Member) -> None:
-        """Note that a version is announced; the draft is written into the folder first."""
+    def _announce(self, shop: Shop, asked: Mapping[str, str], member: Member) -> str:
+        """Note that a version is announced, and return its name; the draft is written into the folder first."""
         found, policy = self._read(shop, asked, ""), shop.config.policy
         if found["trouble"]:
             raise AnnouncementRefused(found["trouble"])
@@ -114,6 +112,7 @@ class PolicyDesk:
             )
             keep_copy(self._guard.state, ledger)
             DRAFT.change(store, lambda draft: {} if draft.get("effective") == version.name else draft)
+        return version.name
 
     def _read(self, shop: Shop, asked: Mapping[str, str], trouble: str) -> dict[str, Any]:
         """Return what the template shows: the versions, the draft, and of one version who gets which mail."""
@@ -128,13 +127,13 @@ class PolicyDesk:
         try:
             if draft and asked.get("version") not in [one.name for one in texts]:
                 every = _with_draft(texts, draft, config, today)
-            if asked.get("step") == ANNOUNCE:
+            if asked.get("step") in (ANNOUNCE, ANNOUNCED):
                 notices = _notices(shop, every, find_version(every, wanted))
         except CookieGuardError as error:
             trouble = trouble or str(error)
         at = next((at for at, one in enumerate(every) if one.name == wanted), None)
         versions = dated(texts, ledger, today, config.policy.notice_days)
-        ahead = upcoming(versions, ledger, today)
+        ahead = all_upcoming(versions, ledger, today)
         return {
             **notices,
             "asked": asked,
@@ -150,7 +149,7 @@ class PolicyDesk:
             "before": every[at - 1] if at else None,
             "is_draft": at is not None and at >= len(texts),
             "current": in_force(versions, ledger, today),
-            "run": None if ahead is None else run_so_far(shop, ahead, ledger[ahead.name]),
+            "runs": {one.name: run_so_far(shop, one, ledger[one.name]) for one in ahead},
             "due": findings_of("policy", due_of, shop),
             "files": _files_of(draft, today),
             "differences": differences,
@@ -163,10 +162,9 @@ def _notices(shop: Shop, every: Sequence[Version], version: Version) -> dict[str
     customers = load_customers(shop.config.mail.customers)
     notices, count = Notices(shop.config, every, Recipients(shop.keyring), shop.now), None
     with suppress(Exception):  # the shop's function raises what it likes, or does not answer in time
-        counting = count_customers(customers, MOST_COUNTED)
-        count = asyncio.run(asyncio.wait_for(counting, COUNT_SECONDS))
+        count = asyncio.run(asyncio.wait_for(count_customers(customers), COUNT_SECONDS))
     mails = [notices.text(version, language) for language in version.texts]
-    return {"mails": mails, "count": count, "most": MOST_COUNTED}
+    return {"mails": mails, "count": count}
 
 
 def _store(shop: Shop) -> closing[Store]:

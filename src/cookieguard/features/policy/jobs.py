@@ -1,18 +1,68 @@
-"""What is done with the notices of a policy every hour."""
+"""What is done with a policy every hour: the outbox forgets who was sent the notice of a version long in force."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 
-from cookieguard.engines.retention import Step, Times
+from cookieguard.config import Config
+from cookieguard.engines.retention import Step
 from cookieguard.features.feature import Place
-from cookieguard.features.policy.notice_retention import forget_recipients
+from cookieguard.features.outbox.outbox import Outbox, outbox_opener
+from cookieguard.features.outbox.recipients import KEPT
+from cookieguard.features.policy.announcement_run import run_named
+from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.ledger import change_ledger, read_ledger
+from cookieguard.features.policy.values.ledger import Announcement
+from cookieguard.features.policy.values.versions import Version, first_day
+from cookieguard.storage.store.open import store_file, store_opener
+from cookieguard.storage.store.protocol import Store
 
 
 def jobs_of(place: Place) -> Mapping[str, Step]:
     """Return the step that forgets who was sent a notice."""
+    forget = partial(forget_recipients, place.config, place.state, environ=place.environ)
+    return {"notices": lambda times: forget(now=times.believed)}
 
-    def forget(times: Times) -> int:
-        return forget_recipients(place.config, place.state, environ=place.environ, now=times.believed)
 
-    return {"notices": forget}
+def forget_recipients(config: Config, state: Path, *, environ: Mapping[str, str], now: datetime) -> int:
+    """Delete the rows of runs that are over, and return of how many runs; raises what cannot be read.
+
+    A version that is no longer in the folder never takes effect: it is over once nothing opens what was sealed.
+    """
+    file = store_file(config.store, state, environ=environ)
+    if not config.store.enabled if file is None else not file.exists():
+        return 0
+    with closing(store_opener(config, state, environ=environ)()) as store:
+        ledger = read_ledger(store)
+        keep = timedelta(days=config.mail.keep_days)
+        versions = {
+            one.name: one for one in (read_versions(config) if ledger and config.policy.folder else ())
+        }
+        over = [name for name, entry in ledger.items() if _is_over(versions.get(name), entry, now, keep)]
+        if not over:
+            return 0
+        with closing(outbox_opener(config.store, state, environ=environ)()) as outbox:
+            return sum(_forget(outbox, store, name, ledger[name], now) for name in over)
+
+
+def _forget(outbox: Outbox, store: Store, name: str, entry: Announcement, now: datetime) -> bool:
+    """Delete the rows of a run, and return whether there were any: also those of a job that was killed in between."""
+    run = outbox.count(run_named(name))
+    if entry.forgotten is None:  # first, so that nobody counts the rows once some are gone
+        change_ledger(store, lambda before: {**before, name: replace(before[name], run=run, forgotten=now)})
+    if run.total:
+        outbox.forget(run_named(name))
+    return run.total > 0
+
+
+def _is_over(version: Version | None, entry: Announcement, now: datetime, keep: timedelta) -> bool:
+    """Return whether nobody is to be told any more: in force for long, or sealed to what opens nothing by now."""
+    if entry.forgotten is not None:
+        return True
+    is_in_force = version is not None and entry.is_complete and now.date() >= first_day(version, entry) + keep
+    return is_in_force or now >= entry.at + KEPT

@@ -20,10 +20,10 @@ from cookieguard.features.records.log_reader import newest_rows, opened
 from cookieguard.features.records.store.log_store import EVERY
 from cookieguard.features.records.store.open import stores_if_made
 from cookieguard.features.records.store.protocol import LogDown
-from cookieguard.features.records.values.log import Log
 from cookieguard.features.records.values.records import SHOP, Record, read_document
 from cookieguard.features.records.values.sealing import SealBroken
 from cookieguard.features.records.values.shown import POLICY_TEXTS
+from cookieguard.features.records.writer import LogWriter
 
 KIND, TOPIC = "policy", "text"
 
@@ -54,7 +54,7 @@ def read_kept(
     return KeptTexts(digests, {one: file for one, file in files.items() if sha256(file).hexdigest() == one})
 
 
-def keep_texts(log: Log, version: Version, now: datetime) -> None:
+def keep_texts(log: LogWriter, version: Version, now: datetime) -> None:
     """Have the log keep a version's texts, with a record that names them; the same record a second time is none."""
     digests = version.files
     facts = {"cg:version": version.name, "cg:effective": str(version.effective), POLICY_TEXTS: digests}

@@ -16,9 +16,9 @@ from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_sign_in import staff_only
 from cookieguard.features.policy.desk import POLICIES_PAGE, PolicyDesk
 from cookieguard.features.policy.live_policy import LivePolicy, open_policy
-from cookieguard.features.policy.values.difference import Change, differences
+from cookieguard.features.policy.values.difference import differences
 from cookieguard.features.policy.values.ledger import Ledger
-from cookieguard.features.policy.values.markdown import prepare, render
+from cookieguard.features.policy.values.markdown import parse, render
 from cookieguard.features.policy.values.versions import (
     Text,
     Version,
@@ -42,13 +42,16 @@ MISSING = "there is no such version of the policy\n"
 TEXT_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-cache"}
 FEED_HEADERS = {**TEXT_HEADERS, "vary": "Accept-Language"}
 
+_rendered = lru_cache(PAGES_KEPT)(render)
+_differences = lru_cache(PAGES_KEPT)(differences)
+
 
 def serve(guard: Guard) -> PolicyPart | None:
     """Read folder and ledger, None if the shop serves its policy itself. Raises ConfigError."""
     policy = open_policy(guard.config, guard.state, environ=guard.environ, clock=guard.clock)
     if policy is None:
         return None
-    prepare()
+    parse()
     records = guard.find(RecordsPart)
     if records is not None:
         policy.log = records.log.writer
@@ -66,14 +69,8 @@ class PolicyRequest(NamedTuple):
     ledger: Ledger | None
     current: Version | None
     ahead: Version | None
-    lang: str
     wanted: str
     texts: PolicyTexts
-
-    @property
-    def by_name(self) -> dict[str, Version]:
-        """Return the versions by name."""
-        return {one.name: one for one in self.versions}
 
     def before(self, version: Version) -> Version | None:
         """Return the version before one."""
@@ -126,7 +123,7 @@ class PolicyPart(Part):
         if rest == "feed.xml":
             return _feed(asked)
         name, _slash, page = rest.partition("/")
-        version = asked.by_name.get(name)
+        version = next((one for one in asked.versions if one.name == name), None)
         if version is None:
             return _missing()
         if page == "changes":
@@ -145,7 +142,6 @@ class PolicyPart(Part):
             ledger,
             in_force(versions, ledger, today),
             upcoming(versions, ledger, today),
-            lang,
             tag_asked(exchange) or lang,
             PolicyTexts.of(lang),
         )
@@ -197,12 +193,13 @@ def _changes_page(asked: PolicyRequest, version: Version) -> Response:
 
 
 def _feed(asked: PolicyRequest) -> Response:
+    moments = {name: entry.at.astimezone(UTC) for name, entry in (asked.ledger or {}).items()}
     entries = [
         {
             **_row(asked, one),
             "id": _urn(one.digest),
             "title": asked.state(one),
-            "updated": _announced(one, asked.ledger),
+            "updated": f"{moments.get(one.name) or datetime.combine(one.announced, time()):%Y-%m-%dT%H:%M:%SZ}",
             "summary": " ".join([*asked.text(one)[1].summary, *_how_to_object(asked, one)]),
         }
         for one in asked.versions
@@ -210,7 +207,7 @@ def _feed(asked: PolicyRequest) -> Response:
     name = asked.exchange.request.origin.host
     page = asked.exchange.parts.renderer.page(
         "policy_feed.xml",
-        asked.lang,
+        asked.texts.lang,
         base=asked.exchange.own_base,
         p=asked.texts.texts,
         shop=name,
@@ -240,7 +237,7 @@ def _source(version: Version, language: str) -> Response:
 
 def _page(asked: PolicyRequest, template: str, **values: Any) -> Response:
     page = asked.exchange.parts.renderer.page(
-        template, asked.lang, base=asked.exchange.own_base, p=asked.texts.texts, **values
+        template, asked.texts.lang, base=asked.exchange.own_base, p=asked.texts.texts, **values
     )
     return HTMLResponse(page, 200, PAGE_HEADERS)
 
@@ -250,25 +247,9 @@ def _row(asked: PolicyRequest, version: Version) -> dict[str, Any]:
     return {"name": version.name, "shown": asked.texts.day(version.effective), "has_before": has_before}
 
 
-def _announced(version: Version, ledger: Ledger | None) -> str:
-    entry = None if ledger is None else ledger.get(version.name)
-    moment = datetime.combine(version.announced, time(), UTC) if entry is None else entry.at
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
 def _urn(name: str) -> str:
     return uuid.uuid5(uuid.NAMESPACE_URL, name).urn
 
 
 def _missing() -> Response:
     return PlainTextResponse(MISSING, 404, TEXT_HEADERS)
-
-
-@lru_cache(maxsize=PAGES_KEPT)
-def _rendered(markdown: str) -> str:
-    return render(markdown)
-
-
-@lru_cache(maxsize=PAGES_KEPT)
-def _differences(before: str, after: str) -> list[Change]:
-    return differences(before, after)

@@ -12,8 +12,9 @@ from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.features.records.store.open import open_log
-from cookieguard.features.records.values.log import Log, LogDown
+from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.records.values.records import SHOP, Record, new_id
+from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
 from cookieguard.storage.state_directory import StateDirectory
 
@@ -25,7 +26,7 @@ ID_BYTES = 18
 class Acts:
     """Write acts into a log, and wait until each is on disk; without a log nothing is written."""
 
-    def __init__(self, log: Log | None, *, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(self, log: LogWriter | None, *, clock: Callable[[], datetime] | None = None) -> None:
         self._log = log
         self._clock = clock or (lambda: datetime.now(UTC))
 

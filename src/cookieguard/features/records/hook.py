@@ -18,7 +18,8 @@ from functools import partial
 from typing import Any
 
 from cookieguard.features.records.log_reader import opened
-from cookieguard.features.records.store.protocol import Job, LogDown, Stores
+from cookieguard.features.records.store.protocol import LogDown, Stores
+from cookieguard.features.records.store.rows import Job
 from cookieguard.features.records.values.decisions import KINDS, Decision, read_decision
 from cookieguard.features.records.values.sealing import SealBroken
 from cookieguard.features.records.writer import LogWriter

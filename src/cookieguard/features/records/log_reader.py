@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from cookieguard.features.records.store.protocol import LogDown, LogStore, Row, Stores
+from cookieguard.features.records.store.protocol import LogDown, LogStore, Stores
+from cookieguard.features.records.store.rows import Row
 from cookieguard.features.records.values.notes import NoteKey, read_checkpoint
 from cookieguard.features.records.values.receipts import write_receipt
 from cookieguard.features.records.values.records import read_document

@@ -12,7 +12,7 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import NamedTuple
 
-from cookieguard.features.records.values.log import Acknowledgement, LogFull, Text
+from cookieguard.features.records.values.log import Acknowledgement, LogDown, Text
 from cookieguard.features.records.values.records import Record, to_bytes
 from cookieguard.features.records.values.sealing import about_of, digest_of_id
 
@@ -63,8 +63,6 @@ class PendingRecords:
         self._lock = threading.Lock()
         self._items: deque[Item] = deque()
         self._known: dict[str, Item] = {}
-        self.lost = 0
-        """How many records found no room."""
 
     def __len__(self) -> int:
         return len(self._known)
@@ -84,8 +82,7 @@ class PendingRecords:
                 self._known[item.id] = item
                 self._items.append(item)
                 return item.acknowledgement
-            self.lost += 1
-        item.acknowledgement.end(LogFull("the log's store is down, and no more records fit into memory"))
+        item.acknowledgement.end(LogDown("the log's store is down, and no more records fit into memory"))
         return item.acknowledgement
 
     def take(self, count: int) -> list[Item]:

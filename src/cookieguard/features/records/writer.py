@@ -18,15 +18,9 @@ from typing import TypeVar
 from cookieguard.errors import CookieGuardError
 from cookieguard.features.records.anchors import LocalAnchor
 from cookieguard.features.records.pending_records import Draft, Item, PendingRecords, end, write
-from cookieguard.features.records.store.protocol import (
-    LogDown,
-    LogStore,
-    Stores,
-    SubjectKey,
-    SubjectStore,
-    UnsequencedRecord,
-    new_key,
-)
+from cookieguard.features.records.store.protocol import LogDown, LogStore, Stores, SubjectStore
+from cookieguard.features.records.store.rows import UnsequencedRecord
+from cookieguard.features.records.store.subjects import SubjectKey, new_key
 from cookieguard.features.records.values.log import Acknowledgement, Text
 from cookieguard.features.records.values.merkle import leaf_hash
 from cookieguard.features.records.values.notes import Checkpoint, Signer, read_checkpoint
@@ -49,7 +43,7 @@ Named = tuple[Item, bytes]  # a record, and the handle of its subject
 
 
 class LogWriter(Asked[Stores]):
-    """Be a Log. Owns the thread, the stores and what waits for them; the thread starts with the first record."""
+    """Own the thread, the stores and what waits for them; the thread starts with the first record."""
 
     _waiting: PendingRecords
     _sequence_at: float | None
@@ -80,6 +74,11 @@ class LogWriter(Asked[Stores]):
         self._reset()
 
     def append(self, record: Record, *, texts: Sequence[Text] = ()) -> Future[None]:
+        """Have a record written, with the texts that it names; a second one with the same id changes nothing.
+
+        The future ends once the record is on disk: with None, or with LogDown while that has to wait. Raises
+        ValueError for a record that cannot be written.
+        """
         item = Item(record.id, lambda: record, texts)
         item.written = write(record)  # at once: whoever hands in what cannot be written hears of it
         future: Future[None] = Future()
@@ -112,11 +111,6 @@ class LogWriter(Asked[Stores]):
     def waiting(self) -> int:
         """Return how many records are not on disk yet."""
         return len(self._waiting)
-
-    @property
-    def lost(self) -> int:
-        """Return how many records found no room while the store was down."""
-        return self._waiting.lost
 
     def close(self, deadline: float = math.inf) -> None:
         """Write what waits, if the store takes it, number it, and end the thread."""

@@ -13,7 +13,7 @@ from cookieguard.engines.named_object import load_named
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.features.rights.values.requests import Request
 from cookieguard.rights.hooks import Contact, Exported, Retained
-from cookieguard.runtime.foreign_call import call_in_thread
+from cookieguard.runtime.worker import call_in_thread
 
 Value = TypeVar("Value")
 LONGEST_ERROR = 300

@@ -20,7 +20,7 @@ from cookieguard.errors import ConfigError
 from cookieguard.features.rights.protocol import QueueDown, Row
 from cookieguard.features.rights.queue import Queue
 from cookieguard.features.rights.values.as_json import dumps, loads
-from cookieguard.features.rights.values.by_staff import Standing, standing_of, told_of
+from cookieguard.features.rights.values.by_staff import Standing, needs_approval, standing_of, told_of
 from cookieguard.features.rights.values.requests import Request, RequestRefused, by_days_left
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.keyring import Keyring
@@ -37,6 +37,7 @@ NOBODY = "erased"  # whose an erased person's request is
 CONTACT = "contact:"
 ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 UNREADABLE = "cannot be read: its key is not in the keyring, or it was changed; its deadline still runs"
+APPROVAL = "approval by a second person"
 UNREADABLE_SECONDS = 6 * 3600.0  # until a worker tries a row again that did not open: a key may come back
 
 
@@ -46,9 +47,12 @@ class Pending(NamedTuple):
     id: str
     kind: RequestKind
     law: Law
+    state: str
     received: date
     due: date
     days_left: int
+    left: tuple[str, ...]
+    """The steps that are not done."""
     standing: Standing
     told: str
     """Where it stands, as staff read it."""
@@ -246,9 +250,11 @@ def _pending(request: Request, now: datetime, *, has_hooks: bool) -> Pending:
         id=request.id,
         kind=request.kind,
         law=request.law,
+        state=request.state.value,
         received=request.day(request.received),
         due=request.due(now),
         days_left=request.days_left(now),
+        left=((APPROVAL,) if needs_approval(request) else ()) + request.open_steps,
         standing=standing_of(request, has_hooks=has_hooks),
         told=told_of(request, now, has_hooks=has_hooks),
         trouble=request.trouble,

@@ -78,10 +78,7 @@ def _dumps(notes: Sequence[Note]) -> str:
 
 def _loads(text: str) -> list[Note]:
     try:
-        return [_read(row) for row in json.loads(text)]
+        rows: Sequence[Mapping[str, str]] = json.loads(text)
+        return [Note(str(one["id"]), day_of(one["day"]), str(one["text"]), str(one["by"])) for one in rows]
     except (ValueError, TypeError, KeyError, AttributeError, ConfigError) as error:
         raise ConfigError(SETTING, was="not readable", allowed="a file that cookieguard wrote") from error
-
-
-def _read(row: Mapping[str, str]) -> Note:
-    return Note(str(row["id"]), day_of(row["day"]), str(row["text"]), str(row["by"]))

@@ -28,7 +28,6 @@ from cookieguard.features.statistics.dashboard.selection import (
     COMPARED,
     BadSelection,
     Selection,
-    TooManyFilters,
     read_selection,
 )
 from cookieguard.features.statistics.dashboard.sheets import table_file
@@ -86,11 +85,9 @@ async def _show(exchange: Exchange, shell: Shell, open_figures: OpenReader) -> R
         ask = partial(_page, open_figures, selection, exchange.now, settings, _state(exchange))
         shell = replace(shell, here=PLACES_OF_TABS.get(selection.tab, STATISTICS))
         answer = await _in_turn(partial(ask, shell=shell, form=staff_form(exchange, STATS_PAGE)))
-    except TooManyFilters as error:
+    except BadSelection as error:
         page = message_page(str(error), shell=shell, selection=error.selection)
         return HTMLResponse(page, 400, STAFF_HEADERS)
-    except BadSelection as error:
-        return HTMLResponse(message_page(str(error), shell=shell), 400, STAFF_HEADERS)
     except EngineDown as error:
         return _down(exchange, shell, str(error))
     except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; told, never a 500

@@ -1,1 +1,1 @@
-"""Addresses of risky events, sealed for the one person who may open them."""
+"""The vault: network addresses of risky events, sealed so that only the vault's owner can open them."""

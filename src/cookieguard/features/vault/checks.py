@@ -1,4 +1,4 @@
-"""What the doctor says of the vault."""
+"""The doctor's check of the vault."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from cookieguard.features.vault.sealed_events import event_days
 
 
 def checks_of(shop: Shop) -> Iterator[Finding]:
-    """Yield how many sealed events there are."""
-    events = event_days(shop.state)
-    told = f"{len(events)} days, the oldest is {events[0]}" if events else "none"
-    is_over = bool(events) and events[0] < shop.first_day(shop.config.vault.keep_days)
-    yield Finding("sealed events", told, RUN_JOB if is_over else "")
+    """Yield how many days have sealed events, and whether some are kept too long."""
+    days = event_days(shop.state)
+    found = f"{len(days)} days, the oldest is {days[0]}" if days else "none"
+    is_over = bool(days) and days[0] < shop.first_day(shop.config.vault.keep_days)
+    yield Finding("sealed events", found, RUN_JOB if is_over else "")

@@ -1,4 +1,4 @@
-"""What people have to do about the vault: make keys, and remove old ones."""
+"""The vault's tasks for people: to make keys in advance, and to destroy old private keys."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.vault.sealed_events import private_days, read_public_keys
 
-KEYS_AHEAD = 2  # days of vault keys that should be left
+KEYS_AHEAD = 2  # days ahead that should at least have a key
 
 
 def due_of(shop: Shop) -> Iterator[Finding]:
-    """Yield for how many days keys are left, and which private keys are too old."""
+    """Yield for how many days keys exist, and whether private keys are kept too long."""
     settings, today = shop.config.vault, shop.now.astimezone(UTC).date()
     ahead = sum(day >= today for day in read_public_keys(shop.state))
     if settings.enabled and (settings.private_dir or ahead):
@@ -33,5 +33,5 @@ def _private_keys(directory: Path, first: date) -> Finding:
         return Finding("vault keys", "this user may not read them; run doctor as the vault's user too")
     except OSError as error:
         return Finding("vault keys", f"cannot be read ({error.strerror})", "run: cookieguard vault init")
-    told = f"{len(days)} private keys, the oldest of {days[0]}" if days else "no private key"
-    return Finding("vault keys", told, "run: cookieguard vault expire" if days and days[0] < first else "")
+    found = f"{len(days)} private keys, the oldest of {days[0]}" if days else "no private key"
+    return Finding("vault keys", found, "run: cookieguard vault expire" if days and days[0] < first else "")

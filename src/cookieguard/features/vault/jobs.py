@@ -1,4 +1,4 @@
-"""What is done with the vault every hour."""
+"""The vault's hourly jobs, which delete old events and keys."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cookieguard.storage.state_directory import StateDirectory
 
 
 def jobs_of(place: Place) -> Mapping[str, Step]:
-    """Return the step that forgets sealed events."""
+    """Return the step that deletes old sealed events."""
     return {"sealed events": lambda times: _forget_events(place, times)}
 
 
 def keys_of(place: Place) -> Mapping[str, Step]:
-    """Return the step that destroys the keys to sealed events, which the vault's owner alone can."""
+    """Return the step that destroys old private keys, or no step if this user may not write their directory."""
     private = Path(place.config.vault.private_dir or place.state / "none")
     if not os.access(private, os.R_OK | os.W_OK | os.X_OK):
         return {}

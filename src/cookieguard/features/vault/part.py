@@ -1,4 +1,4 @@
-"""The way of a risk event from the app to the vault: a bounded queue, sealed by a thread after the response."""
+"""Takes risk events from the app: puts them into a bounded queue, from which a thread seals and stores them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cookieguard.web.recording.pipeline import Pipeline
 
 QUEUE_EVENTS = 1000
 LONGEST_ADDRESS = 45
-NOBODY = Networks(())
+NO_PROXIES = Networks(())
 
 
 class RisksPart(Part, Risks):
-    """Take risk events. Owns the vault's queue and thread, which start with the first event."""
+    """Takes risk events. Owns the vault's queue and thread, which start with the first event."""
 
     def __init__(self, guard: Guard) -> None:
         guard.ports.risks = self
@@ -27,9 +27,9 @@ class RisksPart(Part, Risks):
         self._pipeline = Pipeline(self.writer, form=self.writer.form, name="vault", limit=QUEUE_EVENTS)
 
     def put(self, event: str, detail: str, *, address: str, customer: str | None, time: datetime) -> None:
-        """Queue an event; one that has no room is dropped and counted."""
+        """Queue an event. If the queue is full, the event is dropped and counted."""
         require_event(event)
-        plain = client_address(address, (), NOBODY)  # in its one usual form; what is none is 0.0.0.0
+        plain = client_address(address, (), NO_PROXIES)  # in canonical form; 0.0.0.0 if it is no address
         risk = Risk(
             event=event,
             id=secrets.token_hex(8),
@@ -41,10 +41,10 @@ class RisksPart(Part, Risks):
         self._pipeline.put(risk)
 
     def close(self, deadline: float) -> None:
-        """Seal and write what is queued, within 5 s."""
+        """Seal and write the queued events, until the deadline."""
         self._pipeline.close(deadline)
 
 
 def serve(guard: Guard) -> RisksPart | None:
-    """Open the queue, None if the vault is off."""
+    """Return the vault's part, or None if the vault is off."""
     return RisksPart(guard) if guard.config.vault.enabled else None

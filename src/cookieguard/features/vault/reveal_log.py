@@ -1,4 +1,4 @@
-"""The reveal log: who opened what and why, each entry chained to the one before, the end held in a file beside it."""
+"""The reveal log: who opened which address and why. Entries form a hash chain, whose end is kept in a second file."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ BEGIN = "0" * 64
 
 
 class LogTampered(CookieGuardError):
-    """Say which entry of the reveal log does not fit, or that its end is missing."""
+    """Say which entry of the reveal log breaks the chain, or that entries at its end are missing."""
 
 
 def append_entry(directory: Path, facts: dict[str, str]) -> None:
-    """Append an entry, safe on the disk when it returns. Raises LogTampered where the log does not verify.
+    """Append an entry and sync it to disk. Raises LogTampered if the log does not verify.
 
-    What an append that was cut off left behind goes first: nothing was shown for it.
+    It removes the part of an entry that an interrupted append left, for which no address was shown.
     """
     with locked(directory):
         entries, size = _verified(directory)
         number, previous = len(entries), entries[-1]["hash"] if entries else BEGIN
         if entries and _bytes(directory / HEAD_FILE) != _head(number, previous):
-            _put_head(directory, _head(number, previous))  # else it would lag by two
+            _put_head(directory, _head(number, previous))  # the head may be one entry behind, but never two
         entry = {"number": number + 1, **facts, "previous": previous}
         _append(directory / LOG_FILE, _written(entry | {"hash": _hash(entry)}), at=size)
         _put_head(directory, _head(number + 1, _hash(entry)))
@@ -41,10 +41,10 @@ def read_entries(directory: Path) -> list[dict[str, Any]]:
 
 
 def _verified(directory: Path) -> tuple[list[dict[str, Any]], int]:
-    """Return the entries and the bytes they take; raises LogTampered.
+    """Return the entries and their length in bytes; raises LogTampered.
 
-    A machine may stop within an append: after the last entry then lies a part of one, or one that the head does not
-    know yet. That hides nothing, and stays allowed.
+    If the machine stopped during an append, the log ends with a part of an entry, or with an entry that is not yet in
+    the head. Neither can hide an entry, so both are allowed.
     """
     text, head = _bytes(directory / LOG_FILE), _bytes(directory / HEAD_FILE)
     entries: list[dict[str, Any]] = []
@@ -54,7 +54,7 @@ def _verified(directory: Path) -> tuple[list[dict[str, Any]], int]:
         entry = _entry(line)
         body = {name: value for name, value in entry.items() if name != "hash"}
         fits = entry.get("number") == number and entry.get("previous") == previous
-        # The very bytes count, not what they mean: every changed byte shows.
+        # The entry must be written exactly as we write it, so that any changed byte is found.
         if not fits or entry.get("hash") != _hash(body) or _written(entry) != line + b"\n":
             raise LogTampered(f"entry {number} of the reveal log was changed, moved or removed")
         entries.append(entry)
@@ -80,7 +80,7 @@ def _append(path: Path, line: bytes, *, at: int) -> None:
 
 
 def _put_head(directory: Path, head: bytes) -> None:
-    """Put the head in its place, the directory with all that is new in it safe on the disk."""
+    """Replace the head's file atomically, and sync the directory, with all that is new in it, to disk."""
     path = directory / HEAD_FILE
     put_file(path, head, is_new=not path.exists())
 

@@ -1,4 +1,4 @@
-"""The vault's files: public keys and sealed events with the workers, private keys with their owner."""
+"""The vault's files: workers have the public keys and the sealed events, and the owner has the private keys."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ EVENTS_DIRECTORY = "vault"
 _PRIVATE = re.compile(r"vault-([0-9]{4}-[0-9]{2}-[0-9]{2})")
 _EVENTS = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\.jsonl")
 LISTED = frozenset({"id", "hour", "event"})
-LINE_START = b'{"day"'  # in no box: that is base64
-_DAY_AT = slice(9, 19)  # in a line: {"day": "2026-11-24"
+LINE_START = b'{"day"'  # cannot occur inside a sealed box, which is base64
+_DAY_AT = slice(9, 19)  # where the day is in a line: {"day": "2026-11-24"
 
 
 class VaultWriter:
-    """Be form and sink of risk events: seal to the day's public key, append to the day's file.
+    """Seals risk events to the day's public key, and appends them to the day's file. One thread uses it.
 
-    Without a key for the day an event is dropped and counted, with one log line. Used by one thread.
+    If a day has no key, its events are dropped and counted, and one line is logged.
     """
 
     def __init__(self, state: StateDirectory) -> None:
         self._state = state
         self._keys: dict[date, bytes] = {}
-        self._told: set[date] = set()
+        self._warned: set[date] = set()
         self.without_key = 0
 
     def form(self, risk: Risk) -> bytes:
-        """Seal an event; nothing where its day has no key."""
+        """Return an event's sealed line, or no bytes if its day has no key."""
         if risk.day not in self._keys:
             self._keys = read_public_keys(self._state.path)
         public = self._keys.get(risk.day)
         if public is not None:
             return seal(risk, public)
         self.without_key += 1
-        if risk.day not in self._told:
-            self._told.add(risk.day)
+        if risk.day not in self._warned:
+            self._warned.add(risk.day)
             logger.warning("vault: no key for %s; events are dropped; run cookieguard vault init", risk.day)
         return b""
 
@@ -69,11 +69,11 @@ class VaultWriter:
         return written
 
     def close(self) -> None:
-        """Have nothing open."""
+        """Do nothing, because no file stays open."""
 
 
 def read_public_keys(state: Path) -> dict[date, bytes]:
-    """Read the public keys by day; none where there are none yet."""
+    """Return the public keys by day; empty if there are none yet or the file cannot be read."""
     try:
         lines = (state / PUBLIC_FILE).read_text("ascii").splitlines()
         pairs = [line.split() for line in lines]
@@ -86,10 +86,10 @@ def read_public_keys(state: Path) -> dict[date, bytes]:
 
 
 def make_keys(state: StateDirectory, private: StateDirectory, *, today: date, days: int) -> list[date]:
-    """Make the pairs of the days ahead that have none, and return these days.
+    """Make key pairs for the coming days that have none, and return these days.
 
-    A private key that is there stays: its public half was lost, with a state directory that was brought back, or since
-    the command was killed in between.
+    An existing private key is kept. Its public half may be missing because an old state directory was restored, or
+    because the command was killed before it wrote it.
     """
     with locked(state.path):
         public = read_public_keys(state.path)
@@ -105,48 +105,48 @@ def make_keys(state: StateDirectory, private: StateDirectory, *, today: date, da
 
 
 def expire_keys(state: StateDirectory, private: StateDirectory, *, today: date, keep_days: int) -> list[date]:
-    """Destroy the private keys of days that are over for `keep_days`, with what was sealed to them."""
+    """Destroy the private keys of days before the last `keep_days` days, with their events, and return these days."""
     first = today - timedelta(days=keep_days)
-    gone = [day for day in _days_in(private.path, _PRIVATE) if day < first]
-    for day in gone:
+    expired = [day for day in _days_in(private.path, _PRIVATE) if day < first]
+    for day in expired:
         _destroy(private.path / f"vault-{day}")
     sync_directory(private.path)
     forget_events(state, today=today, keep_days=keep_days)
-    return gone
+    return expired
 
 
 def forget_events(state: StateDirectory, *, today: date, keep_days: int) -> list[date]:
-    """Remove what was sealed on days that are over for `keep_days`, with their public keys; workers may do that."""
+    """Delete events and public keys of days before the last `keep_days` days, which needs no private key."""
     first = today - timedelta(days=keep_days)
-    gone = [day for day in event_days(state.path) if day < first]
-    for day in gone:
+    expired = [day for day in event_days(state.path) if day < first]
+    for day in expired:
         (state.path / EVENTS_DIRECTORY / f"{day}.jsonl").unlink(missing_ok=True)
     if any(day < first for day in read_public_keys(state.path)):
         with locked(state.path):
             public = read_public_keys(state.path)
             _write_public(state.path, {day: key for day, key in public.items() if day >= first})
-    return gone
+    return expired
 
 
 def event_days(state: Path) -> list[date]:
-    """Return the days of which there are sealed events, oldest first."""
+    """Return the days that have sealed events, oldest first."""
     return _days_in(state / EVENTS_DIRECTORY, _EVENTS)
 
 
 def private_days(private: Path) -> list[date]:
-    """Return the days of which there is a private key, oldest first; raises OSError where that cannot be seen."""
-    os.listdir(private)  # what is missing or closed to us is not "none"
+    """Return the days that have a private key, oldest first; raises OSError if the directory cannot be read."""
+    os.listdir(private)  # raises if the directory is missing, which `_days_in` would take for an empty one
     return _days_in(private, _PRIVATE)
 
 
 def private_key(private: StateDirectory, day: date) -> bytes | None:
-    """Read the private key of a day, None where it is destroyed or elsewhere."""
+    """Return a day's private key, or None if it was destroyed or is not on this machine."""
     key = private.read(f"vault-{day}", limit=KEY_BYTES)
     return key if key is not None and len(key) == KEY_BYTES else None
 
 
 def read_events(state: StateDirectory, day: date) -> list[dict[str, Any]]:
-    """Read the sealed events of a day."""
+    """Return the sealed events of a day."""
     path = state.subdirectory(EVENTS_DIRECTORY) / f"{day}.jsonl"
     try:
         lines = path.read_bytes().splitlines()
@@ -156,7 +156,7 @@ def read_events(state: StateDirectory, day: date) -> list[dict[str, Any]]:
 
 
 def _event_of(line: bytes) -> dict[str, Any]:
-    """Read one line; nothing where a full disk or a killed worker cut it, and the one it ran into is read."""
+    """Return a line's event. A full disk or a killed worker may have cut a line; the next event on it is still read."""
     with suppress(ValueError):
         event = json.loads(line[max(0, line.rfind(LINE_START)) :])
         if isinstance(event, dict) and event.keys() >= LISTED:
@@ -179,13 +179,13 @@ def _days_in(directory: Path, names: re.Pattern[str]) -> list[date]:
     days = []
     with suppress(FileNotFoundError):
         for match in filter(None, map(names.fullmatch, sorted(os.listdir(directory)))):
-            with suppress(ValueError):  # no day of any calendar
+            with suppress(ValueError):  # a name such as 2026-02-31 is not a date
                 days.append(date.fromisoformat(match[1]))
     return days
 
 
 def _destroy(path: Path) -> None:
-    """Overwrite a key before its name goes; on flash storage the old cells may outlive that."""
+    """Overwrite a key and delete its file. On flash storage the old content may still survive."""
     descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.write(descriptor, os.urandom(os.fstat(descriptor).st_size))

@@ -1,6 +1,6 @@
-"""Risk events with their address sealed to a key of the day: whoever writes one cannot read it.
+"""Seals and opens risk events. A worker seals addresses to the day's public key, so it cannot read what it wrote.
 
-Day, hour, event and id are authenticated with the sealed box.
+Day, hour, event and id are stored unencrypted, and authenticated with the sealed box.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 from cookieguard.stats.sealed_box import open_sealed, seal_box
 
 LONGEST_DETAIL = 200
-PADDED_TO = 512  # bytes: the length of a box tells neither the family of an address nor a customer number
+PADDED_TO = 512  # bytes, so that a box's length reveals neither the kind of address nor the length of a customer number
 USE = b"cookieguard vault 1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
-    """Hold an event before it is sealed; never written, never in a repr."""
+    """Hold an event before it is sealed. It is never written to disk, and its repr hides what is sealed."""
 
     event: str
     id: str
@@ -31,12 +31,12 @@ class Risk:
 
     @property
     def day(self) -> date:
-        """The UTC day whose key seals it."""
+        """Return the UTC day whose key seals the event."""
         return self.time.astimezone(UTC).date()
 
 
 def seal(risk: Risk, public: bytes) -> bytes:
-    """Write an event as one JSON line; in the clear are day, hour, event and id alone. About 73 us."""
+    """Return an event as one JSON line, in which only day, hour, event and id are unencrypted; takes about 73 us."""
     facts = {"address": risk.address, "customer": risk.customer, "detail": risk.detail[:LONGEST_DETAIL]}
     text = json.dumps(facts).encode()
     text += b" " * (-len(text) % PADDED_TO)

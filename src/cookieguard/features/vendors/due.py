@@ -12,7 +12,6 @@ from cookieguard.features.vendors.rows import read_ledger
 from cookieguard.identity.tokens import from_milliseconds, to_milliseconds
 
 TAKE_OVER = "compare with the journal of staff, then have the file take over: cookieguard vendors freeze"
-CONFIRM = "confirm it, or stop it, on the page of vendor changes"
 PAGE = "vendor-changes"
 
 
@@ -26,8 +25,6 @@ def due_of(shop: Shop) -> Iterator[Finding]:
         if not change.is_over(to_milliseconds(shop.now)):
             row, count = change.row, len(change.confirmed)
             told = f"a change proposed by {row.name} waits, confirmed by {count} of {PERSONS}"
-            day, task = (
-                from_milliseconds(row.at + LIFE).astimezone(UTC).date(),
-                f"Confirm or stop the change of {row.vendor}",
-            )
-            yield Finding(f"vendor {row.vendor}", told, "", CONFIRM, day, "officer", task, PAGE)
+            task, advice = f"Confirm or stop the change of {row.vendor}", "confirm it or stop it"
+            day = from_milliseconds(row.at + LIFE).astimezone(UTC).date()
+            yield Finding(f"vendor {row.vendor}", told, "", advice, day, "officer", task, PAGE)

@@ -1,4 +1,4 @@
-"""Changes of vendors as a chain of rows, and what they bring about: which are stricter, and which vendors are in force.
+"""Changes of vendors as a chain of rows: which ones members may add, which are stricter, and what is in force.
 
 Rule: no I/O. A change that cannot be proved stricter is laxer. A laxer change counts by an `apply` row alone, which
 needs two persons and ten minutes. What the file says wins.
@@ -20,7 +20,7 @@ from cookieguard.config import Config, Vendor
 from cookieguard.config.loading.checks import HOST_NAME
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import CookieRegister, Register, own_hosts, site_of
-from cookieguard.errors import ConfigError
+from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.identity.staff_token import person_of
 
 WAIT = 10 * 60_000  # milliseconds from the second confirmation on: any member of staff can stop it until then
@@ -34,14 +34,22 @@ HELD, END = "held", "contract_end"  # of any vendor; the last day is written as 
 Overlay = Mapping[str, Any]
 """The fields of one vendor as the console sets them: some of an entry of the file, or all of a vendor of its own."""
 NOTHING: Overlay = {}
+Fields = Mapping[str, str]  # what a member posted
 # A freeze ends further changes until a take, after which no earlier row counts: the file has taken over.
 Kind = Literal["change", "confirm", "stop", "apply", "freeze", "take"]
+# Rows of one member: each worker reads all of them every second, and one member must not use up what others may write
+DAY, MOST_A_DAY = 86_400_000, 100
+GONE = "this change does not wait any more"
 # By field, whether its new value admits no visitor whom the old one kept out; of any other field it is in doubt.
 _STRICTER: Mapping[str, Callable[[Any, Any], bool]] = {
     HELD: lambda _, after: after is True,
     END: lambda before, after: bool(after) and (not before or after < before),
     "purpose": lambda before, _: not before,  # it was necessary in the file
 }
+
+
+class ChangeRefused(CookieGuardError):
+    """Say why a change of a vendor is refused."""
 
 
 class Row(NamedTuple):
@@ -51,18 +59,14 @@ class Row(NamedTuple):
     vendor: str
     before: Overlay = NOTHING
     after: Overlay = NOTHING
-    by: str = ""
-    """The id of the member; empty for the shop itself and for the command line."""
+    by: str = ""  # the member's id; empty for the shop itself and for the command line
     name: str = ""
-    at: int = 0
-    """When it was written (milliseconds); later than the row before."""
+    at: int = 0  # when it was written (milliseconds); later than the row before
     of: int = 0
     digest: str = ""
     number: int = 0
-    previous: str = ""
-    """The digest of the row before."""
-    neighbour: str | None = None
-    """The vendor of the row before, so that a broken row's vendor is known; None if that row was broken already."""
+    previous: str = ""  # the digest of the row before
+    neighbour: str | None = None  # the vendor of the row before, so that it is known if that row breaks later
 
     @property
     def text(self) -> str:
@@ -80,22 +84,15 @@ class Waiting:
     """Hold a laxer change that is not in force yet, and who confirmed it."""
 
     row: Row
-    confirmed: list[Row] = field(default_factory=list)
-    """One row for each person, the first first."""
+    confirmed: list[Row] = field(default_factory=list)  # one row for each person, the first first
 
-    def due(self, confirmed: Sequence[Row] | None = None) -> int | None:
-        """Return when it may take effect (milliseconds) by these confirmations; None while a person is missing."""
-        found = self.confirmed if confirmed is None else confirmed
-        return found[PERSONS - 1].at + WAIT if len(found) >= PERSONS else None
+    def due(self) -> int | None:
+        """Return when it may take effect (milliseconds); None while a person is missing."""
+        return self.confirmed[PERSONS - 1].at + WAIT if len(self.confirmed) >= PERSONS else None
 
     def is_confirmed_by(self, id_: str, name: str) -> bool:
         """Return whether this person confirmed it, as this member or another one."""
         return any(id_ == one.by or person_of(name) == person_of(one.name) for one in self.confirmed)
-
-    def confirm(self, row: Row) -> None:
-        """Add a confirmation, which counts once for each person."""
-        if row.by and not self.is_over(row.at) and not self.is_confirmed_by(row.by, row.name):
-            self.confirmed.append(row)
 
     def is_over(self, now: int) -> bool:
         """Return whether it has lapsed."""
@@ -107,16 +104,11 @@ class Ledger:
     """Hold the rows that count, and what they bring about together."""
 
     rows: dict[int, Row] = field(default_factory=dict)
-    broken: tuple[int, ...] = ()
-    """The numbers of the rows that do not verify."""
-    held: frozenset[str] = frozenset()
-    """The vendors that are held whatever the rows say: those of broken rows."""
-    is_blind: bool = False
-    """No row was ever read here, so any host may be that of a vendor which is held."""
+    broken: tuple[int, ...] = ()  # the numbers of the rows that do not verify
+    held: frozenset[str] = frozenset()  # the vendors of these, which are held whatever the rows say
     overlays: dict[str, Overlay] = field(default_factory=dict)
     waiting: dict[int, Waiting] = field(default_factory=dict)
-    outcomes: dict[int, str] = field(default_factory=dict)
-    """How each change that does not wait ended, by its number."""
+    outcomes: dict[int, str] = field(default_factory=dict)  # how each change that does not wait ended
     news: dict[str, tuple[str, int]] = field(default_factory=dict)
     is_frozen: bool = False
 
@@ -124,28 +116,21 @@ class Ledger:
         """Return what is in force of the console's changes to a vendor."""
         return self.overlays.get(vendor, NOTHING)
 
-    def may_apply(self, change: Waiting, now: int, confirmed: Sequence[Row] | None = None) -> bool:
+    def may_apply(self, change: Waiting, now: int) -> bool:
         """Return whether a change takes effect now; never if its vendor changed meanwhile."""
-        due, is_current = change.due(confirmed), self.overlay(change.row.vendor) == change.row.before
+        due, is_current = change.due(), self.overlay(change.row.vendor) == change.row.before
         return due is not None and due <= now and not (change.is_over(now) or self.is_frozen) and is_current
 
 
-def ledger_of(rows: Mapping[int, Row]) -> Ledger:
-    """Return what rows bring about, in their order; a row that no rule allows brings about nothing."""
-    ledger = Ledger(rows=dict(rows))
-    for row in rows.values():
-        _count(ledger, row)
-    return ledger
-
-
-def _count(ledger: Ledger, row: Row) -> None:
+def count(ledger: Ledger, row: Row) -> None:
+    """Have a ledger say what the next row brings about; a row that no rule allows brings about nothing."""
     change = ledger.waiting.get(row.of)
     is_about_it = change is not None and row.digest == change.row.seal
     match row.kind:
         case "change":
             _propose(ledger, row)
-        case "confirm" if change and is_about_it:
-            change.confirm(row)
+        case "confirm" if change and is_about_it and row.by and not change.is_over(row.at):
+            change.confirmed += [] if change.is_confirmed_by(row.by, row.name) else [row]
         case "stop" if change:
             del ledger.waiting[row.of]
             ledger.outcomes[row.of] = f"stopped by {row.name}"
@@ -198,16 +183,15 @@ def declared(config: Config, ledger: Ledger) -> tuple[Vendor, ...]:
     for name, overlay in ledger.overlays.items():
         if "hosts" in overlay and name not in in_file:
             with suppress(ConfigError):  # the file has its hosts or its name by now
-                found.append(_of_console(overlay, config, found))
+                found.append(_of_console(overlay, ids, config, found))
     return tuple(replace(one, held=True) if one.name in ledger.held else one for one in found)
 
 
 def _under(vendor: Vendor, overlay: Overlay, ids: Collection[str]) -> Vendor:
     """Return a vendor under an overlay, which can only hold it from more visitors than its own entry does."""
-    ends = [date.fromisoformat(overlay[END])] if END in overlay else []
-    ends += [] if vendor.contract_end is None else [vendor.contract_end]
-    is_held = vendor.held or HELD in overlay
-    vendor = replace(vendor, held=is_held, contract_end=min(ends, default=None))
+    end = min(vendor.contract_end or date.max, date.fromisoformat(overlay.get(END, str(date.max))))
+    is_held, last = vendor.held or HELD in overlay, None if end == date.max else end
+    vendor = replace(vendor, held=is_held, contract_end=last)
     purpose = overlay.get("purpose", "")
     if not purpose or vendor.purpose != NECESSARY:
         return vendor
@@ -216,12 +200,12 @@ def _under(vendor: Vendor, overlay: Overlay, ids: Collection[str]) -> Vendor:
     return replace(vendor, purpose=purpose, basis="", reason="")
 
 
-def _of_console(overlay: Overlay, config: Config, others: Sequence[Vendor]) -> Vendor:
-    facts, purposes = facts_of(overlay), _refusable(config)
-    if facts["purpose"] not in purposes:  # the file no longer has it, so no visitor can agree to it
-        facts["purpose"], overlay = next(iter(purposes), ""), {**overlay, HELD: True}
+def _of_console(overlay: Overlay, ids: Collection[str], config: Config, others: Sequence[Vendor]) -> Vendor:
+    facts = facts_of(overlay)
+    if facts["purpose"] not in ids:  # the file no longer has it, so no visitor can agree to it
+        facts["purpose"], overlay = min(ids, default=""), {**overlay, HELD: True}
     facts["hosts"] = [one for one in facts["hosts"] if not _owner(one, config, others)]
-    return _under(new_vendor(facts, config, others), overlay, purposes)
+    return _under(new_vendor(facts, config, others), overlay, ids)
 
 
 def new_vendor(facts: Overlay, config: Config, others: Sequence[Vendor]) -> Vendor:
@@ -230,20 +214,18 @@ def new_vendor(facts: Overlay, config: Config, others: Sequence[Vendor]) -> Vend
     is_short = all(len(value) <= (MOST if name in LISTS else LONGEST) for name, value in facts.items())
     _require(is_short, where, "too long", f"lists of {MOST} entries, and texts of {LONGEST} characters")
     values: dict[str, Any] = {name: tuple(value) if name in LISTS else value for name, value in facts.items()}
-    vendor, purposes = Vendor(**values), _refusable(config)
+    vendor, ids = Vendor(**values), config.purpose_ids - {NECESSARY}
     _require(vendor.name.isprintable(), f"{where}, name", "not printable", "letters, digits and signs")
     is_known = any(_folded(one.name) == _folded(vendor.name) for one in others)
     _require(not is_known, f"{where}, name", "declared", "a name of its own")
-    _require(vendor.purpose in purposes, f"{where}, purpose", vendor.purpose, ", ".join(purposes))
+    _require(vendor.purpose in ids, f"{where}, purpose", vendor.purpose, ", ".join(sorted(ids)))
     for host in vendor.hosts:
         is_plain = bool(HOST_NAME.fullmatch(host)) and "." in host
         _require(is_plain, f"{where}, host", repr(host[:80]), "a host's whole name, without *, port and path")
         owner = _owner(host, config, others)
         _require(not owner, f"{where}, host {host}", f"of {owner}", "a host that nobody has")
     taken = {one.name for one in config.cookies.sign}
-    known = CookieRegister(
-        vendors=others, own=config.cookies.own, ours=(), undeclared=config.cookies.undeclared
-    )
+    known = CookieRegister(vendors=others, own=config.cookies.own, ours=(), undeclared="report")
     for one in vendor.cookies:
         is_free = not ("*" in one or "cg_" in one or one in taken or known.use_of(one.encode()).is_declared)
         _require(is_free, f"{where}, cookie", repr(one[:80]), "a whole name, without *, that nobody has")
@@ -253,10 +235,6 @@ def new_vendor(facts: Overlay, config: Config, others: Sequence[Vendor]) -> Vend
 def _folded(name: str) -> str:
     """Return a name without what readers do not see: its case, and the width of its letters."""
     return unicodedata.normalize("NFKC", name).casefold()
-
-
-def _refusable(config: Config) -> list[str]:
-    return [one.id for one in config.purposes if one.id != NECESSARY]
 
 
 def _owner(host: str, config: Config, vendors: Sequence[Vendor]) -> str:
@@ -273,3 +251,102 @@ def _owner(host: str, config: Config, vendors: Sequence[Vendor]) -> str:
 def _require(is_met: bool, setting: str, was: str, allowed: str) -> None:  # noqa: FBT001
     if not is_met:
         raise ConfigError(setting, was=was, allowed=allowed)
+
+
+def row_of(asked: Row, act: str, fields: Fields, config: Config, known: Ledger) -> Row:
+    """Return the row that a member asks for by one of ACTS; `asked` has who and when. Raises ChangeRefused."""
+    if asked.kind != "change":
+        return _answered(asked, known)
+    undone = known.rows.get(asked.of) if act == "undo" else None
+    vendor = fields.get("name", "").strip() if undone is None else undone.vendor
+    before = known.overlay(vendor)
+    try:
+        after = _undone(undone, known) if act == "undo" else _AFTER[act](fields, before)
+        _require_allowed(vendor, before, after, config, known)
+    except (ConfigError, ValueError) as error:
+        raise ChangeRefused(str(error)) from error
+    written = [one for one in known.rows.values() if one.by == asked.by and one.at > asked.at - DAY]
+    if len(written) >= MOST_A_DAY and act != "hold":
+        raise ChangeRefused(f"you wrote {MOST_A_DAY} rows within a day; only holds are taken now")
+    _require_open(known, "" if is_stricter(after, before) else vendor)
+    return asked._replace(vendor=vendor, before=before, after=after, of=0)
+
+
+def may_undo(row: Row, known: Ledger) -> bool:
+    """Return whether a change is in force as it was made."""
+    return known.outcomes.get(row.number) == "in force" and known.overlay(row.vendor) == row.after
+
+
+def _answered(asked: Row, known: Ledger) -> Row:
+    """Return the row that confirms or stops a change."""
+    change = known.waiting.get(asked.of)
+    if change is None or (asked.kind == "confirm" and change.is_over(asked.at)):
+        raise ChangeRefused(GONE)
+    vendor = change.row.vendor
+    if asked.kind == "stop":
+        return asked._replace(vendor=vendor)
+    _require_open(known, vendor)
+    if change.is_confirmed_by(asked.by, asked.name):
+        raise ChangeRefused("you confirmed this already; it needs another person")
+    if known.overlay(vendor) != change.row.before or change.row.seal != asked.digest:
+        raise ChangeRefused("this vendor was changed meanwhile; propose it again")
+    return asked._replace(vendor=vendor)
+
+
+def _undone(row: Row | None, known: Ledger) -> Overlay:
+    if row is None or not may_undo(row, known):
+        raise ChangeRefused("this change is not in force any more, so it cannot be undone")
+    # A new vendor is held, because its hosts would count as undeclared without it
+    return {**row.after, HELD: True} if is_new(row) else row.before
+
+
+def _facts(fields: Fields, before: Overlay) -> Overlay:
+    """Declare a vendor, or other hosts and facts of one that the console declared."""
+    given: dict[str, str | list[str]] = {}
+    for name in FIELDS:
+        text = fields.get(name, "").strip()
+        parts = text.split(",") if name == "data" else text.replace(",", " ").split()
+        given[name] = [one.strip() for one in parts if one.strip()] if name in LISTS else text
+    kept = {name: before[name] for name in (HELD, END) if name in before}
+    return kept | {name: value for name, value in given.items() if value}
+
+
+_AFTER: Mapping[str, Callable[[Fields, Overlay], Overlay]] = {
+    "hold": lambda _, before: {**before, HELD: True},
+    "end": lambda fields, before: {**before, END: str(date.fromisoformat(fields.get("end", "")))},
+    "purpose": lambda fields, before: {**before, "purpose": fields.get("purpose", "")},
+    "add": _facts,
+}
+KINDS: Mapping[str, Kind] = {
+    "confirm": "confirm",
+    "stop": "stop",
+}  # of acts on a change; all others propose one
+ACTS = frozenset({*_AFTER, *KINDS, "undo"})
+
+
+def _require_open(known: Ledger, loosened: str) -> None:
+    """Raise ChangeRefused while changes are frozen, and for a vendor that is loosened although a row about it broke."""
+    if known.is_frozen:
+        raise ChangeRefused("the changes of the console are frozen; see cookieguard vendors freeze")
+    if loosened in known.held:
+        raise ChangeRefused(
+            "a row about this vendor does not verify, so it stays held; see cookieguard doctor"
+        )
+
+
+def _require_allowed(vendor: str, before: Overlay, after: Overlay, config: Config, known: Ledger) -> None:
+    """Raise ChangeRefused or ConfigError for what the console may never change."""
+    entry = next((one for one in config.vendors if one.name == vendor), None)
+    facts = facts_of(after)
+    if after == before:
+        raise ChangeRefused("this is so already")
+    if entry is None and "hosts" not in facts:
+        raise ChangeRefused("no vendor has this name")
+    if facts == facts_of(before):
+        return
+    if entry is None:
+        new_vendor(facts, config, [one for one in declared(config, known) if one.name != vendor])
+    elif entry.purpose != NECESSARY or facts.keys() - {"purpose"}:
+        raise ChangeRefused("the file declares this vendor: change that there")
+    elif facts and facts["purpose"] not in config.purpose_ids - {NECESSARY}:
+        raise ChangeRefused("a vendor can only be moved to a purpose that visitors can refuse")

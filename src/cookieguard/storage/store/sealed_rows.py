@@ -1,4 +1,4 @@
-"""Name and seal the rows of a store: without the keyring they show neither whose they are nor when they were written.
+"""Names and seals the rows of a store: without the keyring they reveal neither their owner nor when they were written.
 
 A store has one random secret, which never changes and is kept sealed by the keyring. Its names and its values' keys
 come from this secret, so rotating the keyring seals these 32 bytes again, and no row.
@@ -28,12 +28,12 @@ USE = b"rows of the store"
 ABOUT = "secret of a store"
 SECRET_BYTES = 32
 NAME_BYTES = 16
-# At random: safe for 2**32 values of one store (NIST SP 800-38D, 8.3), which is 130 a second for a year
+# Random nonces are safe for 2**32 values of one store (NIST SP 800-38D, 8.3), which is 130 a second for a year.
 NONCE_BYTES = 12
 HOUR, DAY = 3_600_000, 86_400_000  # milliseconds
-VALUE = Struct("!qI")  # until when it is kept, and how many bytes of the key follow
-GUEST = "guest-"  # what the shelf of a guest's cart and orders begins with
-OF_GUEST = "s:"  # what their keys begin with
+VALUE = Struct("!qI")  # the time until which a value is kept, and the length of the key that follows
+GUEST = "guest-"  # the prefix of the shelves for guests' carts and orders
+OF_GUEST = "s:"  # the prefix of their keys
 READ = "SELECT number, sealed FROM cookieguard_secret ORDER BY number"
 ADD = "INSERT INTO cookieguard_secret (number, sealed) VALUES (:number, :sealed)"
 PUT = "UPDATE cookieguard_secret SET sealed = :sealed WHERE number = :number AND sealed = :before"
@@ -45,41 +45,34 @@ LOST = (
 
 
 class Place(NamedTuple):
-    """Say where a value is: its shelf, which can be read, and its name, which cannot."""
+    """Say where a value is: its shelf is readable, and `key` is a hash that hides its name."""
 
     shelf: str
     key: bytes
 
 
 class Opened(NamedTuple):
-    """Hold a value, the key it was written under, and until when it is kept (milliseconds)."""
+    """Hold a value, the key under which it was written, and the time until which it is kept (milliseconds)."""
 
     key: str
     value: bytes
     until: int
 
 
-class Shelved(NamedTuple):
-    """Hold one row of a shelf; key and value are empty if it does not verify."""
-
-    key: str
-    value: bytes
-
-
 class SealedRows:
-    """Name, seal and open the rows of one store. Raises what `Tables.down` makes."""
+    """Names, seals and opens the rows of one store. Raises the error of `Tables.down`."""
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
         self._seal = Seal(keyring, USE)
-        self._is_told = False
+        self._has_warned = False
         self._number, self._secret = self._found() or self._made()
         self._names = blake2b(b"names", key=self._secret).digest()
         self._cipher = AESGCM(blake2b(b"values", key=self._secret, digest_size=SECRET_BYTES).digest())
         self.seal_anew()
 
     def seal_anew(self) -> None:
-        """Seal the secret with the key that signs now, so that the keys before it can be retired."""
+        """Seal the secret with the key that signs now, so that older keys can be retired."""
         sealed = dict(self._database.rows(READ)).get(self._number)
         if sealed is not None and not self._seal.is_current(sealed):
             after = self._seal.close(self._secret, about=ABOUT)
@@ -87,7 +80,7 @@ class SealedRows:
 
     @property
     def lost(self) -> int:
-        """Return how many older secrets no key of the keyring opens; each time the store started empty."""
+        """Return how many older secrets the keyring does not open; for each of them, the store once started empty."""
         return sum(number < self._number for number, _ in self._database.rows(READ))
 
     def name(self, shelf: str, key: str) -> bytes:
@@ -96,7 +89,7 @@ class SealedRows:
         return blake2b(text, key=self._names, digest_size=NAME_BYTES).digest()
 
     def place(self, namespace: str, key: str) -> Place:
-        """Return where the value of a key is. Guests' carts have a shelf of their own, from which they are evicted."""
+        """Return where the value of a key is. Guests' carts have shelves of their own, with eviction."""
         shelf = GUEST + namespace if key.startswith(OF_GUEST) else str(namespace)
         return Place(shelf, self.name(shelf, key))
 
@@ -106,11 +99,11 @@ class SealedRows:
 
     def close_value(self, key: str, value: bytes, until: int, *, name: bytes) -> bytes:
         """Seal a value, with its key and the exact time until which it is kept."""
-        said = key.encode("utf-8", "surrogatepass")
-        return self._close(VALUE.pack(until, len(said)) + said + value, name)
+        encoded = key.encode("utf-8", "surrogatepass")
+        return self._close(VALUE.pack(until, len(encoded)) + encoded + value, name)
 
     def open_value(self, sealed: bytes, *, name: bytes) -> Opened | None:
-        """Open a value; None for one that was changed or moved."""
+        """Return an opened value, or None if it was changed or moved to another name."""
         plain = self._open(sealed, name)
         if plain is None:
             return None
@@ -118,24 +111,23 @@ class SealedRows:
         end = VALUE.size + length
         return Opened(plain[VALUE.size : end].decode("utf-8", "surrogatepass"), plain[end:], until)
 
-    def shelved(self, namespace: str, name: bytes, sealed: bytes) -> Shelved:
-        """Open a row for the shelf it stands on: one that was moved there does not verify."""
+    def shelved(self, namespace: str, name: bytes, sealed: bytes) -> Opened | None:
+        """Open a row of a shelf; None for one that was changed, or moved from another shelf."""
         opened = self.open_value(sealed, name=name)
-        if opened is None or self.place(namespace, opened.key) != (namespace, name):
-            return Shelved("", b"")
-        return Shelved(opened.key, opened.value)
+        is_here = opened is not None and self.place(namespace, opened.key) == (namespace, name)
+        return opened if is_here else None
 
-    def close_revocation(self, one: Revocation, *, name: bytes) -> bytes:
-        """Seal a revocation."""
-        return self._close(json.dumps(one[1:]).encode(), name)
+    def close_revocation(self, revocation: Revocation, *, name: bytes) -> bytes:
+        """Seal a revocation, all but its kind, which is in a column of its own."""
+        return self._close(json.dumps(revocation[1:]).encode(), name)
 
     def open_revocation(self, what: str, sealed: bytes, *, name: bytes) -> Revocation | None:
-        """Open a revocation; None for one that was changed or moved."""
+        """Return an opened revocation, or None if it was changed or moved to another name."""
         plain = self._open(sealed, name)
         if plain is None:
             return None
         key, at, until, owner, since = json.loads(plain)
-        return Revocation(Revoked(what), key, at, until, intern(owner), since)  # one owner may have very many
+        return Revocation(Revoked(what), key, at, until, intern(owner), since)  # an owner may have very many
 
     def _close(self, plain: bytes, name: bytes) -> bytes:
         nonce = urandom(NONCE_BYTES)
@@ -144,16 +136,16 @@ class SealedRows:
     def _open(self, sealed: bytes, name: bytes) -> bytes | None:
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], name)
-        except (InvalidTag, ValueError, TypeError):  # a writer who can change a row could also delete it
-            if not self._is_told:
-                self._is_told = True
+        except (InvalidTag, ValueError, TypeError):  # treated as missing: its writer could also delete it
+            if not self._has_warned:
+                self._has_warned = True
                 logger.warning(
                     "store: some rows do not count: they were changed, or another keyring sealed them"
                 )
             return None
 
     def _found(self) -> tuple[int, bytes] | None:
-        """Return the oldest secret that a key of ours opens, so that a process with a wrong keyring moves no other."""
+        """Return the oldest secret that the keyring opens, so that a secret made with a wrong keyring replaces none."""
         for number, sealed in self._database.rows(READ):
             secret = self._opened(sealed)
             if secret is not None:
@@ -161,7 +153,7 @@ class SealedRows:
         return None
 
     def _made(self) -> tuple[int, bytes]:
-        """Make a secret, also if no key of ours opens those that are there: their rows stay, and are never found."""
+        """Make a secret. If the keyring opens none of the existing secrets, their rows stay but are no longer found."""
         with self._database.transaction():
             self._database.take_turns(TURN)
             found = self._found()
@@ -183,8 +175,8 @@ class SealedRows:
 
 
 def end_of_day(moment: int) -> int:
-    """Return the end of a time's day, since until when something is kept shows when it was written.
+    """Return the end of a time's day, because the exact time until which a row is kept reveals when it was written.
 
-    A whole hour, such as that at which the keys of a day go, was read from no clock.
+    A whole hour stays as it is: it comes from a schedule, such as the deletion of day keys, not from a clock.
     """
     return moment if moment % HOUR == 0 else -(-moment // DAY) * DAY

@@ -29,7 +29,6 @@ PRIVATE_UNSTORED = (CACHE_CONTROL, b"private, no-store")
 TARGETED_SUFFIX = b"-cache-control"
 TARGETED_HEADERS = frozenset({b"edge-control", b"surrogate-control", b"x-accel-expires"})
 CONTROL_SUFFIXES = (b"-control", b"-expires")  # of all of these
-SHORTEST_CONTROL = len(b"edge-control")
 
 
 # The limit of header lines of a request, for us and the app, since servers accept hundreds of thousands. A browser
@@ -199,7 +198,7 @@ def _keep_private(headers: Headers, store: bool) -> Headers:  # noqa: FBT001  # 
 def _speak_to_caches(headers: Headers) -> bool:
     """Return whether a header may be one for caches, by its last characters."""
     for name, _ in headers:  # noqa: SIM110 - compiled, `any` makes a generator that costs as much as the rest
-        if len(name) >= SHORTEST_CONTROL and name.endswith(CONTROL_SUFFIXES):
+        if name.endswith(CONTROL_SUFFIXES):
             return True
     return False
 

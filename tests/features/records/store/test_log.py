@@ -18,7 +18,7 @@ from cookieguard.features.records.log_reader import make_receipt, read_record, r
 from cookieguard.features.records.store.open import trusted_keys
 from cookieguard.features.records.store.protocol import LogDown, Stores
 from cookieguard.features.records.values.log import Acknowledgement
-from cookieguard.features.records.values.notes import open_checkpoint
+from cookieguard.features.records.values.notes import open_signed
 from cookieguard.features.records.values.receipts import verify_receipt
 from cookieguard.features.records.values.records import Record, customer, read_document
 from cookieguard.features.records.values.verification import Verdict
@@ -40,7 +40,7 @@ def test_what_was_acknowledged_is_there_sealed_numbered_and_signed(world: World)
         assert read_document(found.record)["note"] == one.facts["note"]
     note = stores.log.checkpoint()
     assert note is not None
-    assert open_checkpoint(note, trusted_keys(world.keyring, NAME)).size == 300
+    assert open_signed(note, trusted_keys(world.keyring, NAME))[0].size == 300
     assert world.verify().verdict is Verdict.WHOLE
     stores.close()
 

@@ -16,7 +16,8 @@ from harness.servers import START_SECONDS, wait_until
 from cookieguard.features.records.log_reader import LogReader, newest_rows, opened, read_subject
 from cookieguard.features.records.store.log_store import NEWEST, OLD, ROWS_OF, values_of
 from cookieguard.features.records.store.open import open_stores
-from cookieguard.features.records.store.protocol import LogDown, Row, Stores, Window
+from cookieguard.features.records.store.protocol import LogDown, Stores
+from cookieguard.features.records.store.rows import Row, Window
 from cookieguard.features.records.values.records import Record, browser
 from cookieguard.features.records.values.sealing import time_of
 

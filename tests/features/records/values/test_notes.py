@@ -12,8 +12,8 @@ from cookieguard.features.records.values.notes import (
     NoteError,
     NoteKey,
     Signer,
-    open_checkpoint,
     open_note,
+    open_signed,
     read_checkpoint,
 )
 
@@ -82,7 +82,7 @@ def test_a_checkpoint_says_origin_size_and_root(signer: Signer) -> None:
     note = signer.sign(str(checkpoint))
 
     assert note.splitlines()[:3] == [ORIGIN, "70000", base64.b64encode(bytes(32)).decode()]
-    assert open_checkpoint(note, [signer.key]) == read_checkpoint(note) == checkpoint
+    assert open_signed(note, [signer.key])[0] == read_checkpoint(note) == checkpoint
 
 
 @pytest.mark.parametrize("size", ["-1", "01", "1e3", "", "\u0661", "9" * 20])
@@ -90,7 +90,7 @@ def test_a_checkpoint_of_no_size_is_refused(signer: Signer, size: str) -> None:
     note = signer.sign(f"{ORIGIN}\n{size}\n{base64.b64encode(bytes(32)).decode()}\n")
 
     with pytest.raises(NoteError):
-        open_checkpoint(note, [signer.key])
+        open_signed(note, [signer.key])
 
 
 def test_a_checkpoint_that_is_signed_under_another_logs_name_is_refused() -> None:
@@ -98,7 +98,7 @@ def test_a_checkpoint_that_is_signed_under_another_logs_name_is_refused() -> Non
     note = other.sign(str(Checkpoint(ORIGIN, 1, bytes(32))))
 
     with pytest.raises(NoteError):
-        open_checkpoint(note, [other.key])
+        open_signed(note, [other.key])
 
 
 @pytest.mark.skipif(find_spec("aics_tlog") is None, reason="aics-tlog needs Python 3.12")

@@ -549,4 +549,4 @@ def test_hits_of_a_day_are_given_however_long_the_server_sorts_them(
     with closing(PostgresStats(url, Path()).reader()) as figures:
         assert len(list(figures.hits(PLAIN.day))) == 2  # type: ignore[attr-defined] # it is ours
         with pytest.raises(EngineDown):  # a page waits no longer than before
-            figures._source.ask("SELECT pg_sleep(1)", {})  # type: ignore[attr-defined]
+            figures._runner.ask("SELECT pg_sleep(1)", {})  # type: ignore[attr-defined]

@@ -6,25 +6,23 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from cookieguard.features.policy.values.markdown import parse
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 WORDS = re.compile(r"\w+|\s+|[^\w\s]+")
-MOST_WORDS = 2_000  # of two paragraphs together: comparing takes the square of it
+# Comparing texts that repeat themselves takes the square of their length.
+MOST_WORDS = 2_000  # of two paragraphs together
+MOST_PARAGRAPHS = 2_000  # of each text: ten times the longest policies of large companies
 ALIKE = 0.4  # two paragraphs that share less are one that went and one that came
 LOOKS_AHEAD = 8  # paragraphs among which the one that was changed is looked for
 HEADING = "# "  # what a paragraph begins with that is a heading; others begin with no mark
-RULE = re.compile(r"\s*:?-+:?\s*")  # a cell below the heads of a table
-CELLS = re.compile(r"(?<!\\)\|")
 BETWEEN_CELLS = " · "
-MARKS = re.compile(r"(?m)^(#{1,6}\s+|>\s?|[-*+]\s+)")
-CODE = re.compile(r"(`{1,3})(?!`)(.{1,2000}?)(?<!`)\1(?!`)", re.DOTALL)
-# Marks come in pairs; an underscore in a word, or one without its partner, is a character (`_ga`, a mail address).
-EMPHASIS = re.compile(
-    r"(?<![\w\\])(_{1,3})(?=[^\s_])(.{0,2000}?[^\s_\\])\1(?!\w)|(?<!\\)(\*{1,3})(?=[^\s*])(.{0,2000}?[^\s*\\])\3",
-    re.DOTALL,
-)
-ESCAPE = re.compile(r"\\(?=[^\w\s]|_)")
-HELD = "\ue000"  # a character of nobody's, where code stands: nothing in it is a mark
+TEXTS = ("inline", "fence", "code_block")
+ENDS = ("paragraph_close", "heading_close", "tr_close", "fence", "code_block")
 
 
 class Way(StrEnum):
@@ -52,8 +50,16 @@ class Change(NamedTuple):
 
 
 def differences(before: str, after: str) -> list[Change]:
-    """Return the paragraphs that differ between two Markdown texts, in the order of the later one."""
+    """Return the paragraphs that differ between two Markdown texts, in the order of the later one.
+
+    Of texts that are too long to compare, return the whole one before and the whole one after.
+    """
     old, new = _paragraphs(before), _paragraphs(after)
+    if old != new and max(len(old), len(new)) > MOST_PARAGRAPHS:
+        return [
+            Change(way, (Piece(way, whole),), "")
+            for way, whole in ((Way.REMOVED, before), (Way.ADDED, after))
+        ]
     matcher = SequenceMatcher(None, old, new)  # what comes often starts no match: it would take the cube
     found: list[Change] = []
     for way, i, j, k, m in matcher.get_opcodes():
@@ -117,40 +123,27 @@ def _pieces(before: str, after: str) -> tuple[Piece, ...]:
 
 
 def _paragraphs(markdown: str) -> list[str]:
-    """Return what is separated by empty lines, and each item of a list and row of a table.
-
-    Each is on one line and without Markdown's marks.
-    """
-    blocks = re.split(r"\n\s*\n|\n(?=\s*(?:[-*+]|\d+[.)])\s)", markdown)
-    parts = (part for block in blocks for part in _rows(block))
-    return [text for part in parts if (text := _plain(part))]
-
-
-def _rows(block: str) -> list[str]:
-    """Return the rows of a table, their cells beside each other; of anything else the block itself."""
-    lines = block.strip().split("\n")
-    if len(lines) < 2 or "|" not in lines[0] or not all(map(RULE.fullmatch, _cells(lines[1]))):
-        return [block]
-    return [BETWEEN_CELLS.join(map(str.strip, _cells(row))) for row in (lines[0], *lines[2:])]
+    """Return each heading, paragraph, item of a list and row of a table on one line, without Markdown's marks."""
+    found, texts = list[str](), list[str]()
+    for token in parse(markdown):
+        if token.type in TEXTS:
+            texts.append(" ".join(_plain(token).split()))
+        if token.type in ENDS:
+            mark = HEADING if token.type == "heading_close" else ""
+            found += [mark + BETWEEN_CELLS.join(texts)] if any(texts) else []
+            texts = []
+    return found
 
 
-def _cells(row: str) -> list[str]:
-    return CELLS.split(row.strip().strip("|"))
-
-
-def _plain(block: str) -> str:
-    level = re.match(r"#{1,6}\s", block)
-    text = " ".join(_without_marks(block).split())
-    return HEADING + text if level and text else text
-
-
-def _without_marks(block: str) -> str:
-    codes = [code for _, code in CODE.findall(block)]
-    text = MARKS.sub("", CODE.sub(HELD, block.replace(HELD, "")))
-    for _ in range(2):  # one inside of another
-        text = EMPHASIS.sub(lambda found: found[2] or found[4], text)
-    first, *rest = ESCAPE.sub("", text).split(HELD)
-    return first + "".join(code + part for code, part in zip(codes, rest, strict=True))
+def _plain(token: Token) -> str:
+    """Return a token's text; a link's address follows its words."""
+    found, target = [] if token.children else [token.content], ""
+    for part in token.children or ():
+        if part.type == "link_open":
+            target = "" if part.markup == "autolink" else f" ({part.attrGet('href')})"
+        between = " " if part.type.endswith("break") else ""
+        found.append(target if part.type == "link_close" else part.content or between)
+    return "".join(found)
 
 
 def _heading(paragraphs: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ refused by the name of its line: half-understood YAML would change dates without
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from cookieguard.errors import ConfigError
 
 FENCE = "---"
 NAMES = ("announced", "effective", "material", "summary")
+ALLOWED = f"front matter with {', '.join(NAMES)}"
 LINE = re.compile(r"([a-z_]+):(?:[ \t]+(.*))?")
 ITEM = re.compile(r"[ \t]*-[ \t]+(.+)")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -35,20 +37,27 @@ def split_head(text: str, where: str) -> tuple[Head, str]:
     """Return the head and the Markdown below it; raises ConfigError naming `where` and the line."""
     lines = text.split("\n")
     if lines[0].rstrip() != FENCE:
-        raise ConfigError(where, was="without front matter", allowed=f"{FENCE!r} first, then {_names()}")
+        raise ConfigError(where, was="without front matter", allowed=f"{FENCE!r} first, then {ALLOWED}")
     end = next((at for at, line in enumerate(lines[1:], 1) if line.rstrip() == FENCE), None)
     if end is None:
         raise ConfigError(where, was="without the front matter's end", allowed=f"a line {FENCE!r} below it")
     values = _values(lines[1:end], where)
     for name in NAMES:
         if name not in values:
-            raise ConfigError(f"{where}: {name}", was="missing", allowed=_names())
+            raise ConfigError(f"{where}: {name}", was="missing", allowed=ALLOWED)
     return Head(
         announced=_day(values["announced"], f"{where}: announced"),
         effective=_day(values["effective"], f"{where}: effective"),
         is_material=_truth(values["material"], f"{where}: material"),
         summary=_summary(values["summary"], f"{where}: summary"),
     ), "\n".join(lines[end + 1 :]).strip("\n") + "\n"
+
+
+def day_of(text: str) -> date | None:
+    """Return the day that a text like 2026-12-15 names; None for any other text."""
+    with suppress(ValueError):
+        return date.fromisoformat(text) if DAY.fullmatch(text) else None
+    return None
 
 
 def _values(lines: list[str], where: str) -> dict[str, list[str]]:
@@ -62,37 +71,33 @@ def _values(lines: list[str], where: str) -> dict[str, list[str]]:
             name = named[1]
             if name not in NAMES or name in values:
                 was = "given twice" if name in values else "not a known name"
-                raise ConfigError(f"{where}: {name}", was=was, allowed=_names())
+                raise ConfigError(f"{where}: {name}", was=was, allowed=ALLOWED)
             values[name] = [_unquoted(named[2], f"{where}: {name}")] if named[2] else []
         elif line.strip():
             raise ConfigError(
-                f"{where}: front matter", was=repr(line[:60]), allowed=f"'name: value'; {_names()}"
+                f"{where}: front matter", was=repr(line[:60]), allowed=f"'name: value'; {ALLOWED}"
             )
     return values
 
 
 def _unquoted(text: str, where: str) -> str:
     text = text.strip()
-    if text[:1] in "\"'" and text[:1]:
-        if len(text) < 2 or text[-1] != text[0] or "\\" in text or text[0] in text[1:-1]:
-            raise ConfigError(
-                where, was=repr(text[:60]), allowed="text in quotes, with no such quotes or backslashes in it"
-            )
-        return text[1:-1]
-    if text[:1] in "|>&*{[!%@`" and text[:1]:
-        raise ConfigError(
-            where, was=repr(text[:60]), allowed="plain text, or text in quotes if it begins like this"
-        )
-    return text
+    quote, inner = text[:1], text[1:-1]
+    if quote in ('"', "'"):
+        is_plain = len(text) > 1 and text[-1] == quote and "\\" not in inner and quote not in inner
+    else:
+        is_plain, inner = quote not in tuple("|>&*{[!%@`"), text
+    if not is_plain:
+        allowed = "plain text, or text in quotes, with no such quotes or backslashes in it"
+        raise ConfigError(where, was=repr(text[:60]), allowed=allowed)
+    return inner
 
 
 def _day(values: list[str], where: str) -> date:
-    if len(values) == 1 and DAY.fullmatch(values[0]):
-        try:
-            return date.fromisoformat(values[0])
-        except ValueError:
-            pass
-    raise ConfigError(where, was=repr(" ".join(values)[:60]), allowed="a day like 2026-12-15")
+    found = day_of(" ".join(values))
+    if found is None:
+        raise ConfigError(where, was=repr(" ".join(values)[:60]), allowed="a day like 2026-12-15")
+    return found
 
 
 def _truth(values: list[str], where: str) -> bool:
@@ -107,7 +112,3 @@ def _summary(values: list[str], where: str) -> tuple[str, ...]:
         allowed = f"a line, or a list of lines, with at most {LONGEST_SUMMARY} printable characters"
         raise ConfigError(where, was=f"{length} characters in {len(values)} lines", allowed=allowed)
     return tuple(values)
-
-
-def _names() -> str:
-    return "front matter with " + ", ".join(NAMES)

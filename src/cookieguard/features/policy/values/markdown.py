@@ -17,20 +17,14 @@ DEEPEST = 20  # levels of lists and quotes; what lies deeper is left out
 
 def render(markdown: str) -> str:
     """Return the HTML of a text: all that is not Markdown is escaped."""
-    parser = _parser()
-    tokens = parser.parse(markdown)
+    parser, tokens = _parser(), parse(markdown)
     _adapt(tokens)
     return str(parser.renderer.render(tokens, parser.options, {}))
 
 
-def prepare() -> None:
-    """Import what renders: no request waits for the disk."""
-    _parser()
-
-
-def is_link(url: str) -> bool:
-    """Return whether a link may lead there: to a page, a mail address, a telephone, or a place in this page."""
-    return url.strip().lower().startswith(LINKS)
+def parse(markdown: str = "") -> list[Token]:
+    """Return the tokens of a text. The first call imports the parser: at start, so that no request waits for it."""
+    return _parser().parse(markdown)
 
 
 @lru_cache(maxsize=1)
@@ -41,7 +35,8 @@ def _parser() -> MarkdownIt:
 
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST}, renderer_cls=RendererHTML)
     parser.enable("table").disable(["image", "html_block", "html_inline"])
-    parser.validateLink = is_link  # type: ignore[method-assign]  # the documented way to narrow it
+    # The documented way to narrow it
+    parser.validateLink = lambda url: url.strip().lower().startswith(LINKS)  # type: ignore[method-assign]
     return parser
 
 

@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 from cookieguard.config.languages import language_of
 from cookieguard.errors import ConfigError
-from cookieguard.features.policy.values.front_matter import Head, split_head
+from cookieguard.features.policy.values.front_matter import Head, day_of, split_head
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
 
 SETTING = "policy.folder"
-FOLDER = re.compile(r"\d{4}-\d{2}-\d{2}")
 FILE = re.compile(r"([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\.md")
 LONGEST_TEXT = 256 * 1024  # bytes of one file: five times the longest policies of large companies
 Files = Mapping[str, bytes]
@@ -46,11 +45,6 @@ class Version:
         """Name the texts of this version: what a receipt says was agreed to."""
         lines = "".join(f"{language} {text.digest}\n" for language, text in sorted(self.texts.items()))
         return hashlib.sha256(lines.encode()).hexdigest()
-
-    @property
-    def notice(self) -> timedelta:
-        """Return how long before it takes effect it was announced."""
-        return self.effective - self.announced
 
     @property
     def files(self) -> dict[str, str]:
@@ -89,9 +83,9 @@ def versions_of(folders: Mapping[str, Files], *, language: str, notice_days: int
         )
     versions = [_version(name, files, language) for name, files in sorted(folders.items())]
     for at, one in enumerate(versions):
-        is_first = at == 0 and one.notice == timedelta()
-        if not is_first and one.notice < timedelta(days=notice_days):
-            was = f"{one.effective}, {one.notice.days} days after its announcement ({one.announced})"
+        notice = (one.effective - one.announced).days
+        if (at, notice) != (0, 0) and notice < notice_days:
+            was = f"{one.effective}, {notice} days after its announcement ({one.announced})"
             allowed = f"at least {notice_days} days after it (policy.notice_days)"
             raise ConfigError(f"{SETTING}: {one.name}: effective", was=was, allowed=allowed)
     for before, after in pairwise(versions):
@@ -132,7 +126,7 @@ def dated(
 
     While notices are missing, the notice period has not begun: no day before its end after today is possible.
     """
-    ahead = {one.name for one in _after(versions, in_force(versions, ledger, today))}
+    ahead = {one.name for one in after(versions, in_force(versions, ledger, today))}
 
     def day(version: Version) -> date:
         entry = (ledger or {}).get(version.name)
@@ -144,29 +138,29 @@ def dated(
 
 
 def upcoming(versions: Sequence[Version], ledger: Ledger | None, today: date) -> Version | None:
-    """Return the next version that was announced and is not in force yet: what the shop's pages tell of.
+    """Return the next version that was announced and is not in force yet: what the shop's pages tell of."""
+    return next(iter(all_upcoming(versions, ledger, today)), None)
 
-    Where nobody knows what was announced, the day of its announcement decides.
+
+def all_upcoming(versions: Sequence[Version], ledger: Ledger | None, today: date) -> list[Version]:
+    """Return every version that was announced and is not in force yet.
+
+    If it is not known what was announced (`ledger` is None), the days of announcement decide.
     """
-    ahead = _after(versions, in_force(versions, ledger, today))
-    return next((one for one in ahead if _is_announced(one, ledger, today)), None)
+    ahead = after(versions, in_force(versions, ledger, today))
+    return [one for one in ahead if (one.announced <= today if ledger is None else one.name in ledger)]
 
 
 def public(versions: Sequence[Version], ledger: Ledger | None, today: date) -> list[Version]:
     """Return the versions that anybody may read, the newest first: announced ones, and those in force before them."""
     current = in_force(versions, ledger, today)
-    were = set[str]() if current is None else {one.name for one in versions[: versions.index(current) + 1]}
-    ahead = {one.name for one in versions[1:] if _is_announced(one, ledger, today)}
-    return [one for one in reversed(versions) if one.name in were | ahead]
+    were = () if current is None else versions[: versions.index(current) + 1]
+    return [*reversed(all_upcoming(versions, ledger, today)), *reversed(were)]
 
 
-def _after(versions: Sequence[Version], current: Version | None) -> Sequence[Version]:
+def after(versions: Sequence[Version], current: Version | None) -> Sequence[Version]:
     """Return the versions after the one in force; the first is none of them."""
     return versions[1 if current is None else versions.index(current) + 1 :]
-
-
-def _is_announced(version: Version, ledger: Ledger | None, today: date) -> bool:
-    return version.announced <= today if ledger is None else version.name in ledger
 
 
 def altered(versions: Sequence[Version], kept: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -191,7 +185,7 @@ def require_unaltered(versions: Sequence[Version], kept: Mapping[str, Mapping[st
 
 def _version(name: str, files: Files, language: str) -> Version:
     where = f"{SETTING}: {name}"
-    if not FOLDER.fullmatch(name):
+    if day_of(name) is None:
         raise ConfigError(
             SETTING, was=f"with {name[:60]!r}", allowed="folders named after a day, like 2026-12-15"
         )
@@ -219,10 +213,6 @@ def _agreed(name: str, heads: Mapping[str, Head], texts: Mapping[str, Text]) -> 
             if was != other:
                 setting = f"{SETTING}: {name}/{language}.md: {field.removeprefix('is_')}"
                 raise ConfigError(setting, was=was, allowed=f"{other}, as {first_language}.md says")
-    try:
-        date.fromisoformat(name)
-    except ValueError as error:
-        raise ConfigError(SETTING, was=f"with {name!r}", allowed="folders named after a day") from error
     return Version(
         name=name,
         announced=first.announced,

@@ -5,24 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cookieguard.features.records.store.log_store import LogStore
-from cookieguard.features.records.store.rows import Job, LogNotMade, Old, Row, UnsequencedRecord, Window
-from cookieguard.features.records.store.subjects import SubjectKey, SubjectStore, new_key
+from cookieguard.features.records.store.rows import LogNotMade
+from cookieguard.features.records.store.subjects import SubjectStore
 from cookieguard.features.records.values.log import LogDown
 
-__all__ = [
-    "Job",
-    "LogDown",
-    "LogNotMade",
-    "LogStore",
-    "Old",
-    "Row",
-    "Stores",
-    "SubjectKey",
-    "SubjectStore",
-    "UnsequencedRecord",
-    "Window",
-    "new_key",
-]
+__all__ = ["LogDown", "LogNotMade", "LogStore", "Stores", "SubjectStore"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from cookieguard.features.records.acts import acts_of, named
 from cookieguard.features.records.anchors import was_set_back
 from cookieguard.features.records.log_reader import opened
 from cookieguard.features.records.store.open import signer_of, stores_if_made
-from cookieguard.features.records.store.protocol import LogDown, LogStore, Old, Stores, Window
+from cookieguard.features.records.store.protocol import LogDown, LogStore, Stores
+from cookieguard.features.records.store.rows import Old, Window
 from cookieguard.features.records.values.consents import AGREEMENT, CONSENT, EXPIRY, GRANTS, MAIL_LIST
 from cookieguard.features.records.values.notes import Checkpoint, Signer, read_checkpoint
 from cookieguard.features.records.values.pruning import MOST_AT_ONCE, write_pruned

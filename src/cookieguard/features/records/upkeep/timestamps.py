@@ -130,10 +130,7 @@ def _ask(url: str, note: bytes, roots: Sequence[x509.Certificate]) -> bytes:
     from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, VerifierBuilder
 
     asked = TimestampRequestBuilder(data=note, hash_algorithm=HashAlgorithm.SHA256).build()
-    try:
-        status, kind, answer = post(url, asked.as_bytes(), QUERY)
-    except NoAnswer as error:
-        raise StampRefused(f"the time-stamping authority {error}") from error
+    status, kind, answer = post(url, asked.as_bytes(), QUERY)
     if status != HTTPStatus.OK or kind != ANSWER:
         raise StampRefused(f"the time-stamping authority answers {status} without a time stamp")
     _verified(VerifierBuilder.from_request(asked), answer, note, roots)
@@ -158,18 +155,14 @@ SECONDS = 20.0  # for all of an answer: the job that waits is the one by which k
 MOST_BYTES = 64 * 1024  # a time stamp with its certificates has 2 to 8 KB
 
 
-class NoAnswer(CookieGuardError):
-    """Say why there is none."""
-
-
 def post(url: str, content: bytes, kind: str) -> tuple[int, str, bytes]:
-    """Return status, media type and body; raises NoAnswer."""
+    """Return status, media type and body; raises StampRefused."""
     import httpx  # each worker imports this module, and most never ask
 
     try:
         return asyncio.run(asyncio.wait_for(_post(url, content, kind), SECONDS))
     except (httpx.HTTPError, TimeoutError) as error:
-        raise NoAnswer(f"does not answer: {type(error).__name__}") from error
+        raise StampRefused(f"the time-stamping authority does not answer: {type(error).__name__}") from error
 
 
 async def _post(url: str, content: bytes, kind: str) -> tuple[int, str, bytes]:
@@ -188,6 +181,6 @@ async def _post(url: str, content: bytes, kind: str) -> tuple[int, str, bytes]:
         async for some in response.aiter_raw():
             answer += some
             if len(answer) > MOST_BYTES:
-                raise NoAnswer(f"answers with more than {MOST_BYTES} bytes")
+                raise StampRefused(f"the time-stamping authority answers with more than {MOST_BYTES} bytes")
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         return response.status_code, media_type, answer

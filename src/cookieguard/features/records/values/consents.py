@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.features.records.values.canonical import encoded
-from cookieguard.features.records.values.records import PROFILE, Record, document_of, to_text
-from cookieguard.features.records.values.shapes import Shape, filled, hole, quoted, shape_of
+from cookieguard.features.records.values.records import PROFILE, Record, to_text
 
 CONSENT, AGREEMENT, MAIL_LIST = "consent", "agreement", "mail-list"
 EXPIRY = "expiry"  # of all consents that ran out on one day
 COMBINATIONS_KEPT = 256  # of purposes granted and refused
-SHAPES_KEPT = 512  # of records alike, 1.4 KB each
-ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 GIVEN = "dpv:ConsentGiven"
 REQUIRED = {"dpv:hasNecessity": "dpv:Required"}
 
@@ -115,22 +111,10 @@ def consent_record(
     subject: str,
     id: str,  # noqa: A002 - as the record has it
 ) -> Record:
-    """Write the record of a choice about purposes."""
-    shape = _consent_shape(asker, indication)
-    values = _values(subject, id, time)
-    if asker.life is not None:
-        values["valid"] = f'"{to_text(time + asker.life)}"'
-    written = filled(shape, values)
+    """Return the record of a choice about purposes."""
+    facts = consent_facts(asker, indication, time=time)
     topic = indication.event.value
-    return Record(kind=CONSENT, topic=topic, subject=subject, time=time, facts={}, id=id, written=written)
-
-
-@lru_cache(maxsize=SHAPES_KEPT)
-def _consent_shape(asker: Asker, indication: Indication) -> Shape:
-    facts = consent_facts(asker, indication, time=ANY_TIME)
-    if asker.life is not None:
-        facts["dct:valid"] = hole("valid")
-    return _shape(facts, CONSENT, indication.event.value)
+    return Record(kind=CONSENT, topic=topic, subject=subject, time=time, facts=facts, id=id)
 
 
 def agreement_record(
@@ -145,29 +129,11 @@ def agreement_record(
     subject: str,
     id: str,  # noqa: A002 - as the record has it
 ) -> Record:
-    """Write the record of a box that was ticked or left: newsletter, terms, age."""
-    values = _values(subject, id, time) | {"details": encoded(details).decode()}
-    written = filled(_agreement_shape(asker, notice, topic, given, method), values)
-    return Record(kind=AGREEMENT, topic=topic, subject=subject, time=time, facts={}, id=id, written=written)
-
-
-@lru_cache(maxsize=SHAPES_KEPT)
-def _agreement_shape(asker: Asker, notice: Notice, topic: str, given: bool, method: str) -> Shape:  # noqa: FBT001
-    facts = agreement_facts(asker, notice, given=given, details={}, method=method, time=ANY_TIME)
-    return _shape(facts | {"cg:details": hole("details")}, AGREEMENT, topic)
-
-
-def _shape(facts: dict[str, Any], kind: str, topic: str) -> Shape:
-    """Write all of a record's JSON but its id, its subject, its times, and one value of its kind."""
-    facts["dpv:hasConsentStatus"]["dpv:isIndicatedAtTime"] = hole("time")
-    any_record = Record(kind=kind, topic=topic, subject=hole("subject"), time=ANY_TIME, facts=facts)
-    document = document_of(any_record) | {"dct:created": hole("time"), "dct:identifier": hole("id")}
-    has_more = "dct:valid" in facts or "cg:details" in facts
-    return shape_of(document, 5 if has_more else 4)
-
-
-def _values(subject: str, record_id: str, time: datetime) -> dict[str, str]:
-    return {"time": f'"{to_text(time)}"', "id": quoted(record_id), "subject": quoted(subject)}
+    """Return the record of a box that was ticked or left: newsletter, terms, age."""
+    status = GIVEN if given else "dpv:ConsentRefused"  # after one that was given: withdrawn
+    facts = _common(asker, notice, method=method, status=status, time=time)
+    facts |= {"cg:given": given, "cg:details": dict(details)}
+    return Record(kind=AGREEMENT, topic=topic, subject=subject, time=time, facts=facts, id=id)
 
 
 def consent_facts(asker: Asker, indication: Indication, *, time: datetime) -> dict[str, Any]:
@@ -184,25 +150,10 @@ def consent_facts(asker: Asker, indication: Indication, *, time: datetime) -> di
     return facts
 
 
-def agreement_facts(
-    asker: Asker,
-    notice: Notice,
-    *,
-    given: bool,
-    details: Mapping[str, Any],
-    method: str,
-    time: datetime,
-) -> dict[str, Any]:
-    """Return the facts of a box that was ticked or left: newsletter, terms, age."""
-    status = "dpv:ConsentGiven" if given else "dpv:ConsentRefused"  # after one that was given: withdrawn
-    facts = _common(asker, notice, method=method, status=status, time=time)
-    return facts | {"cg:given": given, "cg:details": dict(details)}
-
-
 def mail_list_record(
     asker: Asker, notice: Notice, *, name: str, given: bool, method: str, time: datetime, subject: str
 ) -> Record:
-    """Write the record of somebody who confirmed a list of marketing mail, or stopped it."""
+    """Return the record of somebody who confirmed a list of marketing mail, or stopped it."""
     status = GIVEN if given else "dpv:ConsentWithdrawn"
     facts = _common(asker, notice, method=method, status=status, time=time) | {
         "cg:given": given,

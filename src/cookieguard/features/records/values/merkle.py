@@ -29,24 +29,19 @@ def fold(hashes: Sequence[bytes]) -> bytes:
     return root
 
 
-def root_by_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes | None:
-    """Return the root that an inclusion proof leads to (RFC 9162, 2.1.3.2); None for one of another shape."""
+def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
+    """Return whether a proof shows that the leaf is in the tree at this index (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size:
-        return None
-    place, last, root = index, size - 1, leaf
+        return False
+    place, last, found = index, size - 1, leaf
     for sibling in proof:
         if last == 0:
-            return None
+            return False
         if place & 1 or place == last:
-            root = node_hash(sibling, root)
+            found = node_hash(sibling, found)
             while not place & 1 and place:
                 place, last = place >> 1, last >> 1
         else:
-            root = node_hash(root, sibling)
+            found = node_hash(found, sibling)
         place, last = place >> 1, last >> 1
-    return root if last == 0 else None
-
-
-def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Return whether a proof shows that the leaf is in the tree at this index."""
-    return root_by_inclusion(leaf, index, size, proof) == root
+    return last == 0 and found == root

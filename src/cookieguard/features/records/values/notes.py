@@ -131,13 +131,8 @@ class Checkpoint:
         return cls(lines[0], int(lines[1]), root)
 
 
-def open_checkpoint(note: str, keys: Iterable[NoteKey]) -> Checkpoint:
-    """Return the checkpoint that one of the keys signed under the log's own name; raises NoteError."""
-    return open_signed(note, keys)[0]
-
-
 def open_signed(note: str, keys: Iterable[NoteKey]) -> tuple[Checkpoint, NoteKey]:
-    """Return the same, and the key that signed it; raises NoteError."""
+    """Return the checkpoint that one of the keys signed under the log's own name, and that key; raises NoteError."""
     text, signed = open_note(note, keys)
     checkpoint = Checkpoint.parse(text)
     for key in signed:

@@ -73,7 +73,8 @@ def verify_receipt(text: bytes, *, keys: Sequence[NoteKey] = ()) -> Receipt:
     """
     document = _read(text)
     record = _canonical(document["record"])
-    entry = commitment(_bytes(document, "salt"), record) + _bytes(document, "stored")
+    salt, stored = (_from_text(document[name], name) for name in ("salt", "stored"))
+    entry = commitment(salt, record) + stored
     _require_shown(document)
     head, _, checkpoint = str(document["proof"]).partition("\n\n")
     index, proof = _read_proof(head)
@@ -149,10 +150,6 @@ def _keys(texts: Sequence[Any]) -> list[NoteKey]:
         return [NoteKey.parse(str(one)) for one in texts]
     except NoteError as error:
         raise ReceiptBroken(f"a key is not valid: {error}") from error
-
-
-def _bytes(document: Mapping[str, Any], name: str) -> bytes:
-    return _from_text(document[name], name)
 
 
 def _from_text(text: str, what: str) -> bytes:

@@ -61,8 +61,6 @@ class Record:
     facts: Mapping[str, Any]
     topic: str = ""
     id: str = field(default_factory=new_id)
-    written: bytes = field(default=b"", repr=False, compare=False)
-    """All of it as `to_bytes` writes it, where that is made already; the facts are in it."""
 
     def __post_init__(self) -> None:
         if not KIND.fullmatch(self.kind) or (self.topic and not KIND.fullmatch(self.topic)):
@@ -87,14 +85,6 @@ class Record:
 
 def to_bytes(record: Record) -> bytes:
     """Write a record as the bytes that are committed to (RFC 8785); raises ValueError for what JSON cannot hold."""
-    written = record.written or canonical(document_of(record))
-    if len(written) > MOST_BYTES:
-        raise ValueError(f"the record has {len(written)} bytes; allowed: at most {MOST_BYTES}")
-    return written
-
-
-def document_of(record: Record) -> dict[str, Any]:
-    """Return a record as its JSON has it."""
     document = {
         **record.facts,
         "@context": CONTEXT,
@@ -107,7 +97,10 @@ def document_of(record: Record) -> dict[str, Any]:
         document["cg:topic"] = record.topic
     if record.subject:
         document["dpv:hasDataSubject"] = {"@id": record.subject, "@type": "dpv:DataSubject"}
-    return document
+    written = canonical(document)
+    if len(written) > MOST_BYTES:
+        raise ValueError(f"the record has {len(written)} bytes; allowed: at most {MOST_BYTES}")
+    return written
 
 
 def read_document(record: bytes) -> dict[str, Any]:

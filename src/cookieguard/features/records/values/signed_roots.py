@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -62,13 +62,3 @@ class SignedRoots:
 
     def _root(self, at: int) -> bytes:
         return bytes(self._roots[at * HASH_BYTES : (at + 1) * HASH_BYTES])
-
-
-def with_last(some: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str, bool]]:
-    """Give each, and whether it is the last."""
-    rest = iter(some)
-    one = next(rest, None)
-    while one is not None:
-        following = next(rest, None)
-        yield (*one, following is None)
-        one = following

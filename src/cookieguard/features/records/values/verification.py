@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from heapq import merge
-from itertools import islice
+from itertools import chain, islice, pairwise
 
 from cookieguard.features.records.values.hashing import hash_pairs, hash_rows
 from cookieguard.features.records.values.merkle import HASH_BYTES, fold, node_hash
@@ -17,11 +17,11 @@ from cookieguard.features.records.values.notes import (
     NO_KEY_SIGNED,
     NoteError,
     NoteKey,
-    open_checkpoint,
+    open_signed,
     read_checkpoint,
 )
 from cookieguard.features.records.values.pruning import Pruned, read_pruned
-from cookieguard.features.records.values.signed_roots import Claim, SignedRoots, size_of, with_last
+from cookieguard.features.records.values.signed_roots import Claim, SignedRoots, size_of
 from cookieguard.features.records.values.tiles import FULL_BYTES, WIDTH, ReadTile
 
 RowTuple = tuple[int, bool, bytes]
@@ -29,6 +29,7 @@ RowTuple = tuple[int, bool, bytes]
 MOST_FAULTS = 1000  # named; the rest is counted
 NOTE_OF_PRUNED = "a note of removed records"
 LONGEST_NAME = 200  # of a log's, as `notes.NAME` has it
+END = -1, ""  # behind the newest checkpoint
 
 
 class Verdict(IntEnum):
@@ -122,10 +123,11 @@ def _signed(
     report: Report, checkpoints: Iterable[tuple[int, str]], keys: Sequence[NoteKey], former: Sequence[NoteKey]
 ) -> SignedRoots:
     signed = SignedRoots()
-    for size, note, is_newest in with_last(checkpoints):
+    for (size, note), following in pairwise(chain(checkpoints, (END,))):
+        is_newest = following is END
         try:
             checkpoint = read_checkpoint(note)
-            open_checkpoint(note, keys if is_newest else (*keys, *former))
+            open_signed(note, keys if is_newest else (*keys, *former))
         except NoteError as error:
             verdict = Verdict.NO_KEY if is_newest and str(error) == NO_KEY_SIGNED else Verdict.BROKEN
             report.add(verdict, size, _refused(f"the checkpoint of {size} entries", note, error, keys))
@@ -143,7 +145,7 @@ def _signed(
 def _anchored(report: Report, anchors: Sequence[tuple[str, str]], keys: Sequence[NoteKey]) -> Iterator[Claim]:
     for source, note in anchors:
         try:
-            checkpoint = open_checkpoint(note, keys)
+            checkpoint, _ = open_signed(note, keys)
         except NoteError as error:
             report.add(Verdict.NO_KEY, None, _refused(source, note, error, keys))
             continue

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from typing import Any, Protocol
+from typing import Any
 
 from cookieguard.config.languages import language_of
-from cookieguard.consent import Consent
 from cookieguard.features.records.log_reader import newest_rows, opened
 from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.values.canonical import canonical
@@ -18,53 +16,14 @@ from cookieguard.features.records.values.log import Text
 from cookieguard.features.records.values.records import KIND, Record, browser, customer, new_id, read_document
 from cookieguard.features.records.values.shown import text_of
 from cookieguard.features.records.web.consent_log import ConsentLog
-from cookieguard.identity.cookies import CookieJar
-from cookieguard.identity.session import Session
-from cookieguard.web.identity.store_wait import Written, is_done
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.identity.store_wait import is_done
 from cookieguard.web.parts.ports import Agreement, Agreements
-from cookieguard.web.request import Request
-from cookieguard.web.services import Services
 
 LONGEST_TEXT = 100_000  # characters of what was shown beside a box
 MOST_DETAILS = 50_000  # bytes of JSON
 NAMED = "named:"
 TEXTS_KEPT = 32  # of 100 kB at most each
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormAnswer:
-    """Hold what a form said: the topic, the wording beside its box, whether it was ticked."""
-
-    topic: str
-    text: str
-    given: bool
-    details: Mapping[str, Any]
-    language: str
-
-    def __post_init__(self) -> None:
-        if not KIND.fullmatch(self.topic):
-            raise ValueError("topic: allowed are at most 40 lower-case letters, digits and -")
-        if not self.text or len(self.text) > LONGEST_TEXT:
-            raise ValueError(f"text has {len(self.text)} characters; allowed: 1 to {LONGEST_TEXT}")
-
-
-class Asked(Protocol):
-    """Be the request that an agreement is made in: its Exchange."""
-
-    promised: tuple[Written, ...]
-    """Records that the response waits for."""
-
-    @property
-    def parts(self) -> Services: ...
-    @property
-    def now(self) -> datetime: ...
-    @property
-    def jar(self) -> CookieJar: ...
-    @property
-    def session(self) -> Session: ...
-    @property
-    def request(self) -> Request: ...
-    def peek_consent(self) -> Consent: ...
 
 
 class AgreementLog(Agreements):
@@ -73,25 +32,27 @@ class AgreementLog(Agreements):
     def __init__(self, log: ConsentLog) -> None:
         self._log = log
 
-    def agree(self, asked: Asked, form: Mapping[str, Any], *, who: str) -> Agreement:
+    def agree(self, asked: Exchange, form: Mapping[str, Any], *, who: str) -> Agreement:
         """Write an agreement down; the response waits until it is on disk."""
-        said, log, now = FormAnswer(**form), self._log, asked.now
-        text = shown_text(said.text)
+        topic, given, log, now = form["topic"], form["given"], self._log, asked.now
+        if not KIND.fullmatch(topic):
+            raise ValueError("topic: allowed are at most 40 lower-case letters, digits and -")
+        if not 0 < len(form["text"]) <= LONGEST_TEXT:
+            raise ValueError(f"text has {len(form['text'])} characters; allowed: 1 to {LONGEST_TEXT}")
+        text, details = shown_text(form["text"]), copied(form["details"])
         subject = subject_of(asked, who) or browser(new_id())  # of nobody known it is one of its own
         subject.encode()  # ValueError for half a surrogate pair, here where the shop hears of it
         record_id, host = new_id(), asked.request.origin.host
-        language = said.language or language_of(asked.parts.config.consent.language)
+        language = form["language"] or language_of(asked.parts.config.consent.language)
         texts, notice = log.shown_with_form(text, language=language, terms=asked.parts.policy.terms(now))
-        if said.details:
-            said = replace(said, details=copied(said.details))
 
         def draft() -> Record:
             return agreement_record(
                 log.asker(host),
                 notice,
-                topic=said.topic,
-                given=said.given,
-                details=said.details,
+                topic=topic,
+                given=given,
+                details=details,
                 method="form",
                 time=now,
                 subject=subject,
@@ -100,11 +61,9 @@ class AgreementLog(Agreements):
 
         future = log.writer.append_later(record_id, draft, texts=texts)
         asked.promised += (future,)
-        return Agreement(
-            topic=said.topic, given=said.given, time=now, id=record_id, details=said.details, recorded=future
-        )
+        return Agreement(topic=topic, given=given, time=now, id=record_id, details=details, recorded=future)
 
-    async def newest(self, asked: Asked, who: str) -> tuple[Agreement, ...]:
+    async def newest(self, asked: Exchange, who: str) -> tuple[Agreement, ...]:
         """Return what somebody agreed to, nothing where the log does not answer."""
         subject = subject_of(asked, who)
         if not subject:
@@ -128,7 +87,7 @@ def copied(details: Mapping[str, Any]) -> dict[str, Any]:
     return read_document(written)
 
 
-def subject_of(asked: Asked, named: str) -> str:
+def subject_of(asked: Exchange, named: str) -> str:
     """Name the visitor as the log does: the customer, else whom the shop names, else a browser that chose before."""
     identity = asked.parts.identity
     number = asked.session.customer if identity is not None and identity.is_presented(asked.jar) else None

@@ -6,12 +6,12 @@ Rule: this module knows no request; who asks hands in what the record says.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
@@ -190,7 +190,8 @@ class ConsentLog(Records):
         """Return what was shown with a form: its text, None where none was, and the policy's version at that time."""
         policy = self._config.policy.version if terms is None else terms.version
         wordings = {} if text is None else {FORM: text}
-        return self._noticed(policy, language, wordings, "" if text is None else text[0])
+        digest = "" if text is None else text[0]
+        return self._noticed(digest, policy=policy, language=language, wordings=wordings, asked={})
 
     def _shown_with(self, receipt: Receipt) -> Noticed:
         """Return what was shown with a choice, as texts and as it stands in the record."""
@@ -205,30 +206,21 @@ class ConsentLog(Records):
         wordings = self._wordings(banner, language, news) if banner else {}
         digest = wordings.get(PLACEHOLDER, wordings.get(BANNER, ("", b"")))[0]
         styles = {place: text_of(self._sheets[SHEETS[place]]) for place in wordings}
-        policy = receipt.policy_version
-        noticed = self._noticed(policy, language, wordings, digest, asked=self._asked, styles=styles)
+        noticed = self._noticed(
+            digest,
+            policy=receipt.policy_version,
+            language=language,
+            wordings=wordings,
+            asked=self._asked,
+            styles=styles,
+        )
         if banner == receipt.banner and len(self._shown) < PENDING_KEPT:
             self._shown[key] = noticed
         return noticed
 
-    def _noticed(
-        self,
-        policy: str,
-        language: str,
-        wordings: Mapping[str, Text],
-        digest: str,
-        *,
-        asked: Mapping[str, Sequence[str]] | None = None,
-        styles: Mapping[str, Text] | None = None,
-    ) -> Noticed:
-        shown = shown_as(
-            policy=policy,
-            policy_texts=self._ports.policy.texts_of(policy),
-            language=language,
-            wordings=wordings,
-            asked=asked or {},
-            styles=styles,
-        )
+    def _noticed(self, digest: str, *, policy: str, language: str, **more: Any) -> Noticed:
+        texts = self._ports.policy.texts_of(policy)
+        shown = shown_as(policy=policy, policy_texts=texts, language=language, **more)
         return shown.texts, Notice(digest=digest, language=language, policy=policy, shown=shown.digest)
 
     def _wordings(self, banner: str, language: str, news: News | None) -> dict[str, Text]:

@@ -52,26 +52,23 @@ class VisitorsCopy:
         404 without one, 410 once it was erased, 503 while the log does not answer; 202 too early, and the page reloads.
         """
         status, text, shown = await self._copy(exchange)
-        if status != 200:
-            return _page(exchange, status)
-        record, lang = json.loads(text)["record"], language_asked(exchange)
+        lang, parts, receipt = language_asked(exchange), exchange.parts, exchange.consent.receipt
         texts = texts_of(lang)
-        titles = {id_: one["title"] for id_, one in texts["purposes"].items()}  # of former purposes, too
-        titles |= {one.id: one.title for one in shown_purposes(exchange.parts.config, lang)}
-        frame = frame_of(shown, PAGE_HEADERS)
-        until, day = record.get("dct:valid"), SectionTexts(lang, texts["rights"])
-        return _page(
-            exchange,
-            200,
-            frame.headers,
-            file=COPY_FILE,
-            name=_name_of(record),
-            record=record,
-            answers=answers_in(record),
-            titles=titles,
-            frame=frame,
-            until=day.line("own_until", date=date.fromisoformat(until[:10])) if until else "",
-        )
+        part, name = REASONS.get(status, ("page", "undecided"))
+        values: dict[str, Any] = {"status": status, "said": texts[part][name], "record": None}
+        headers: Mapping[str, str] = {503: SOON, 202: AGAIN}.get(status, PAGE_HEADERS)
+        if receipt is not None and status != 410:
+            values["state"] = state_of(receipt.granted | NOTHING_BEYOND, parts.register.ids).value
+            values |= {"id": receipt.id, "decided": date_text(receipt.decided, lang)}
+            values["day"] = day_text(receipt.decided, lang)
+        if status == 200:
+            frame = frame_of(shown, PAGE_HEADERS)
+            titles = {one.id: one.title for one in shown_purposes(parts.config, lang)}
+            values |= {"frame": frame, **_said(json.loads(text)["record"], lang, titles)}
+            headers = frame.headers
+        base, spoken = exchange.own_base, parts.config.languages
+        page = parts.renderer.page("receipt.html", lang, base=base, languages=spoken, **values)
+        return HTMLResponse(page, status, headers)
 
     async def send_copy(self, exchange: Exchange, _: object) -> Response:
         """Answer GET {prefix}receipt.json with the same as a file; 503 too early, since a download does not reload."""
@@ -102,26 +99,19 @@ def _made(stores: Stores, *, record_id: str) -> _Copy:
     return _Copy(200, text, shown_in(read_document(found.record), stores.log.text))
 
 
+def _said(record: dict[str, Any], lang: str, titles: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return what the page says of a record; purposes that the shop has no longer have their usual titles."""
+    texts, until = texts_of(lang), record.get("dct:valid")
+    day = SectionTexts(lang, texts["rights"])
+    return {
+        "file": COPY_FILE,
+        "name": _name_of(record),
+        "record": record,
+        "answers": answers_in(record),
+        "titles": {id_: one["title"] for id_, one in texts["purposes"].items()} | dict(titles),
+        "until": day.line("own_until", date=date.fromisoformat(until[:10])) if until else "",
+    }
+
+
 def _name_of(record: dict[str, Any]) -> str:
     return f"consent-{record['dct:created'][:10]}.json"
-
-
-def _page(
-    exchange: Exchange,
-    status: int,
-    headers: Mapping[str, str] = PAGE_HEADERS,
-    *,
-    record: Any = None,
-    **values: Any,
-) -> Response:
-    lang = language_asked(exchange)
-    part, name = REASONS.get(status, ("page", "undecided"))
-    said = texts_of(lang)[part][name]
-    base, renderer, receipt = exchange.own_base, exchange.parts.renderer, exchange.consent.receipt
-    if receipt is not None and status != 410:
-        values["state"] = state_of(receipt.granted | NOTHING_BEYOND, exchange.parts.register.ids).value
-        values |= {"id": receipt.id, "decided": date_text(receipt.decided, lang)}
-        values["day"] = day_text(receipt.decided, lang)
-    frame = {"base": base, "said": said, "record": record, "status": status}
-    page = renderer.page("receipt.html", lang, languages=exchange.parts.config.languages, **frame, **values)
-    return HTMLResponse(page, status, {503: SOON, 202: AGAIN}.get(status, headers))

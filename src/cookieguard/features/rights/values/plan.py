@@ -71,7 +71,8 @@ def steps_of(kind: RequestKind, config: Config) -> tuple[str, ...]:
     found: list[str] = []
     for step in WORK[kind]:
         if step is Step.RECIPIENTS:
-            found += [step.value] if any(vendor.privacy_contact for vendor in config.vendors) else []
+            has_contact = config.console.applies or any(one.privacy_contact for one in config.vendors)
+            found += [step.value] if has_contact else []
         elif step is Step.SIGNAL and not follows(config):
             found.append(OPT_OUT_BY_HAND)
         elif step is Step.LOG and not config.proof.enabled:

@@ -24,8 +24,7 @@ class Point:
     views: int | None
     second: int | None
     before: int | None = None
-    is_hidden: bool = False
-    is_to_come: bool = False
+    is_outside: bool = False  # of the shop's figures: yet to come, or before the first
     notes: Sequence[str] = ()  # the staff's, of its days
 
 
@@ -49,7 +48,7 @@ def bars(points: Sequence[Point], *, second: str, what: str, first: str = "views
 
 def _bar(at: int, point: Point, top: int, names: tuple[str, str]) -> Markup:
     x = at * SLOT
-    if point.is_to_come:
+    if point.is_outside:
         return Markup()
     mark = MARK.format(x + SLOT / 2, x + SLOT / 2, HEIGHT) if point.notes else Markup()
     if point.views is None:

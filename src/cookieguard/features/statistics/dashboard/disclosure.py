@@ -55,10 +55,6 @@ class DistinctVisitorDays:
         """Return whether visitors are known of every day of a range that somebody came on."""
         return all(one.at in self._days for one in self._reader.by_day(days) if one.visitors)
 
-    def runs(self, days: Days) -> Sequence[Days]:
-        """Return the runs of such days in a range."""
-        return list(runs_of(day for day in range(days.first, days.last + 1) if day in self._days))
-
     def judged(self, totals: Sequence[Totals]) -> Sequence[Totals]:
         """Return totals by day as parts and wholes can be compared: with two filters, visitors of such days alone."""
         if len(self._where) < 2:
@@ -68,7 +64,7 @@ class DistinctVisitorDays:
     def visitors(self, days: Days, by: Dimension, where: Filters) -> Mapping[str, int]:
         """Return the visitors of such days by value."""
         found: dict[str, int] = {}
-        for run in self.runs(days):
+        for run in runs_of(day for day in range(days.first, days.last + 1) if day in self._days):
             for one in self._reader.breakdown(run, by, where):
                 found[one.value] = found.get(one.value, 0) + one.visitors
         return found

@@ -28,14 +28,13 @@ from cookieguard.features.statistics.dashboard.selection import (
     BadSelection,
     Range,
     Selection,
-    last_periods,
     narrowed,
     settled,
     widened,
 )
 from cookieguard.features.statistics.dashboard.tables import Tables
 from cookieguard.features.statistics.dashboard.time_series import Course, Figure, day_of, span_of, with_marks
-from cookieguard.features.statistics.engines.protocol import Days, HitReader
+from cookieguard.features.statistics.engines.protocol import HitReader
 from cookieguard.features.statistics.notes import Note, within
 from cookieguard.stats.hits import SECONDS_OF_DAY
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, K
@@ -80,12 +79,9 @@ class Overview:
     tables: Sequence[Table] = ()
     totals: Sequence[tuple[str, str]] = ()  # of the tab of errors
     options: Mapping[str, Sequence[str]]
-    periods: Sequence[Range] = ()  # of the calendar, to be offered
     beside: str = BESIDE["before"]  # what it is compared with
     zone: str = "UTC"  # whose hours are named
-    today: str = ""  # the UTC day, as the first and the last of the range
-    first: str = ""
-    last: str = ""
+    today: int = 0
 
     @property
     def visitors(self) -> str:
@@ -116,22 +112,13 @@ def read_overview(
     reader = AskedOnce(reader)
     breakdowns = Breakdowns(reader, today)
     asked = selection.range
-    selection = selection.with_range(settled(asked, today))
+    selection = replace(selection, range=settled(asked, today))
     wide = _where_values_are_shown(selection.range).days(today)
     options = {name: breakdowns.values(wide, by) for name, by in FILTERS_OF.get(selection.tab, {}).items()}
     _require_shown(selection, options)
     disclosure = Disclosure(reader, breakdowns, today, where, hit_days)
     found = widened(narrowed(selection.range, disclosure.reaches), disclosure.is_fit)
-    asked_days = selection.range.days(today) if found is None else found.days(today)
-    page = Overview(
-        selection=selection,
-        range=found,
-        options=options,
-        periods=last_periods(today),
-        today=f"{day_of(today):%Y-%m-%d}",
-        first=f"{day_of(asked_days.first):%Y-%m-%d}",
-        last=f"{day_of(asked_days.last):%Y-%m-%d}",
-    )
+    page = Overview(selection=selection, range=found, options=options, today=today)
     if found is None:
         why = f"{selection.range.label}: {_why(disclosure, selection.range)}, so nothing is shown. Choose more days."
         return replace(page, notes=(NONE_LEFT if selection.range.last is None else why,))
@@ -153,13 +140,12 @@ def read_overview(
     # Of exits and bounces, visitors count who have a key: as "hashed" also those who have not agreed.
     has_rates = before_consent != "hashed"
     tables = Tables(reader, breakdowns, disclosure, selection, found, today, steps, has_rates=has_rates)
-    return _with_figures(replace(page, notes=notes, zone=str(zone)), course, tables, asked_days, marks)
+    return _with_figures(replace(page, notes=notes, zone=str(zone)), course, tables, marks)
 
 
-def _with_figures(
-    page: Overview, course: Course, tables: Tables, days: Days, marks: Sequence[Note]
-) -> Overview:
+def _with_figures(page: Overview, course: Course, tables: Tables, marks: Sequence[Note]) -> Overview:
     range_ = page.range or page.selection.range
+    days = range_.days(page.today)
     marks = within(marks, day_of(days.first).date(), day_of(days.last).date())
     figures = course.figures()
     return replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from cookieguard.features.statistics.dashboard.charts import Point, bars, top_of
@@ -33,69 +33,59 @@ MOST_LABELS = 7  # under a chart
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def overview_page(overview: Overview, *, shell: Shell, form: str = "") -> bytes:
-    """Render the overview with its tabs and filters; `form` is the value of the notes' forms."""
-    return _render(
-        "stats_overview.html", selection=overview.selection, shell=shell, form=form, **_overview(overview)
-    )
+def overview_page(overview: Overview, *, shell: Shell, form: str = "", made: str = "") -> bytes:
+    """Render the overview with its tabs and filters; `form` is the value of the notes' forms.
 
-
-def report_page(overview: Overview, *, made: str, shop: str = "") -> bytes:
-    """Render the overview as a file of its own that links to nothing."""
-    shell, selection = Shell(shop=shop), overview.selection
-    return _render(
-        "stats_overview.html", selection=selection, report=made, shell=shell, **_overview(overview)
+    With `made`, as a file of its own that links to nothing.
+    """
+    points = overview.points
+    return _figures_page(
+        "stats_overview.html",
+        overview,
+        shell=shell,
+        made=made,
+        form=form,
+        o=overview,
+        zone=overview.zone,
+        chart=bars(points, second=overview.second, what=f"Views and {overview.second}, {overview.span}"),
+        has_hidden=any(point.views is None and not point.is_outside for point in points),
+        has_before=any(point.before is not None for point in points),
+        most_options=MOST_OPTIONS,
+        max_text=MAX_TEXT,
     )
 
 
 def details_page(details: Details, *, shell: Shell, made: str = "") -> bytes:
     """Render one of the tabs beside the overview; with `made`, as a file of its own that links to nothing."""
+    what = f"Answers, {details.span}"
+    chart = bars(details.points, first="answers", second="accepted", what=what)
     name = f"stats_{details.selection.tab}.html"
+    return _figures_page(name, details, shell=shell, made=made, d=details, chart=chart)
+
+
+def _figures_page(name: str, figures: Overview | Details, *, shell: Shell, made: str, **values: Any) -> bytes:
+    """Render a page of figures; the form for any days has the days that were asked for."""
+    asked, today = figures.selection, figures.today
+    days = (figures.range or asked.range).days(today)
+    dates = {"today": today, "first": days.first, "last": days.last}
     return _render(
         name,
-        selection=details.selection,
+        selection=asked,
         shell=shell,
         report=made,
-        d=details,
-        shown_range=details.range,
-        span=details.span,
-        periods=last_periods(details.today) if details.selection.tab in OF_ANY_DAYS else (),
-        top=top_of(details.points),
-        chart=bars(details.points, first="answers", second="accepted", what=f"Answers, {details.span}"),
-        labels=_labels(details.points),
-        **_dates(details),
+        shown_range=figures.range,
+        span=figures.span,
+        periods=last_periods(today) if asked.tab in OF_ANY_DAYS else (),
+        top=top_of(figures.points),
+        labels=_labels(figures.points),
+        **{name: f"{day_of(day):%Y-%m-%d}" for name, day in dates.items()},
+        **values,
     )
-
-
-def _dates(details: Details) -> Mapping[str, str]:
-    """Return today and the days that were asked for, as the form for any days has them."""
-    days = (details.range or details.selection.range).days(details.today)
-    named = {"today": details.today, "first": days.first, "last": days.last}
-    return {name: f"{day_of(day):%Y-%m-%d}" for name, day in named.items()}
 
 
 def message_page(message: str, *, shell: Shell, selection: Selection | None = None) -> bytes:
     """Render one line in place of figures; `selection` has the filters of which some must go."""
     return _render("stats_message.html", selection=selection or Selection(), shell=shell, message=message)
-
-
-def _overview(overview: Overview) -> Mapping[str, Any]:
-    points = overview.points
-    return {
-        "o": overview,
-        "zone": overview.zone,
-        "shown_range": overview.range,
-        "span": overview.span,
-        "top": top_of(points),
-        "chart": bars(points, second=overview.second, what=f"Views and {overview.second}, {overview.span}"),
-        "labels": _labels(points),
-        "has_hidden": any(point.is_hidden for point in points),
-        "has_before": any(point.before is not None for point in points),
-        "most_options": MOST_OPTIONS,
-        "max_text": MAX_TEXT,
-        "today": overview.today,
-        "periods": overview.periods,
-    }
 
 
 def _labels(points: Sequence[Point]) -> Sequence[str]:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from cookieguard.features.statistics.dashboard.breakdowns import Row, Table
 from cookieguard.features.statistics.dashboard.countries import country_name
 from cookieguard.features.statistics.dashboard.overview import Overview
 
 MOST_ROWS = 5  # of a table: the mail is one page
-
-
-def report_lines(overview: Overview, *, shop: str, made: str) -> Sequence[str]:
-    """Write an overview down."""
-    return list(_lines(overview, shop, made))
 
 
 def report_subject(overview: Overview, *, shop: str) -> str:
@@ -24,7 +19,8 @@ def report_subject(overview: Overview, *, shop: str) -> str:
     )
 
 
-def _lines(overview: Overview, shop: str, made: str) -> Iterator[str]:
+def report_lines(overview: Overview, *, shop: str, made: str) -> Iterator[str]:
+    """Write an overview down, line by line."""
     yield f"Statistics of {shop or 'the shop'}, made {made}"
     if overview.range is not None:
         yield f"{overview.range.label}: {overview.span} (UTC)"

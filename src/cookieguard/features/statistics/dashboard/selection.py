@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from cookieguard.errors import CookieGuardError
@@ -21,15 +22,11 @@ WHY_TWO = f"At most {MOST_DIMENSIONS} filters at once: one more could narrow fig
 
 
 class BadSelection(CookieGuardError):
-    """Say in one line what cannot be asked for."""
+    """Say in one line what cannot be asked for; with `selection`, the page offers to take its filters away."""
 
-
-class TooManyFilters(BadSelection):
-    """Say so, and hold what was asked for, so that the page can offer to take filters away."""
-
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, text: str, selection: Selection | None = None) -> None:
         self.selection = selection
-        super().__init__(WHY_TWO)
+        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +227,10 @@ class Selection:
     form: str = "csv"
     goal: str = ""  # the goal that the tab Goals divides into parts
 
-    def query(self) -> str:
-        """Return it as a query."""
+    def query(self, **changes: Any) -> str:
+        """Return it as a query, with other values of some fields."""
+        if changes:
+            return replace(self, **changes).query()
         pairs = {"tab": self.tab, "range": self.range.id}
         pairs |= {NAMES[dimension]: value or UNKNOWN for dimension, value in self.filters.items()}
         pairs |= {"beside": self.beside} if self.beside != "before" else {}
@@ -246,26 +245,6 @@ class Selection:
             return replace(self, tab=tab, filters={}, table="")
         range_ = self.range if self.range.last is None or tab in OF_ANY_DAYS else RANGES["30"]
         return replace(self, tab=tab, range=range_, filters={}, beside="before", table="", goal="")
-
-    def with_beside(self, which: str) -> Selection:
-        """Ask for a comparison with something else."""
-        return replace(self, beside=which)
-
-    def as_file(self, table: str, form: str) -> Selection:
-        """Ask for one table of the page as CSV or JSON."""
-        return replace(self, table=table, form=form)
-
-    def plain(self) -> Selection:
-        """Ask for the same without filters."""
-        return replace(self, filters={})
-
-    def with_range(self, other: Range) -> Selection:
-        """Ask for another range."""
-        return replace(self, range=other)
-
-    def filtered(self, dimension: Dimension, value: str) -> Selection:
-        """Add a filter."""
-        return replace(self, filters={**self.filters, dimension: value})
 
     def without(self, dimension: Dimension) -> Selection:
         """Take a filter away."""
@@ -289,7 +268,7 @@ def read_selection(query: str) -> Selection:
         if value:
             filters[dimension] = "" if value == UNKNOWN else value
     if len(filters) > MOST_DIMENSIONS:
-        raise TooManyFilters(Selection(tab, range_, filters, beside))
+        raise BadSelection(WHY_TWO, Selection(tab, range_, filters, beside))
     if len(filters) > 1 and LONE & filters.keys():
         raise BadSelection("A campaign is a filter by itself: nothing else is counted by campaign.")
     if range_.last is not None and len(filters) > 1:
@@ -317,15 +296,14 @@ def narrowed(asked: Range, reaches: Callable[[Range], bool]) -> Range:
 
 def wider_by_one(asked: Range) -> Range | None:
     """Return the next wider range, None for the widest and for a period of the calendar, which is in no other."""
-    if asked.last is not None:
-        return None
-    return next((one for one in RANGES.values() if one.length > asked.length), None)
+    return next(iter(_wider(asked)[1:]), None)
 
 
-def _wider(asked: Range) -> Iterator[Range]:
+def _wider(asked: Range) -> Sequence[Range]:
+    """Return a range and the wider ones; a period of the calendar has none."""
     if asked.last is not None:
-        return iter((asked,))
-    return (one for one in RANGES.values() if one.length >= asked.length)
+        return (asked,)
+    return [one for one in RANGES.values() if one.length >= asked.length]
 
 
 def _range(text: str) -> Range:

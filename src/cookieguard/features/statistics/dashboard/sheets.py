@@ -80,7 +80,7 @@ def _course(o: Overview, today: int) -> Sheet:
     rows = [
         (start, one.views, one.second, one.before, *(["; ".join(one.notes)] if o.marks else []))
         for start, one in zip(starts, o.points, strict=True)
-        if not one.is_to_come
+        if not one.is_outside
     ]
     return Sheet(heads, rows)
 

@@ -167,7 +167,7 @@ class Tables:
         reached = self._table(goals, kinds.GOALS)
         asked = self._selection.with_tab("goals")
         rows = [
-            replace(row, rate=rate(row.visitors, visitors), query=replace(asked, goal=row.value).query())
+            replace(row, rate=rate(row.visitors, visitors), query=asked.query(goal=row.value))
             for row in reached.rows
         ]
         total = worth(steps)
@@ -343,7 +343,7 @@ def _table(shown: Shown, kind: TableKind, selection: Selection, *, has_visitors:
             main,
             rounded(there) if has_visitors and there else None,
             round(100 * main / largest),
-            asked.filtered(link, cell.value).query() if link else "",
+            asked.query(filters={**asked.filters, link: cell.value}) if link else "",
         )
         for cell, main, there in zip(every, leads, visitors, strict=True)
     ]

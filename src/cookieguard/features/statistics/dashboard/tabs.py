@@ -121,7 +121,7 @@ def read_details(
     reader.hold_still()
     reader, (is_enough, figures) = AskedOnce(reader), READERS[selection.tab]
     readers = {False: reader, True: AnyDays(reader)}
-    selection = selection.with_range(settled(wanted, today))
+    selection = replace(selection, range=settled(wanted, today))
     found = widened(selection.range, lambda one: is_enough(readers[one.is_free], one.days(today)))
     if found is None:
         nothing = NOTHING[selection.tab] if wanted.last is None else NONE_THEN.format(wanted.label)

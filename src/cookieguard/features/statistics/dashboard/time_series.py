@@ -84,9 +84,11 @@ class Course:
         days, before = range_.days(today), range_.beside(today, beside)
         self._zone = zone
         self._days_before, self._is_year = before, beside == "year"
+        span = reader.span()
+        self._begins = today if span is None else span.first
         self._now, self._larger = self._ask(days, where), [self._ask(days, one) for one in larger_ones(where)]
         self._daily = self._now if range_.step else totals_of(reader, days, where)
-        is_whole = self._is_counted(before) and disclosure.reaches_back(before, by_hours=not range_.step)
+        is_whole = self._begins <= before.first and disclosure.reaches_back(before, by_hours=not range_.step)
         self._before = self._ask(before, where) if is_whole else []
         self._larger_before = [self._ask(before, one) for one in larger_ones(where)] if is_whole else []
         self._compared, self._whole = self._before, self._daily
@@ -146,7 +148,7 @@ class Course:
         return not any(told is None and cell.counts[0] for told, cell in zip(views, now, strict=True))
 
     def _points(self, first: int, step: int) -> Sequence[Point]:
-        """Return the bars; figures are None where too few people are in one, views too where it is yet to come."""
+        """Return the bars; figures are None where too few people are in one."""
         length = self._range.length if self._range.step else HOURS
         now, *larger = (_cells(one, first, length, step) for one in self._judged([self._now, *self._larger]))
         views = _shown_views(now, larger)
@@ -161,8 +163,7 @@ class Course:
                 _rounded(told),
                 _rounded(second) if told is not None and (self._has_visitors or place == 1) else None,
                 _rounded(then),
-                is_hidden=told is None,
-                is_to_come=not self._range.step and at > self._hour,
+                is_outside=at + step <= self._begins if self._range.step else at > self._hour,
             )
             for at, told, second, then in zip(
                 range(first, first + length, step), views, seconds, before, strict=True
@@ -193,10 +194,6 @@ class Course:
             return self._reader.by_hour(days, where)
         ask = partial(totals_of, self._reader, where=where)
         return by_day(ask, days) if self._range.is_free else ask(days)
-
-    def _is_counted(self, days: Days) -> bool:
-        span = self._reader.span()
-        return span is not None and span.first <= days.first
 
     def _gives_away(self, before: Days) -> bool:
         """Return whether the period before would leave fewer than five of what other pages show.

@@ -1,1 +1,1 @@
-"""Where statistics are stored and read: one protocol, a folder for each database."""
+"""Stores and reads statistics: one protocol for all databases, and a folder with the code for each of them."""

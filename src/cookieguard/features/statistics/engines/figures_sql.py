@@ -1,6 +1,4 @@
-"""What figures are asked for, each statement written once for SQLite and PostgreSQL, in the words of
-`storage/database.py`.
-"""
+"""The queries for statistics' figures, each written once for SQLite and PostgreSQL, as `storage/database.py` allows."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from cookieguard.features.statistics.engines.reader import Queries
 from cookieguard.features.statistics.engines.shared_sql import PEOPLE, VIEW
 from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
 
-# ruff: noqa: S608 - names of ours
+# ruff: noqa: S608 - all names in the statements are our own constants
 DAYS = "day BETWEEN :first AND :last"
 HOURS = "cookieguard_hourly WHERE hour BETWEEN :first * 24 AND :last * 24 + 23"
 WITHIN = "time >= CAST(:first AS INTEGER) * 86400 AND time < (CAST(:last AS INTEGER) + 1) * 86400"
@@ -20,9 +18,7 @@ OF_DIMENSION = f"""
 
 
 def queries(hits: str, exits: str) -> Queries:
-    """Return what figures are asked for; `hits` are those of a range with entries decided, and `exits` the last pages
-    of visits whose keys are there.
-    """
+    """Return the queries. `hits` selects hits of a range with their final `entry`, `exits` selects exit pages."""
     live = f'SELECT day, value /*postgres COLLATE "C"*/, views, visits, visitors FROM ({exits}) AS live'
     return Queries(
         parameter=":{}".format,
@@ -56,12 +52,12 @@ def queries(hits: str, exits: str) -> Queries:
 
 
 def _sums(*counts: str) -> str:
-    """Return sums as whole numbers; PostgreSQL's are decimal ones."""
+    """Return the sums of columns as whole numbers, because PostgreSQL returns decimals."""
     return ", ".join(f"CAST(coalesce(sum({count}), 0) AS INTEGER)" for count in counts)
 
 
 def _filtered_totals(hits: str, seconds: int, where: str) -> str:
-    """Count Totals by hour or day."""
+    """Return the query for Totals by hour or day."""
     return f"""
         SELECT time / {seconds} AS at, count(*) FILTER (WHERE {VIEW}), count(*) FILTER (WHERE {VIEW} AND entry = 1),
             count(*) FILTER (WHERE {VIEW} AND entry = 1 AND key = 0),
@@ -73,7 +69,7 @@ def _filtered_totals(hits: str, seconds: int, where: str) -> str:
 
 
 def _filtered_values(hits: str, by: Dimension, where: str) -> str:
-    """Count the values of a dimension by day."""
+    """Return the query for the values of a dimension by day."""
     return f"""
         SELECT time / {SECONDS_OF_DAY} AS day, {by.counted.column} /*postgres COLLATE "C"*/ AS value,
             count(*) AS views, sum(entry) AS visits, count(DISTINCT nullif(key, 0)) AS visitors

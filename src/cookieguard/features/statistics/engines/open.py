@@ -1,4 +1,4 @@
-"""Which engine statistics go to, chosen by a URL; nothing is opened before the first hit."""
+"""Chooses the database for statistics by its URL. The database is opened at the first hit or the first query."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SPOOL = "spool"
 DEFAULT = "sqlite"
 
 
-class Row(NamedTuple):
-    """Say how an engine is loaded, on use, and which extra brings its driver."""
+class EngineLoader(NamedTuple):
+    """Import an engine when it is first used; `extra` names the optional dependency with its driver."""
 
     load: Callable[[str, Path], HitEngine]
     extra: str = ""
@@ -44,25 +44,25 @@ def _clickhouse(url: str, state_dir: Path) -> HitEngine:
     return ClickhouseStats(url, state_dir)
 
 
-ENGINES: Mapping[str, Row] = {
-    "sqlite": Row(_sqlite),
-    "postgresql": Row(_postgres, extra="postgres"),
-    "postgres": Row(_postgres, extra="postgres"),
-    "clickhouse": Row(_clickhouse, extra="clickhouse"),
-    "chdb": Row(_clickhouse, extra="clickhouse"),
+ENGINES: Mapping[str, EngineLoader] = {
+    "sqlite": EngineLoader(_sqlite),
+    "postgresql": EngineLoader(_postgres, extra="postgres"),
+    "postgres": EngineLoader(_postgres, extra="postgres"),
+    "clickhouse": EngineLoader(_clickhouse, extra="clickhouse"),
+    "chdb": EngineLoader(_clickhouse, extra="clickhouse"),
 }
-"""By the scheme of the URL; which URLs are allowed stands in `config/stats.py`."""
+"""The engines by the scheme of their URL. `config/stats.py` checks the URL."""
 
 
 def open_engine(settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]) -> HitEngine:
-    """Return the engine that is configured. Raises ConfigError, never showing the URL."""
+    """Return the configured engine. Raises ConfigError, which never shows the URL because it may hold a password."""
     setting, url = _setting_and_url(settings, environ)
     scheme = url.partition("://")[0] or DEFAULT
-    row = ENGINES[scheme]
+    load, extra = ENGINES[scheme]
     try:
-        return row.load(url, state_dir)
+        return load(url, state_dir)
     except ImportError as error:
-        allowed = f"a URL whose driver is installed: pip install '.[{row.extra}]' in cookieguard's checkout"
+        allowed = f"a URL whose driver is installed: pip install '.[{extra}]' in cookieguard's checkout"
         raise ConfigError(setting, was=f"set to {scheme}:// without its driver", allowed=allowed) from error
 
 
@@ -74,7 +74,7 @@ def open_sink(
     keys: DayKeys,
     clock: Callable[[], datetime] | None = None,
 ) -> HitSink:
-    """Return where hits go. Raises ConfigError, never showing the URL."""
+    """Return the sink that writes hits to the configured engine. Raises ConfigError, which never shows the URL."""
     engine = open_engine(settings, state.path, environ=environ)
     spool = Spool(state.path / SPOOL)
     return HitSink(engine.writer, spool, keys=keys, clock=clock, batch_hits=engine.batch_hits)
@@ -83,19 +83,19 @@ def open_sink(
 def open_existing(
     settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]
 ) -> HitWriter | None:
-    """Return the engine of what was counted so far, None where nothing was. Raises ConfigError and EngineDown."""
+    """Return a writer for existing statistics, or None if there are none yet. Raises ConfigError and EngineDown."""
     return open_engine(settings, state_dir, environ=environ).existing()
 
 
 def read_retained(
     settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]
 ) -> RetainedData | None:
-    """Look how old what is kept is, None where nothing was counted yet. Raises ConfigError and EngineDown."""
+    """Return how far back the data goes, or None if nothing was counted yet. Raises ConfigError and EngineDown."""
     return open_engine(settings, state_dir, environ=environ).retained()
 
 
 def open_reader(settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]) -> HitReader:
-    """Return what answers questions. Raises ConfigError, and EngineDown where there is nothing to ask yet."""
+    """Return a reader for the figures. Raises ConfigError, and EngineDown if nothing was counted yet."""
     return open_engine(settings, state_dir, environ=environ).reader()
 
 

@@ -1,8 +1,9 @@
-"""What an engine of statistics is: to the pipeline that writes, and to whoever reads figures.
+"""The protocols of a statistics database, called an engine: how hits are written to it, and how figures are read.
 
-Days are UTC, counted since 1970, and so are hours. People's figures leave bots out. `visitors` are daily visitors:
-distinct keys within one UTC day. Over several days their sum is visitor-days, since keys of two days cannot be
-compared. Hits without a key (no consent to one) count as views and, where they come from elsewhere, as visits.
+Days and hours are UTC, counted since 1970. Figures of people exclude bots. `visitors` are daily visitors: distinct
+visitor keys within one UTC day. Their sum over several days is visitor-days, since keys of two days cannot be
+compared. A hit without a key (the visitor did not agree to one) counts as a view, and as a visit if it comes from
+another site.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from cookieguard.stats.k_anonymity import Cell, people_of
 
 Filters = Mapping[Dimension, str]
 ALL: Filters = {}
-# What most people come to without beginning a visit there.
+# Dimensions whose values most people reach without beginning a visit there, so that only views show how many they are.
 BY_VIEWS = frozenset({Dimension.PAGE, Dimension.GOAL, *DASHBOARD_ONLY})
 
 
 class EngineDown(CookieGuardError):
-    """Say that the engine took nothing; the reason holds no URL and no value."""
+    """Say that the engine did not answer or store anything. The reason contains no URL and no visitor's data."""
 
 
 class Days(NamedTuple):
@@ -32,7 +33,7 @@ class Days(NamedTuple):
 
 
 def runs_of(days: Iterable[int]) -> Iterator[Days]:
-    """Put days, in order, together where one follows the other."""
+    """Yield ranges of consecutive days, from days in ascending order."""
     run: Days | None = None
     for day in days:
         if run is not None and day == run.last + 1:
@@ -59,7 +60,7 @@ class Totals(NamedTuple):
     duration: int  # milliseconds of all views together
 
     def people(self, *, by_views: bool = False) -> int:
-        """Return how many people these are at least; `by_views` where hits are of one page."""
+        """Return the least number of people behind these totals; `by_views` if they are of one page."""
         return people_of(visitors=self.visitors, visits=self.visits, views=self.views, by_views=by_views)
 
 
@@ -72,7 +73,7 @@ class Slice(NamedTuple):
     visitors: int  # visitor-days
 
     def cell(self, *, by_views: bool) -> Cell:
-        """Return the value as the rule of what may be shown takes it; `by_views` where it is in `BY_VIEWS`."""
+        """Return the value for disclosure control (`stats/k_anonymity.py`); `by_views` if it is in `BY_VIEWS`."""
         people = people_of(visitors=self.visitors, visits=self.visits, views=self.views, by_views=by_views)
         return Cell(self.value, people, (self.views, self.visits, self.visitors))
 
@@ -87,7 +88,7 @@ class ConsentCount(NamedTuple):
 
 
 class HeldCount(NamedTuple):
-    """Count what was held of one host on one page over a range; `vendor` is empty where nobody declared it."""
+    """Count the elements of one host held on one page over a range; `vendor` is empty for an undeclared host."""
 
     host: str
     page: str
@@ -107,103 +108,103 @@ class BotCount(NamedTuple):
 
 
 class RetainedData(NamedTuple):
-    """Say how far back an engine goes, as it was found by looking; None where there is nothing of the kind."""
+    """Say how far back an engine's data goes; None if it has no data of the kind."""
 
     oldest_hit: int | None  # seconds since 1970
     newest_hit: int | None
-    oldest_sum: int | None  # UTC day, as the ones below
-    oldest_key: int | None  # of visits, of who was seen with what, of hits
-    hits: int  # at most
+    oldest_sum: int | None  # UTC day, as the days below
+    oldest_key: int | None  # the oldest day that still has visitor keys, in any table
+    hits: int  # an upper bound
     lost: Mapping[int, int]  # hits dropped, by day
 
 
 @runtime_checkable
 class Capped(Protocol):
-    """Be an engine that lives on the shop's own disk."""
+    """A HitWriter whose hits fill the shop's own disk, so their number has a limit."""
 
     def cap_hits(self, most: int) -> int:
-        """Delete the oldest hits beyond so many, by whole hours or days, leave all sums, and return how many went."""
+        """Delete the oldest hits, by whole hours or days, until at most `most` are left, and return how many went."""
 
 
 @runtime_checkable
 class Summing(Protocol):
-    """Be a HitWriter whose sums need not be added with each batch."""
+    """A HitWriter that adds hits to the sums later, several batches at a time."""
 
     def look_after(self, *, at_once: bool = False) -> None:
-        """Add to the sums where it is time to, or many hits are not in them, or at once; never raises."""
+        """Add new hits to the sums if it is time, if there are many, or `at_once`; never raises."""
 
 
 @runtime_checkable
 class Crossing(Protocol):
-    """Be a HitWriter that keeps what filters ask of days that are over."""
+    """A HitWriter that stores filtered figures of closed days, so that readers need not go through single hits."""
 
     def count_closed_days(self, before: int) -> int:
-        """Count some of the days before this one that are not counted yet, and return how many; while others write."""
+        """Count some uncounted days before this one, while others write, and return how many days were counted."""
 
 
 @runtime_checkable
 class HitRows(Protocol):
-    """Be a HitReader that also gives single hits, for exports."""
+    """A HitReader that also returns single hits, for exports."""
 
     def hits(self, day: int) -> Iterator[Hit]:
-        """Give every hit of a UTC day in the order of time, its `entry` decided."""
+        """Yield every hit of a UTC day by time, with its final `entry` (whether it begins a visit)."""
 
 
 class HitEngine(Protocol):
-    """Be what a URL names; nothing is opened before it is asked for. Each raises EngineDown.
+    """The database that a URL names. It is opened by these methods only, and each of them raises EngineDown.
 
-    `batch_hits` is how many hits one transaction takes.
+    `batch_hits` is the number of hits that one transaction writes.
     """
 
     batch_hits: int
 
     def writer(self) -> HitWriter:
-        """Open it for writing, made where there is nothing yet."""
+        """Open it for writing, and create its tables if they are missing."""
 
     def existing(self) -> HitWriter | None:
-        """Open it for forgetting; None where nothing was counted yet."""
+        """Open it to delete old data, or return None if nothing was counted yet."""
 
     def reader(self) -> HitReader:
         """Open it for reading."""
 
     def retained(self) -> RetainedData | None:
-        """Look how far back it goes, writing nothing; None where nothing was counted yet."""
+        """Return how far back its data goes, without writing; None if nothing was counted yet."""
 
 
 class HitWriter(Protocol):
-    """Take batches; used by one thread, which may wait about a second."""
+    """Writes batches of hits. One thread uses it, and may wait about a second for it."""
 
     def write(self, batch: Batch) -> None:
-        """Write hits in one transaction, nothing where they were written before; sums may be made later.
+        """Write a batch in one transaction, unless it was written before. Its hits may be added to the sums later.
 
-        Raises EngineDown where nothing was written, or where that is not known: the same batch comes again.
+        Raises EngineDown if nothing was written, or if that is not known; the caller then sends the batch again.
         """
 
     def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
-        """Delete what belongs to days before these: who came when (visits, keys of hits), hits, rollups.
+        """Delete visitor keys, hits and rollups of days before these three.
 
-        Raises EngineDown where that was not done, or traces of it are still in a file.
+        Raises EngineDown if it could not delete them, or if traces of them are still in a file.
         """
 
     def close(self) -> None:
-        """Let go of the connection; never raises."""
+        """Close the connection; never raises."""
 
 
 class HitReader(Protocol):
-    """Answer what a dashboard asks. A filter is on a dimension's value; with filters hits are read, not rollups,
-    unless an engine counted them once their day was over (Crossing).
+    """Reads the dashboard's figures; each method raises EngineDown. A filter is a dimension with one value.
 
-    So a filtered range goes back only as far as hits are kept. Raises EngineDown where it cannot be asked.
+    Filtered figures are counted from single hits, so they go back only as far as hits are kept, unless the engine
+    counted them when their day was over (Crossing).
     """
 
     def hold_still(self) -> None:
-        """Have all that is asked from now on answered as of one moment, until it is closed, where the engine can.
+        """Answer all further queries as of this moment, until it is closed, if the engine can.
 
-        For a page, whose figures are compared: a hit that comes between two questions would be their difference.
+        A page's figures are compared with each other: a hit between two queries would show up as their difference.
         """
 
     def span(self) -> Days | None:
-        """Return the first and last day there are figures of, None where there are none."""
+        """Return the first and the last day that have figures, or None."""
 
     def by_hour(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
         """Return totals by hour, in order; hours without a hit are left out."""
@@ -212,28 +213,28 @@ class HitReader(Protocol):
         """Return totals by day, in order; days without a hit are left out."""
 
     def by_day_of(self, days: Days, by: Dimension, value: str) -> Sequence[Totals]:
-        """Return views, visits and visitors of one value by day, in order, from the sums: as far back as those go.
+        """Return views, visits and visitors of one value by day, in order, as far back as the sums go.
 
-        Visitors are all there, whatever became of their keys. What else totals have is 0.
+        Visitors are complete, even if their keys are deleted. The other fields of the totals are 0.
         """
 
     def of_a_crowd(self, days: Days, by: Dimension) -> frozenset[str]:
-        """Return the values that five people had on one day of these; of several days one may be all of them."""
+        """Return the values that at least five people had on a single day; over several days it may be one person."""
 
     def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
-        """Return every value's sums, most views first, values alphabetically where they are equal."""
+        """Return the sums of every value, most views first, then alphabetically."""
 
     def keyed_days(self, days: Days) -> Sequence[int]:
-        """Return days, in order, of which filtered figures have all visitors though their keys may be gone.
+        """Return the days, in order, whose filtered figures count all visitors, even if their keys are deleted.
 
-        Of others that are over they may have too few, down to none.
+        Figures of other days that are over may count too few visitors, or none.
         """
 
     def consent(self, days: Days) -> Sequence[ConsentCount]:
-        """Return what happened with consent, by day, policy version and event."""
+        """Return the counts of visitors' choices, by day, policy version and event."""
 
     def held(self, days: Days) -> Sequence[HeldCount]:
-        """Return what was held, undeclared hosts first, then most views first."""
+        """Return the held hosts and pages, undeclared hosts first, then most views first."""
 
     def bots(self, days: Days) -> Sequence[BotCount]:
         """Return the hits of bots, most first."""
@@ -242,4 +243,4 @@ class HitReader(Protocol):
         """Return how many hits were dropped, by reason, in all workers."""
 
     def close(self) -> None:
-        """Let go of the connection; never raises."""
+        """Close the connection; never raises."""

@@ -1,6 +1,6 @@
-"""What every engine of statistics answers, once its queries are written: which is asked for what, and how rows read.
+"""Reads the figures of every engine: chooses the query for each figure, and turns rows into values.
 
-Rule: no SQL here but what all engines read alike; an engine brings its own as `Queries`, and a `Source` that runs them.
+Rule: SQL here is the same in all engines. Each engine supplies its other queries as `Queries`, and a `QueryRunner`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cookieguard.features.statistics.engines.shared_sql import OF_FEW, condition
 from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension, Hit
 
 EVER = Days(-(2**31), 2**31)
-# Of rows of values.
+# The queries below read rows of values, as `Queries.values` returns them.
 _SUMS = ", ".join(f"CAST(sum({count}) AS BIGINT) AS all_{count}" for count in ("views", "visits", "visitors"))
 BREAKDOWN = f"SELECT value, {_SUMS} FROM ({{}}) AS found GROUP BY value ORDER BY all_views DESC, value"  # noqa: S608 - names of ours
 BY_DAY_OF = f"SELECT day, {_SUMS} FROM ({{}}) AS found WHERE value = {{}} GROUP BY day ORDER BY day"  # noqa: S608
@@ -33,34 +33,34 @@ OF_A_CROWD = f"SELECT DISTINCT value FROM ({{}}) AS found WHERE NOT {OF_FEW}"  #
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossed:
-    """Hold what a dialect asks of days that were counted by two dimensions once they were over.
+    """Hold an engine's queries for closed days that were counted by two dimensions.
 
-    Parameters are `first` and `last` day, all between them counted, `dimension`, `value` and `by_dimension`, and of
-    totals `by_value`; the last two are empty for one filter.
+    Parameters are `first` and `last` day, between which all days are counted, `dimension`, `value`, `by_dimension` and,
+    for totals, `by_value`; the last two are empty for a single filter.
     """
 
     filters: Collection[Dimension]
     breakdowns: Collection[Dimension]
     days: str
-    """Which days of a range were counted, in order."""
+    """The days of a range that were counted, in order."""
     keyed_days: str
-    """Which of them were counted with all visitors' keys, in order."""
+    """Those that were counted while the keys of all visitors existed, in order."""
     totals: str
     breakdown: str
 
     def has(self, where: Filters, by: Dimension | None = None) -> bool:
-        """Return whether totals of this, or a breakdown, were counted."""
+        """Return whether totals under these filters, or their breakdown by a dimension, were counted."""
         most = 2 if by is None else 1
         is_counted = by is None or (by in self.breakdowns and by not in where)
-        return is_counted and len(where) <= most and all(one in self.filters for one in where)
+        return is_counted and len(where) <= most and all(dimension in self.filters for dimension in where)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queries:
-    """Hold what a dialect asks. Parameters are named: `first` and `last` day, `dimension`, and those of a filter."""
+    """Hold an engine's queries. Their named parameters are `first` and `last` day, `dimension`, and filter values."""
 
     parameter: Callable[[str], str]
-    """How one is written, by its name; that of a filter is text."""
+    """Returns how the engine writes a text parameter of this name."""
     span: str
     by_hour: str
     by_day: str
@@ -69,38 +69,39 @@ class Queries:
     bots: str
     lost: str
     values: Callable[[Dimension], str]
-    """Rows of a dimension: day, value, views, visits, visitors; with the parameter `dimension`."""
+    """Returns rows of a dimension: day, value, views, visits, visitors. It takes the parameter `dimension`."""
     filtered_totals: Callable[[int, str], str]
-    """By how many seconds, and with which conditions; of single hits, as below."""
+    """Counts single hits by periods of this length in seconds, with these conditions."""
     filtered_values: Callable[[Dimension, str], str]
+    """Counts single hits by the values of a dimension, with these conditions."""
     crossed: Crossed | None = None
 
 
-class Source(Protocol):
-    """Run queries; each raises EngineDown."""
+class QueryRunner(Protocol):
+    """Runs queries on an engine's connection; each method raises EngineDown."""
 
     def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
-        """Return all rows; parameters that a query does not name are left out."""
+        """Return all rows. Parameters that the query does not name are ignored."""
 
     def hold_still(self) -> None:
-        """Answer everything from now on as of one moment, where the engine can."""
+        """Answer all further queries as of this moment, if the engine can."""
 
     def hits(self, day: int) -> Iterator[Hit]:
-        """Give every hit of a UTC day in the order of time, its `entry` decided."""
+        """Yield every hit of a UTC day by time, with its final `entry` (whether it begins a visit)."""
 
     def close(self) -> None:
-        """Let go of the connection; never raises."""
+        """Close the connection; never raises."""
 
 
 class Figures:
-    """Be a HitReader and HitRows of one engine."""
+    """Reads the figures of one engine, as its HitReader and HitRows."""
 
-    def __init__(self, source: Source, queries: Queries) -> None:
-        self._source = source
+    def __init__(self, runner: QueryRunner, queries: Queries) -> None:
+        self._runner = runner
         self._queries = queries
-        self.hits = source.hits
-        self.hold_still = source.hold_still
-        self.close = source.close
+        self.hits = runner.hits
+        self.hold_still = runner.hold_still
+        self.close = runner.close
 
     def span(self) -> Days | None:
         ((first, last),) = self._ask(self._queries.span, EVER)
@@ -115,11 +116,11 @@ class Figures:
         if not where:
             return [Totals(*row) for row in self._ask(self._queries.by_day, days)]
         found: list[Totals] = []
-        for some, crossed in self._runs(days, where):
+        for part, crossed in self._runs(days, where):
             if crossed is None:
-                found += self._filtered(some, where, SECONDS_OF_DAY)
+                found += self._filtered(part, where, SECONDS_OF_DAY)
             else:
-                found += [Totals(*row) for row in self._ask(crossed.totals, some, _named(where))]
+                found += [Totals(*row) for row in self._ask(crossed.totals, part, _named(where))]
         return found
 
     def by_day_of(self, days: Days, by: Dimension, value: str) -> Sequence[Totals]:
@@ -135,7 +136,7 @@ class Figures:
         if not where:
             rows = self._ask(BREAKDOWN.format(self._queries.values(by)), days, {"dimension": by.value})
             return [Slice(*row) for row in rows]
-        parts = (self._part(some, by, where, crossed) for some, crossed in self._runs(days, where, by))
+        parts = (self._part(part, by, where, crossed) for part, crossed in self._runs(days, where, by))
         return merged(row for rows in parts for row in rows)
 
     def keyed_days(self, days: Days) -> Sequence[int]:
@@ -155,7 +156,7 @@ class Figures:
         return dict(self._ask(self._queries.lost, days))
 
     def _filtered(self, days: Days, where: Filters, seconds: int) -> list[Totals]:
-        rows = self._ask_hits(days, where, lambda one: self._queries.filtered_totals(seconds, one))
+        rows = self._ask_hits(days, where, lambda sql: self._queries.filtered_totals(seconds, sql))
         return [Totals(*row) for row in rows]
 
     def _part(
@@ -164,18 +165,18 @@ class Figures:
         if crossed is not None:
             return self._ask(crossed.breakdown, days, {**_named(where), "by_dimension": by.value})
         return self._ask_hits(
-            days, where, lambda one: BREAKDOWN.format(self._queries.filtered_values(by, one))
+            days, where, lambda sql: BREAKDOWN.format(self._queries.filtered_values(by, sql))
         )
 
     def _ask_hits(self, days: Days, where: Filters, query: Callable[[str], str]) -> Sequence[Any]:
-        """Ask single hits; the query is made of conditions."""
+        """Run a query on single hits. The function `query` writes it from the conditions of the filters."""
         condition, values = self._conditions(where)
         return self._ask(query(condition), days, values)
 
     def _runs(
         self, days: Days, where: Filters, by: Dimension | None = None
     ) -> Sequence[tuple[Days, Crossed | None]]:
-        """Part a range, in order, into days that were counted and those whose single hits must be read (None)."""
+        """Split a range, in order, into days that were counted and days whose single hits must be read (None)."""
         crossed = self._queries.crossed
         if crossed is None or not crossed.has(where, by):
             return [(days, None)]
@@ -189,26 +190,26 @@ class Figures:
         return [*runs, (Days(at, days.last), None)] if at <= days.last else runs
 
     def _conditions(self, where: Filters) -> tuple[str, dict[str, str]]:
-        """Return what filters by these dimensions, and the values by the names of their parameters."""
+        """Return the SQL condition for these filters, and their values by the names of the parameters."""
         names = [f"value{number}" for number in range(len(where))]
         condition, values = conditions(where, map(self._queries.parameter, names))
         return condition, dict(zip(names, values, strict=True))
 
     def _ask(self, query: str, days: Days, more: Mapping[str, str] | None = None) -> Sequence[Any]:
-        return self._source.ask(query, {"first": days.first, "last": days.last, **(more or {})})
+        return self._runner.ask(query, {"first": days.first, "last": days.last, **(more or {})})
 
 
 def _named(where: Filters) -> dict[str, str]:
-    """Name one filter, or two as one and what it is broken down by."""
+    """Return the parameters of `Crossed` for one filter, or for two."""
     (dimension, value), *more = where.items()
     by, by_value = more[0] if more else ("", "")
     return {"dimension": dimension.value, "value": value, "by_dimension": str(by), "by_value": by_value}
 
 
 def merged(rows: Iterable[tuple[str, int, int, int]]) -> Sequence[Slice]:
-    """Add up what several runs of days have, in the order of a breakdown."""
+    """Add up the rows of several ranges of days, in the order of a breakdown."""
     sums: dict[str, Slice] = {}
     for value, views, visits, visitors in rows:
         before = sums.get(value, Slice(value, 0, 0, 0))
         sums[value] = Slice(value, before.views + views, before.visits + visits, before.visitors + visitors)
-    return sorted(sums.values(), key=lambda one: (-one.views, one.value))
+    return sorted(sums.values(), key=lambda slice_: (-slice_.views, slice_.value))

@@ -1,6 +1,6 @@
-"""What all engines of statistics ask alike, whatever their dialect: conditions, exit pages, filters and names of sums.
+"""SQL that all engines share, whatever their dialect: conditions, filters, exit pages and the names of sums.
 
-Rule: conditions here are read the same by every engine; what is not stands in the engine's own file.
+Rule: every engine must read these conditions the same way. An engine's own file has the others.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ HOURLY_SUMS = ("views", "visits", "arrivals", "errors", "bots", "bytes", "durati
 PEOPLE = VIEWS.whose
 VIEW = f"({PEOPLE} AND {VIEWS.sql})"
 
-# Sums of one day of fewer than five people.
+# A day's sums that count fewer than five people.
 OF_FEW = f"(visitors < {K} AND (visitors > 0 OR views < {K * VIEWS_EACH}))"
-# Of what visitors write: deleted of days whose single hits go.
+# Such sums of texts that visitors can write themselves. They are deleted with the single hits of their day.
 RARE = (
     f"""dimension IN ({", ".join(f"'{by.value}'" for by in Dimension if by.counted.is_typed)}) AND {OF_FEW}"""
 )
-# Before those: nobody reads 25 months of sums each hour, a shop that stood still is caught up with.
+# Days before those hits in which such sums are looked for: not all 25 months every hour, yet enough for a shop that was
+# switched off for some weeks.
 RARE_DAYS = 60
 
 
 def exits(hits: str, place: str) -> str:
-    """Return a query for the last views of visits, by day: views, bounces and visitors of each page; of who has a key.
+    """Return a query that counts the last views of visits, by day and page, with bounces and visitors.
 
-    `hits` is a table and what picks its rows, `place` what tells hits of one second apart. A visit that goes on, over
-    midnight too, ends for now where it was seen last.
+    It counts visitors with a key. `hits` is a table with a condition, `place` the order of hits within a second. A
+    visit that is not over, or goes on after midnight, ends at its last view of that day.
     """
     return f"""
         SELECT day, page AS value, count(*) AS views,
@@ -47,7 +48,7 @@ def exits(hits: str, place: str) -> str:
 
 
 def conditions(where: Filters, marks: Iterator[str]) -> tuple[str, list[str]]:
-    """Return what filters by these dimensions, as conditions and their values; `marks` are the dialect's parameters."""
+    """Return these filters as a SQL condition and its values; `marks` yields the dialect's parameters."""
     condition = "".join(
         f" AND {by.counted.column} = {next(marks)} AND (kind != 'view' OR ({by.counted.which}))"
         for by in where
@@ -55,8 +56,8 @@ def conditions(where: Filters, marks: Iterator[str]) -> tuple[str, list[str]]:
     return condition, list(where.values())
 
 
-@lru_cache(maxsize=4096)  # what batch after batch has, of some days
+@lru_cache(maxsize=4096)  # most values of a batch were in the batches before
 def digest(text: str) -> int:
-    """Name a value in eight bytes: what was seen of a visitor has a row for each value."""
+    """Return a value's digest of eight bytes, to keep the table small that has a row for each visitor and value."""
     encoded = text.encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(encoded, digest_size=8).digest(), "big", signed=True)

@@ -1,4 +1,4 @@
-"""Where hits go from the queue: to the engine, to the spool while that is down, and nowhere without being counted."""
+"""Writes hits to the engine, or to the spool while the engine is down, and counts those that neither can take."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from cookieguard.storage.day_keys import DayKeys
 
 logger = logging.getLogger("cookieguard")
 
-BATCH_HITS = 250  # of one transaction, where the engine does not say
+BATCH_HITS = 250  # hits in one transaction, unless the engine has its own figure
 REFUSED_KEPT = 1000
-TRY_AGAIN = timedelta(seconds=1), timedelta(seconds=30)  # after the first failure, and at most
+TRY_AGAIN = timedelta(seconds=1), timedelta(seconds=30)  # the first and the longest pause after failures
 
 _INHERITED: list[HitWriter | None] = []
 
-Counted = tuple[Hit, int]  # a hit, and what `Batch.before` has for its key, 0 where that is nothing
+Counted = tuple[Hit, int]  # a hit, and the visitor's key of the day before (`Batch.before`), or 0
 
 
 class HitSink:
-    """Own the engine, the spool and the counts of what was lost; used by one thread.
+    """Owns the engine, the spool and the counts of lost hits; one thread uses it.
 
-    The engine is opened when it is first needed, again after it failed, and again in a forked child.
+    The engine is opened when it is first needed, after a failure, and in a forked process.
     """
 
     def __init__(
@@ -49,42 +49,42 @@ class HitSink:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._engine: HitWriter | None = None
         self._lost: Counter[str] = Counter()
-        self._untold: Counter[str] = Counter()
-        self._refused: deque[str] = deque(maxlen=REFUSED_KEPT)  # of the spool: counted as lost, once
+        self._unreported: Counter[str] = Counter()
+        self._refused: deque[str] = deque(maxlen=REFUSED_KEPT)  # batches of the spool already counted as lost
         self._noted: deque[tuple[str, int]] = deque()
         self._pid = os.getpid()
-        self._pause, self._longest_pause = (one.total_seconds() for one in TRY_AGAIN)
+        self._pause, self._longest_pause = (pause.total_seconds() for pause in TRY_AGAIN)
         self._first_pause = self._pause
         self._not_before = 0.0
 
     @property
     def lost(self) -> Mapping[str, int]:
-        """How many hits neither engine nor spool took, by reason."""
+        """Return how many hits neither engine nor spool took, by reason."""
         return MappingProxyType(dict(self._lost))
 
     @property
     def is_down(self) -> bool:
-        """Return whether the engine took nothing when it was last asked."""
+        """Return whether the engine failed at the last attempt."""
         return self._not_before > 0
 
     def note_lost(self, reason: str, count: int) -> None:
-        """Hear, in any thread, of hits that were lost before they came here: the figures must say so."""
+        """Count hits that were lost on the way here, so that the figures show the loss. Any thread may call it."""
         self._noted.append((reason, count))
 
     def write(self, counted: Sequence[Counted]) -> int:
-        """Take hits, and give their number: what becomes of them is counted here."""
+        """Store hits, and return their number: the sink itself counts those that it loses."""
         for start in range(0, len(counted), self._batch_hits):
             self._keep(self._batch(counted[start : start + self._batch_hits]))
-            self._have_summed()
-            time.sleep(0)  # let the event loop in
+            self._update_sums()
+            time.sleep(0)  # lets the event loop's thread run
         self.look_after()
         return len(counted)
 
     def look_after(self) -> None:
-        """Let go of old keys, replay what waits and have sums made; also where nobody comes any more."""
+        """Delete old keys, update the sums and replay the spool. Called regularly, also when no hits come."""
         if self._keys is not None:
             self._keys.expire(self._clock())
-        self._have_summed()
+        self._update_sums()
         try:
             if not self._spool.is_empty and self._may_try():
                 self._replay()
@@ -92,7 +92,7 @@ class HitSink:
             self._failed(error)
 
     def close(self) -> None:
-        self._have_summed(at_once=True)
+        self._update_sums(at_once=True)
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.close()
@@ -100,7 +100,7 @@ class HitSink:
         self._not_before = 0.0
 
     def _batch(self, counted: Sequence[Counted]) -> Batch:
-        lost, self._untold = self._untold, Counter()
+        lost, self._unreported = self._unreported, Counter()
         for _ in range(len(self._noted)):
             reason, count = self._noted.popleft()
             lost[reason] += count
@@ -108,7 +108,7 @@ class HitSink:
         return Batch(secrets.token_hex(12), [hit for hit, _ in counted], before, dict(lost))
 
     def _keep(self, batch: Batch) -> None:
-        """Write a batch. While the engine is down the spool comes first: asking takes a second."""
+        """Write a batch. While the engine is down, try the spool first, because an attempt takes up to a second."""
         if not self.is_down and self._is_done(batch):
             return
         try:
@@ -118,51 +118,51 @@ class HitSink:
                 self._lose(batch, error.reason)
 
     def _is_done(self, batch: Batch) -> bool:
-        """Bring a batch to the engine; False where it must come again. One that is refused is lost."""
+        """Write a batch to the engine. Return False if it must be written later; a refused batch is lost."""
         try:
             self._opened().write(batch)
         except EngineDown as error:
             self._failed(error)
             return False
-        except Exception as error:  # noqa: BLE001 - it would fail again and again; dropped, told and counted
+        except Exception as error:  # noqa: BLE001 - it would fail every time, so it is dropped, logged and counted
             self._lose(batch, f"refused: {type(error).__name__}")
             return True
         self._worked()
         return True
 
     def _lose(self, batch: Batch, reason: str) -> None:
-        self._untold.update(batch.lost)
+        self._unreported.update(batch.lost)
         self._count_lost(reason, len(batch.hits))
 
     def _count_lost(self, reason: str, count: int) -> None:
         if not self._lost[reason]:
             logger.warning("statistics: hits are being dropped (%s)", reason)
         self._lost[reason] += count
-        self._untold[reason] += count
+        self._unreported[reason] += count
 
     def _replay(self) -> None:
         try:
-            self._bring()
+            self._write_waiting()
         finally:
             for reason, count in self._spool.take_lost().items():
                 self._count_lost(reason, count)
 
-    def _bring(self) -> None:
+    def _write_waiting(self) -> None:
         for batch in self._spool.waiting():
-            if batch.id in self._refused:  # the engine went down before its file's end
+            if batch.id in self._refused:  # already counted: the engine failed later in the same file
                 continue
             try:
                 self._opened().write(batch)
             except EngineDown:
                 raise
-            except Exception as error:  # noqa: BLE001 - as above; the batches after it must not wait for ever
+            except Exception as error:  # noqa: BLE001 - as above; it must not block the batches after it
                 self._lose(batch, f"refused: {type(error).__name__}")
                 self._refused.append(batch.id)
-            self._have_summed()
+            self._update_sums()
             time.sleep(0)
         self._worked()
 
-    def _have_summed(self, *, at_once: bool = False) -> None:
+    def _update_sums(self, *, at_once: bool = False) -> None:
         if isinstance(self._engine, Summing) and self._pid == os.getpid():
             self._engine.look_after(at_once=at_once)
 
@@ -179,7 +179,7 @@ class HitSink:
         return time.monotonic() >= self._not_before
 
     def _failed(self, error: EngineDown) -> None:
-        """Close the engine and wait before it is tried again, longer each time."""
+        """Close the engine, and set the pause before the next attempt, twice as long each time."""
         if not self.is_down:
             logger.warning("statistics: the engine is down (%s); hits wait in the spool", error)
         engine, self._engine = self._engine, None

@@ -1,6 +1,6 @@
-"""Where batches wait while the engine is down: one file per worker, capped, replayed exactly once.
+"""Keeps batches of hits on disk while the engine is down: one file per worker, limited in size, replayed once.
 
-Rule: rows only, as they would stand in the engine; what links the keys of two days is never written here.
+Rule: a file holds only what the engine would store. It never links a visitor's keys of two days.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from cookieguard.storage.state_directory import write_private
 
 logger = logging.getLogger("cookieguard")
 
-MAX_BYTES = 64 * 1024 * 1024  # of all workers together: about 250,000 hits
+MAX_BYTES = 64 * 1024 * 1024  # in the files of all workers together: about 250,000 hits
 SUFFIX = ".spool"
 SUM = ',"crc32":"%08x"}'
 SUMMED = re.compile(rb'(.*),"crc32":"([0-9a-f]{8})"\}', re.DOTALL)
-UNSUMMED = {"id", "columns", "hits", "lost"}  # of a release that wrote no checksum
+UNSUMMED = {"id", "columns", "hits", "lost"}  # an earlier release wrote no checksum
 ROW = re.compile(rb'\[\d{9,11},"')  # a hit begins with its time and its site
 DAMAGED = "spool damaged"
 OTHER_RELEASE = "spool of another release"
 
 
 class SpoolFull(Exception):
-    """Say that the spool takes no more: it is at its limit, or so is the disk. `reason` names which."""
+    """Say that a batch cannot be added; `reason` says whether the spool is at its limit or the disk failed."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -43,7 +43,7 @@ class SpoolFull(Exception):
 
 
 class _Unreadable(Exception):
-    """Say that a line is no batch, why, and how many hits were in it as far as that can be told."""
+    """Say why a line is not a readable batch, and how many hits can still be recognized in it."""
 
     def __init__(self, reason: str, hits: int) -> None:
         super().__init__(reason)
@@ -51,10 +51,10 @@ class _Unreadable(Exception):
 
 
 class Spool:
-    """Own one file in a directory that all workers share; who holds a file's lock may replay it.
+    """Owns one file in a directory that all workers share. A worker may replay a file while it holds the file's lock.
 
-    A line is a batch with its checksum: a bit that turned would give it another name, or its hits other values.
-    What a killed worker left is replayed by any other; what is no batch any more is lost, and counted.
+    Each line is a batch with a checksum, because a flipped bit could change the batch's id or its hits. Another worker
+    replays the file of a killed worker. Hits in damaged lines are counted as lost.
     """
 
     def __init__(self, directory: Path, *, limit: int = MAX_BYTES) -> None:
@@ -64,7 +64,7 @@ class Spool:
         self._descriptor = -1
         self._pid = 0
         self._lost: Counter[str] = Counter()
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     @property
     def is_empty(self) -> bool:
@@ -72,7 +72,7 @@ class Spool:
         return not any(self._files())
 
     def add(self, batch: Batch) -> None:
-        """Append a batch, on the disk when this returns; raises SpoolFull, and leaves no part of it then."""
+        """Append a batch and sync it to disk. Raises SpoolFull, and then leaves no part of the batch in the file."""
         rows = {"id": batch.id, "columns": COLUMNS, "hits": batch.hits, "lost": batch.lost}
         line = _summed(json.dumps(rows, separators=(",", ":")).encode())
         try:
@@ -83,8 +83,8 @@ class Spool:
             raise SpoolFull(f"spool: {error.strerror}") from error
 
     def waiting(self) -> Iterator[Batch]:
-        """Yield every batch that may be replayed from here; a file goes once all of it was taken."""
-        self.close()  # ours is replayed like any other's, and a new one begins
+        """Yield every batch of the files that can be locked, and delete a file once all its batches were taken."""
+        self.close()  # so that this worker's file is replayed too; the next batch begins a new file
         for path in self._files():
             with self._locked(path) as content:
                 if content is None:
@@ -94,12 +94,12 @@ class Spool:
                 self._remove(path, lost)
 
     def take_lost(self) -> Mapping[str, int]:
-        """Return how many hits of files that are gone could not be read, by reason, since this was asked last."""
+        """Return how many hits of deleted files could not be read, by reason, since the last call."""
         lost, self._lost = self._lost, Counter()
         return lost
 
     def close(self) -> None:
-        """Let go of the file; what is in it waits for the next worker."""
+        """Close the file and release its lock, so that any worker may replay it."""
         if self._descriptor >= 0:
             with suppress(OSError):
                 os.close(self._descriptor)
@@ -116,12 +116,12 @@ class Spool:
         except OSError:
             try:
                 os.ftruncate(descriptor, end)
-            except OSError:  # a part of it stays: what comes next must not stand behind that on the same line
+            except OSError:  # a part of the line stays, so the next batch must go to a new file
                 self.close()
             raise
 
     def _opened(self) -> int:
-        """Open a file of this process, made under a name nobody replays until it is locked."""
+        """Return this process's file, created under a name that no worker replays and renamed once it is locked."""
         if self._is_in_place():
             return self._descriptor
         self.close()
@@ -136,7 +136,7 @@ class Spool:
         return self._descriptor
 
     def _is_in_place(self) -> bool:
-        """Return whether our file is still there: nobody reads one that was removed or put aside."""
+        """Return whether this process's file still has its name: batches in a removed file would never be replayed."""
         if self._path is None or self._pid != os.getpid():
             return False
         try:
@@ -146,16 +146,16 @@ class Spool:
 
     @contextmanager
     def _locked(self, path: Path) -> Iterator[bytes | None]:
-        """Hold the lock of a file while it is read; None where another worker has it, or nobody can read it."""
+        """Lock a file and return its content, or None if another worker has the lock or the file cannot be read."""
         descriptor = -1
         try:
-            # Whatever took a file's place since it was listed must not hold up the writer.
+            # The file may have been replaced since it was listed, and opening a FIFO or a device must not block.
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             content = _content(descriptor, path)
         except (FileNotFoundError, BlockingIOError):
             content = None
         except OSError as error:
-            self._tell(path, f"cannot be read ({error.strerror})")
+            self._warn_once(path, f"cannot be read ({error.strerror})")
             content = None
         try:
             yield content
@@ -164,11 +164,11 @@ class Spool:
                 os.close(descriptor)
 
     def _remove(self, path: Path, lost: Counter[str]) -> None:
-        """Remove a file of which all was taken; what was lost in it counts once, when it is gone."""
+        """Remove a file whose batches were all taken. Its lost hits are counted only now, so that they count once."""
         try:
             path.unlink(missing_ok=True)
-        except OSError as error:  # its batches are known by their names: they may be brought again and again
-            self._tell(path, f"cannot be removed ({error.strerror})")
+        except OSError as error:  # its batches are replayed again, and the engine recognizes their ids
+            self._warn_once(path, f"cannot be removed ({error.strerror})")
             return
         self._lost.update(lost)
 
@@ -177,7 +177,7 @@ class Spool:
         return [path for _, path in self._files_by_age()]
 
     def _files_by_age(self) -> list[tuple[int, Path]]:
-        """Return size and path of every worker's file, oldest first. What is no file of ours is told once."""
+        """Return size and path of every worker's file, oldest first. Log once if one is not a regular file."""
         found = []
         for path in self._directory.glob(f"*{SUFFIX}"):
             with suppress(OSError):
@@ -185,17 +185,17 @@ class Spool:
                 if stat.S_ISREG(status.st_mode):
                     found.append((status.st_mtime_ns, status.st_size, path))
                 else:
-                    self._tell(path, "is not a file")
+                    self._warn_once(path, "is not a file")
         return [(size, path) for _, size, path in sorted(found)]
 
-    def _tell(self, path: Path, what: str) -> None:
-        if path.name not in self._told:
-            self._told.add(path.name)
+    def _warn_once(self, path: Path, what: str) -> None:
+        if path.name not in self._warned:
+            self._warned.add(path.name)
             logger.warning("statistics: %s in the spool %s", path.name, what)
 
 
 def _content(descriptor: int, path: Path) -> bytes | None:
-    """Lock a file and read it; None where another one has its name. BlockingIOError where somebody has the lock."""
+    """Lock a file and return its content, or None if it was replaced; raises BlockingIOError if it is locked."""
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     if not os.path.samestat(os.fstat(descriptor), path.stat()):
         return None
@@ -203,7 +203,7 @@ def _content(descriptor: int, path: Path) -> bytes | None:
 
 
 def _summed(text: bytes) -> bytes:
-    """Return a line: the JSON object with the checksum of all before it as its last member."""
+    """Return a line: the JSON object, with the checksum of the text before it as its last member."""
     return text[:-1] + (SUM % zlib.crc32(text[:-1])).encode() + b"\n"
 
 
@@ -233,7 +233,7 @@ def _batch(line: bytes) -> Batch:
 
 
 def _checked(line: bytes) -> dict[str, Any]:
-    """Read a line that is as it was written."""
+    """Return a line's JSON object if its checksum is right; raises _Unreadable."""
     summed = SUMMED.fullmatch(line)
     try:
         found = json.loads(line)
@@ -250,5 +250,5 @@ def _checked(line: bytes) -> dict[str, Any]:
 
 
 def _damaged(line: bytes) -> _Unreadable:
-    """Count what begins like a hit: the rest of it may be gone."""
+    """Return the error for a damaged line, which counts each hit whose beginning is readable."""
     return _Unreadable(DAMAGED, len(ROW.findall(line)))

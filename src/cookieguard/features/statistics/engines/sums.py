@@ -1,7 +1,7 @@
-"""What adds new hits to the sums, each statement written once for SQLite and PostgreSQL.
+"""Adds new hits to the sums in SQLite and PostgreSQL, with statements that both can run.
 
-`stats/rollups.py` counts hits in memory, and a few statements add that to each table, in the transaction that says
-which hits are in the sums. Statements use the words of `storage/database.py`.
+`stats/rollups.py` counts hits in memory, and a few statements add those counts to each table, in the same transaction
+that marks the hits as summed. Each statement is written once, as `storage/database.py` allows.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from cookieguard.stats.rollups import (
 )
 from cookieguard.stats.visits import Decided, Seen, Visitor, decide, views_of
 
-# ruff: noqa: S608 - names of ours
-GOES_ON = 0  # what `seen` has of a visitor whose visit goes on from the day before
+# ruff: noqa: S608 - all names in the statements are our own constants
+GOES_ON = 0  # `what`, in the table `seen`, of a visitor whose visit continues from the day before
 OF_VISITOR = f"(key != {NO_KEY} AND {VIEW})"
-# How often hits are added if no reader does it sooner: the more at once, the less each costs.
+# Hits are added after this time, or sooner by a reader. Larger steps cost less per hit.
 SUM_UP_SECONDS = 10.0
-PIECE = 250  # hits counted in one go, about a millisecond: then the event loop may go on
+PIECE = 250  # hits counted at a time, in about a millisecond, before the event loop's thread may run
 TEXTS = frozenset(
     "dimension value policy event host page vendor purpose kind name source medium campaign values".split()
 )
 
 
 class Insert(NamedTuple):
-    """Name a table and its columns, and say what becomes of a row whose key is there."""
+    """Name a table and its columns, with the ON CONFLICT clause for a row whose key exists."""
 
     table: str
     columns: Sequence[str]
@@ -55,7 +55,7 @@ def _adding(table: str, key: Sequence[str], counts: Sequence[str]) -> Insert:
 
 
 def keeping_visitors(*more: str) -> Insert:
-    """Return what notes when visitors were seen; `more` are columns of the first view that an engine keeps."""
+    """Return the insert that keeps when visitors were first and last seen, with `more` columns of the first view."""
     of_earlier = "".join(
         f", {name} = CASE WHEN excluded.first < kept.first THEN excluded.{name} ELSE kept.{name} END"
         for name in ("first", *more)
@@ -72,7 +72,7 @@ ADD_HELD = _adding("cookieguard_held", ("day", "host", "page", "vendor", "purpos
 ADD_BOTS = _adding("cookieguard_bot", ("day", "kind", "name"), ("hits",))
 MEET = Insert("cookieguard_seen", ("day", "key", "what"), "ON CONFLICT DO NOTHING")
 
-# What asks how many rows groups of a day have, and for their names.
+# For each limit, the queries for how many rows the groups of a day have, and for their names.
 NAMES: Mapping[Limit, tuple[str, str]] = {
     OF_VALUES: (
         "SELECT dimension, count(*) FROM cookieguard_daily WHERE day = :day GROUP BY dimension",
@@ -89,7 +89,7 @@ NAMES: Mapping[Limit, tuple[str, str]] = {
 }
 KNOWN_VISITORS = "SELECT key, first, last FROM cookieguard_visit WHERE day = :day AND key IN (:keys)"
 WHO_GOES_ON = f"SELECT key FROM cookieguard_seen WHERE day = :day AND what = {GOES_ON} AND key IN (:keys)"
-# As many of the values with fewest views as a day has too many, drawn by lot, are folded into the rest.
+# When a day has too many values, random ones of those with fewest views are folded into "(other)".
 DRAW = f"""
     SELECT value, views, visits, visitors FROM (
         SELECT value, views, visits, visitors FROM cookieguard_daily
@@ -101,29 +101,29 @@ REMOVE = "DELETE FROM cookieguard_daily WHERE day = :day AND dimension = :dimens
 
 
 class Tables(ABC):
-    """Run statements of here on the tables of an engine, in a transaction that goes on."""
+    """Runs this module's statements on an engine's tables, within the open transaction."""
 
     keep_visitors = keeping_visitors()
 
     @abstractmethod
     def ask(self, query: str, **named: Any) -> Sequence[Any]:
-        """Return all rows; `IN (:keys)` asks for numbers, `IN (:values)` for texts."""
+        """Return all rows. `IN (:keys)` takes a list of numbers, `IN (:values)` a list of texts."""
 
     @abstractmethod
     def put(self, insert: Insert, rows: Sequence[Place]) -> None:
-        """Insert rows, at least one; no two have the same key."""
+        """Insert one or more rows with different keys."""
 
     @abstractmethod
     def meet(self, rows: Sequence[Place]) -> Iterable[Place]:
-        """Insert rows of `MEET`, at least one, and return day and what of those that were not there."""
+        """Insert one or more rows of `MEET`, and return `day` and `what` of those that are new."""
 
     @abstractmethod
     def what(self, names: Sequence[str]) -> Mapping[str, int]:
-        """Return what `seen` calls these."""
+        """Return the numbers that stand for these names in the table `seen`."""
 
 
 def add(tables: Tables, hits: Sequence[Hit]) -> Decided:
-    """Add hits that are in no sums, and return them with entries decided."""
+    """Add hits to the sums for the first time, and return them with the decision which views begin a visit."""
     views = views_of(hits)
     known = _known_visitors(tables, views)
     decided = decide(hits, views, known, _going_on(tables, views.keys() - known.keys()))
@@ -161,8 +161,8 @@ def _of_keys(tables: Tables, query: str, visitors: Iterable[Visitor]) -> Iterato
     keys: dict[int, list[int]] = defaultdict(list)
     for day, key in visitors:
         keys[day].append(key)
-    for day, some in keys.items():
-        for row in tables.ask(query, day=day, keys=some):
+    for day, keys_of_day in keys.items():
+        for row in tables.ask(query, day=day, keys=keys_of_day):
             yield day, row
 
 
@@ -170,7 +170,7 @@ def _keep_visitors(tables: Tables, seen: Mapping[Visitor, Seen]) -> None:
     insert = tables.keep_visitors
     more = [Hit._fields.index(name) for name in insert.columns[4:]]
     if seen:
-        rows = [(*who, one.first, one.last, *[one.view[at] for at in more]) for who, one in seen.items()]
+        rows = [(*who, kept.first, kept.last, *[kept.view[at] for at in more]) for who, kept in seen.items()]
         tables.put(insert, sorted(rows))
 
 
@@ -187,7 +187,7 @@ def _add_values(tables: Tables, sums: Sums) -> None:
 
 
 def _known(tables: Tables, limit: Limit, rows: Rows) -> Known:
-    """Return the names that the days of rows have; nothing of days that have room for all of these too."""
+    """Return the names stored for the rows' days, by group; days with room for all new names are left out."""
     new = Counter([place[: limit.group] for place in rows])
     many_there, names = NAMES[limit]
     found: dict[Place, set[Place]] = defaultdict(set)
@@ -200,8 +200,8 @@ def _known(tables: Tables, limit: Limit, rows: Rows) -> Known:
 
 
 def _count_met(tables: Tables, daily: Rows, met: Mapping[Place, Met], folded: Mapping[Place, Place]) -> None:
-    """Count the visitors of each value who were not seen with it before that day."""
-    places: dict[Place, Place] = {}  # of each value met, and what it is folded into
+    """Count the visitors of each value who were not yet seen with it on that day."""
+    places: dict[Place, Place] = {}  # each value's row -> the row that it is folded into
     for group, pairs in met.items():
         for place in {(*group, value) for value, _ in pairs}:
             places[place] = folded.get(place, place)
@@ -217,14 +217,14 @@ def _count_met(tables: Tables, daily: Rows, met: Mapping[Place, Met], folded: Ma
 
 
 def _draw(tables: Tables, surplus: int, **group: Any) -> None:
-    """Fold as many of the values with fewest views as a day has too many, drawn by lot."""
+    """Fold `surplus` random values, from those with fewest views, into "(other)"."""
     values, *counts = zip(*tables.ask(DRAW, surplus=surplus, **group), strict=True)
     tables.ask(REMOVE, values=list(values), **group)
     tables.put(ADD_VALUES, [(*group.values(), OTHER, *map(sum, counts))])
 
 
-class Waiting:
-    """Own the hits that a worker wrote and did not add to the sums yet: so it need not read them."""
+class UnsummedHits:
+    """Holds the hits that this worker wrote and did not add to the sums yet, so that it need not read them again."""
 
     def __init__(self) -> None:
         self._hits: dict[Any, Sequence[Hit]] = {}
@@ -232,19 +232,19 @@ class Waiting:
         self._due_at = 0.0
 
     def note(self, name: Any, hits: Sequence[Hit]) -> None:
-        """Keep the hits of a batch; `name` is what the tables call it."""
+        """Keep the hits of a batch under its name in the tables."""
         self._hits[name] = hits
         self._count += len(hits)
 
     def get(self, name: Any) -> Sequence[Hit] | None:
-        """Return the hits of a batch, None if another worker wrote it."""
+        """Return the hits of a batch, or None if another worker wrote it."""
         return self._hits.get(name)
 
     def is_due(self, most: int) -> bool:
-        """Return whether there are as many, or it is time."""
+        """Return whether at least `most` hits wait, or some have waited long enough."""
         return self._count >= most or (self._count > 0 and time.monotonic() >= self._due_at)
 
     def clear(self) -> None:
-        """Begin again: all are in the sums."""
+        """Drop all hits, which are in the sums now, and start waiting again."""
         self._hits.clear()
         self._count, self._due_at = 0, time.monotonic() + SUM_UP_SECONDS

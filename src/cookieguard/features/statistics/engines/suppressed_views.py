@@ -1,7 +1,7 @@
-"""The views analysts get in SQL, for Grafana or Metabase: the rule of `stats/k_anonymity.py`, said in window functions.
+"""SQL views for analysts' tools such as Grafana, with the disclosure control of `stats/k_anonymity.py` in SQL.
 
-Rule: whatever is shown here has passed `_placed` and is rounded, and only days that are over are: who asks every second
-would otherwise see each visitor come. Columns of a view are only ever added, at its end: grants and dashboards stay.
+Rule: every figure passes `_placed` and is rounded. The views show only days that are over, because a query every second
+would otherwise reveal each visitor. New columns are added at the end of a view, so grants and dashboards keep working.
 """
 
 from __future__ import annotations
@@ -16,109 +16,109 @@ from cookieguard.stats.k_anonymity import STEP, VIEWS_EACH, VISITS_EACH, K
 TABLES = ("hourly", "daily", "consent", "held", "bot")
 
 
-class Words(NamedTuple):
-    """Say how a dialect says what the others say otherwise; `{}` is a day or an hour since 1970."""
+class Dialect(NamedTuple):
+    """Hold the expressions that differ between databases; `{}` stands for a day or an hour since 1970."""
 
     date: str
     moment: str
     today: str
     greatest: str
-    whole: str  # of a division, whose two sides are `{}`
-    tables: Mapping[str, str]  # what is read for each of TABLES
+    whole: str  # a division without remainder; its operands are two `{}`
+    tables: Mapping[str, str]  # the table or subquery to read for each of TABLES
 
 
-def views(words: Words) -> Mapping[str, str]:
-    """Return what each view asks, by its name."""
+def views(dialect: Dialect) -> Mapping[str, str]:
+    """Return the query of each view, by the view's name."""
     return {
-        "cookieguard_by_day": _by_day(words),
-        "cookieguard_by_hour": _by_hour(words),
-        "cookieguard_by_value": _by_value(words),
-        "cookieguard_by_consent": _by_consent(words),
-        "cookieguard_by_host": _by_host(words),
-        "cookieguard_by_bot": _by_bot(words),
+        "cookieguard_by_day": _by_day(dialect),
+        "cookieguard_by_hour": _by_hour(dialect),
+        "cookieguard_by_value": _by_value(dialect),
+        "cookieguard_by_consent": _by_consent(dialect),
+        "cookieguard_by_host": _by_host(dialect),
+        "cookieguard_by_bot": _by_bot(dialect),
     }
 
 
-def _by_day(words: Words) -> str:
-    """Ask for the totals of a day: none of a day with too few people, and no visitors where those are too few."""
-    number = _whole(words, "hour", 24)
+def _by_day(dialect: Dialect) -> str:
+    """Return the query for a day's totals, without days of too few people, and without visitors if they are too few."""
+    number = _whole(dialect, "hour", 24)
     hours = f"""SELECT {number} AS number, CAST(sum(views) AS BIGINT) AS views, CAST(sum(visits) AS BIGINT) AS visits
-        FROM {words.tables["hourly"]} GROUP BY {number}"""
-    people = _people(words, "coalesce(visitors, 0)", "hours.visits")
+        FROM {dialect.tables["hourly"]} GROUP BY {number}"""
+    people = _people(dialect, "coalesce(visitors, 0)", "hours.visits")
     visitors = f"(CASE WHEN coalesce(visitors, 0) = 0 OR visitors >= {K} THEN coalesce(visitors, 0) END)"
-    return f"""SELECT {words.date.format("number")} AS day, {_rounded(words, "hours.views")} AS views,
-        {_rounded(words, "hours.visits")} AS visits, {_rounded(words, visitors)} AS visitors
+    return f"""SELECT {dialect.date.format("number")} AS day, {_rounded(dialect, "hours.views")} AS views,
+        {_rounded(dialect, "hours.visits")} AS visits, {_rounded(dialect, visitors)} AS visitors
     FROM ({hours}) AS hours
-    LEFT JOIN {words.tables["daily"]} AS d ON d.day = number AND d.dimension = '' AND d.value = ''
-    WHERE number < {words.today} AND {people} >= {K}"""
+    LEFT JOIN {dialect.tables["daily"]} AS d ON d.day = number AND d.dimension = '' AND d.value = ''
+    WHERE number < {dialect.today} AND {people} >= {K}"""
 
 
-def _by_hour(words: Words) -> str:
-    """Ask for the hours of each day; an hour that is folded is left out."""
-    cells = f"""SELECT {words.date.format(_whole(words, "hour", 24))} AS day, hour, {_text("hour")} AS value,
-        views, visits, {_people(words, "0", "visits")} AS people, 0 AS is_other
-        FROM {words.tables["hourly"]} WHERE hour < {words.today} * 24"""
+def _by_hour(dialect: Dialect) -> str:
+    """Return the query for each hour's totals, without the hours that are folded."""
+    cells = f"""SELECT {dialect.date.format(_whole(dialect, "hour", 24))} AS day, hour, {_text("hour")} AS value,
+        views, visits, {_people(dialect, "0", "visits")} AS people, 0 AS is_other
+        FROM {dialect.tables["hourly"]} WHERE hour < {dialect.today} * 24"""
     shown = _folded(cells, ("day",), ("value",), ("views", "visits"))
-    number = f"CASE WHEN value <> '{OTHER}' THEN CAST(value AS BIGINT) END"  # whoever evaluates it first
-    return f"""SELECT {words.moment.format(number)} AS hour, {_rounded(words, "views")} AS views,
-        {_rounded(words, "second")} AS visits
+    number = f"CASE WHEN value <> '{OTHER}' THEN CAST(value AS BIGINT) END"  # may be evaluated before the WHERE below
+    return f"""SELECT {dialect.moment.format(number)} AS hour, {_rounded(dialect, "views")} AS views,
+        {_rounded(dialect, "second")} AS visits
     FROM ({_second(shown, ("day",), "visits")}) AS shown WHERE value <> '{OTHER}'"""
 
 
-def _by_value(words: Words) -> str:
-    """Ask for a day's values of each dimension: pages, sources, countries and all others."""
+def _by_value(dialect: Dialect) -> str:
+    """Return the query for a day's values of each dimension: pages, sources, countries and so on."""
     by_views = ", ".join(f"'{by.value}'" for by in sorted(BY_VIEWS))
-    of_views = _people(words, _whole(words, "views", VIEWS_EACH), "visits")
-    wholes = ", ".join(
-        f"'{by.value}'" for by in WHOLE
-    )  # of a part, anybody who has the whole too could subtract
-    cells = f"""SELECT {words.date.format("day")} AS day, dimension, value, views, visits, visitors,
+    of_views = _people(dialect, _whole(dialect, "views", VIEWS_EACH), "visits")
+    # A dimension that counts a part of another's hits is left out: an analyst could subtract the part from the whole.
+    wholes = ", ".join(f"'{by.value}'" for by in WHOLE)
+    cells = f"""SELECT {dialect.date.format("day")} AS day, dimension, value, views, visits, visitors,
         CASE WHEN visitors = 0 AND dimension IN ({by_views}) THEN {of_views}
-            ELSE {_people(words, "visitors", "visits")} END AS people,
+            ELSE {_people(dialect, "visitors", "visits")} END AS people,
         CASE WHEN value = '{OTHER}' THEN 1 ELSE 0 END AS is_other
-        FROM {words.tables["daily"]}
-        WHERE day < {words.today} AND dimension IN ({wholes})"""
+        FROM {dialect.tables["daily"]}
+        WHERE day < {dialect.today} AND dimension IN ({wholes})"""
     groups = ("day", "dimension")
     shown = _folded(cells, groups, ("value",), ("views", "visits", "visitors"))
-    return f"""SELECT day, dimension, value, {_rounded(words, "views")} AS views, {_rounded(words, "visits")} AS visits,
-        {_rounded(words, "second")} AS visitors
+    visits = _rounded(dialect, "visits")
+    return f"""SELECT day, dimension, value, {_rounded(dialect, "views")} AS views, {visits} AS visits,
+        {_rounded(dialect, "second")} AS visitors
     FROM ({_second(shown, groups, "visitors")}) AS shown"""
 
 
-def _by_consent(words: Words) -> str:
-    """Ask for what visitors chose; each answer counts as one of the five.
+def _by_consent(dialect: Dialect) -> str:
+    """Return the query for visitors' choices; each choice counts as one person.
 
-    What is folded is left out: the statistics page tells each event of a day by itself, and the fold less what is
-    told there would be what it hides.
+    The folded row is left out: the statistics page shows each event of a day, and subtracting those from the folded row
+    would reveal what it hides.
     """
-    cells = f"""SELECT {words.date.format("day")} AS day, policy, event, times, times AS people, 0 AS is_other
-        FROM {words.tables["consent"]} WHERE day < {words.today}"""
+    cells = f"""SELECT {dialect.date.format("day")} AS day, policy, event, times, times AS people, 0 AS is_other
+        FROM {dialect.tables["consent"]} WHERE day < {dialect.today}"""
     shown = _folded(cells, ("day", "event"), ("policy",), ("times",))
-    times = _rounded(words, "times")
+    times = _rounded(dialect, "times")
     return f"SELECT day, policy, event, {times} AS times FROM ({shown}) AS shown WHERE policy <> '{OTHER}'"
 
 
-def _by_host(words: Words) -> str:
-    """Ask for who was held on how many views, of all pages together; what is folded is left out, as above."""
-    cells = f"""SELECT {words.date.format("day")} AS day, host, vendor, purpose, sum(views) AS views,
+def _by_host(dialect: Dialect) -> str:
+    """Return the query for held hosts, over all pages together; the folded row is left out, as above."""
+    cells = f"""SELECT {dialect.date.format("day")} AS day, host, vendor, purpose, sum(views) AS views,
         sum(elements) AS elements, sum(views) AS people, CASE WHEN host = '{OTHER}' THEN 1 ELSE 0 END AS is_other
-        FROM {words.tables["held"]} WHERE day < {words.today} GROUP BY day, host, vendor, purpose"""
+        FROM {dialect.tables["held"]} WHERE day < {dialect.today} GROUP BY day, host, vendor, purpose"""
     shown = _folded(cells, ("day",), ("host", "vendor", "purpose"), ("views", "elements"))
-    return f"""SELECT day, host, vendor, purpose, {_rounded(words, "views")} AS views,
-        {_rounded(words, "elements")} AS elements FROM ({shown}) AS shown WHERE host <> '{OTHER}'"""
+    return f"""SELECT day, host, vendor, purpose, {_rounded(dialect, "views")} AS views,
+        {_rounded(dialect, "elements")} AS elements FROM ({shown}) AS shown WHERE host <> '{OTHER}'"""
 
 
-def _by_bot(words: Words) -> str:
-    """Ask for the bots; somebody may call himself one."""
-    cells = f"""SELECT {words.date.format("day")} AS day, kind, name, hits, hits AS people,
+def _by_bot(dialect: Dialect) -> str:
+    """Return the query for bots. It is suppressed too, because a person's client may call itself a bot."""
+    cells = f"""SELECT {dialect.date.format("day")} AS day, kind, name, hits, hits AS people,
         CASE WHEN name = '{OTHER}' THEN 1 ELSE 0 END AS is_other
-        FROM {words.tables["bot"]} WHERE day < {words.today}"""
+        FROM {dialect.tables["bot"]} WHERE day < {dialect.today}"""
     shown = _folded(cells, ("day",), ("kind", "name"), ("hits",))
-    return f"SELECT day, kind, name, {_rounded(words, 'hits')} AS hits FROM ({shown}) AS shown"
+    return f"SELECT day, kind, name, {_rounded(dialect, 'hits')} AS hits FROM ({shown}) AS shown"
 
 
 def _folded(cells: str, groups: Sequence[str], names: Sequence[str], counts: Sequence[str]) -> str:
-    """Fold cells as `suppress` does. They have their groups, names and counts, `people` and `is_other`."""
+    """Fold cells as `k_anonymity.suppress` does. `cells` selects groups, names, counts, `people` and `is_other`."""
     any_count = " OR ".join(f"{count} > 0" for count in counts)
     there = f"SELECT * FROM ({cells}) AS cells WHERE people > 0 OR {any_count}"
     placed = _placed(there, groups, (*counts, *names))
@@ -130,7 +130,7 @@ def _folded(cells: str, groups: Sequence[str], names: Sequence[str], counts: Seq
 
 
 def _second(shown: str, groups: Sequence[str], count: str) -> str:
-    """Hide a second column of what is shown as `column` does: `second` is NULL where it must not be seen."""
+    """Suppress a second count of the shown rows as `k_anonymity.column` does: `second` is NULL where it is hidden."""
     cells = f"""SELECT *, {count} AS people, 0 AS is_other, CASE WHEN {count} > 0 THEN 1 ELSE 0 END AS is_there
         FROM ({shown}) AS first"""
     placed = _placed(cells, (*groups, "is_there"), ("value",))
@@ -139,9 +139,9 @@ def _second(shown: str, groups: Sequence[str], count: str) -> str:
 
 
 def _placed(cells: str, groups: Sequence[str], ties: Sequence[str]) -> str:
-    """Give each cell its `place` among those of its group, from the one folded first, and how many are `hidden`.
+    """Add to each cell its `place` in the group, in the order of folding, and `hidden`, the number of folded cells.
 
-    A fold grows from what is small until it is safe, or everything is in it: see `_is_safe` there.
+    Folding begins with the smallest cells and ends when it is safe (`k_anonymity._is_safe`), or with all cells.
     """
     by, order = ", ".join(groups), ", ".join(("small DESC", "people", *ties))
     small = f"SELECT *, CASE WHEN people < {K} OR is_other = 1 THEN 1 ELSE 0 END AS small FROM ({cells}) AS c"
@@ -159,17 +159,17 @@ def _placed(cells: str, groups: Sequence[str], ties: Sequence[str]) -> str:
     FROM ({ordered}) AS ordered"""
 
 
-def _people(words: Words, people: str, visits: str) -> str:
-    return f"{words.greatest}({people}, {_whole(words, visits, VISITS_EACH)})"
+def _people(dialect: Dialect, people: str, visits: str) -> str:
+    return f"{dialect.greatest}({people}, {_whole(dialect, visits, VISITS_EACH)})"
 
 
-def _rounded(words: Words, count: str) -> str:
-    """Round as `k_anonymity.rounded` does; what is NULL stays so."""
-    return f"{_whole(words, f'({count} + {STEP // 2})', STEP)} * {STEP}"
+def _rounded(dialect: Dialect, count: str) -> str:
+    """Round as `k_anonymity.rounded` does; NULL stays NULL."""
+    return f"{_whole(dialect, f'({count} + {STEP // 2})', STEP)} * {STEP}"
 
 
-def _whole(words: Words, count: str, by: int) -> str:
-    return words.whole.format(count, by)
+def _whole(dialect: Dialect, count: str, by: int) -> str:
+    return dialect.whole.format(count, by)
 
 
 def _text(name: str) -> str:

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 from cookieguard.features.statistics.engines.protocol import Days
 from cookieguard.features.statistics.export.tables import date_of
@@ -15,14 +14,6 @@ from cookieguard.stats.hits import SECONDS_OF_DAY
 from cookieguard.storage.state_directory import sync_directory, write_private
 
 CLOSED_AFTER = timedelta(hours=1)  # what waited in a spool over midnight has come by then
-
-
-class Written(NamedTuple):
-    """Say what became of a day's file."""
-
-    file: Path
-    is_new: bool
-    """False where it was there already."""
 
 
 def closed_days(span: Days | None, now: datetime) -> range:
@@ -35,14 +26,14 @@ def closed_days(span: Days | None, now: datetime) -> range:
 
 def export_day(
     directory: Path, what: str, file_format: str, day: int, make: Callable[[], bytes], *, again: bool = False
-) -> Written:
-    """Write one day's file, unless it is there: nothing is asked then, and nothing changes. Raises OSError.
+) -> tuple[Path, bool]:
+    """Write one day's file, and return whether it is new: if it was there, nothing changes. Raises OSError.
 
     The directory is made with its first file: where there is nothing to write, none is left behind.
     """
     file = directory / f"{what}-{date_of(day)}.{file_format}"
     if file.exists() and not again:
-        return Written(file, is_new=False)
+        return file, False
     content = make()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = directory / f".{file.name}.{secrets.token_hex(8)}"
@@ -52,7 +43,7 @@ def export_day(
     finally:
         draft.unlink(missing_ok=True)
     sync_directory(directory)
-    return Written(file, is_new=True)
+    return file, True
 
 
 def remove_drafts(directory: Path, before: datetime) -> None:

@@ -1,1 +1,1 @@
-"""Statistics in ClickHouse, in the server or in this process (chdb)."""
+"""Stores statistics in ClickHouse, in a server or embedded in this process (chdb)."""

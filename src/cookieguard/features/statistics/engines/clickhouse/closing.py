@@ -1,8 +1,8 @@
-"""Closing a day in ClickHouse, and forgetting: steps that may be cut off anywhere and done again.
+"""Closes days in ClickHouse and deletes old data, in steps that can be repeated after an interruption at any point.
 
-A closing names the batches it sums up, writes sums and hits under its name, then says that it is done; from that moment
-they count and the batches do not. Only then are the hits with their keys removed. Hits that come later get a
-closing of their own.
+A closing lists the batches that it sums up, writes their sums and hits under its name, and marks itself as done. From
+then on its rows count instead of the batches, whose hits with keys are deleted. Hits that come later get a closing of
+their own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cookieguard.stats.hits import LASTING, Dimension
 OPEN_DAYS = "SELECT DISTINCT day FROM cookieguard_hit WHERE day < {day:Int64} ORDER BY day"
 UNFINISHED = f"""
     SELECT DISTINCT closing FROM cookieguard_closed WHERE {queries.ONE_DAY} AND closing NOT IN {queries.DONE}
-"""  # noqa: S608 - names of ours
+"""  # noqa: S608 - our own names
 COUNT_DONE = f"SELECT uniqExact(closing) FROM cookieguard_done WHERE {queries.ONE_DAY}"  # noqa: S608
 BEGIN = f"""
     INSERT INTO cookieguard_closed SELECT DISTINCT day, batch, {{closing:String}}
@@ -30,8 +30,8 @@ BEGIN = f"""
 END = "INSERT INTO cookieguard_done VALUES ({day:Int64}, {closing:String})"
 REMOVE = f"ALTER TABLE cookieguard_hit DELETE WHERE (day, batch) IN {queries.CLOSED} AND day = "
 HITS = queries.decided(f"{queries.ONE_DAY} AND {queries.OF_CLOSING}")
-# What was removed lies in files that nobody reads until a thread comes by, in an embedded engine for ever. Dropping a
-# partition, here one that never is, has them unlinked, once they are older than a second.
+# Deleted rows stay in inactive files until a background thread removes them, which in an embedded engine never happens.
+# DROP PARTITION removes inactive files that are older than a second, even for a partition that does not exist.
 SWEEP = "ALTER TABLE cookieguard_{table} DROP PARTITION 0"
 A_SECOND = 1.1
 OF_SUMS = (*SUMS, "lost", "done")
@@ -39,12 +39,12 @@ OF_HITS = ("past", "hit")
 
 
 def open_days(client: Client, before: int) -> Sequence[int]:
-    """Return the days before one that still have hits with keys, oldest first."""
+    """Return the days before this one that still have hits with keys, oldest first."""
     return [day for (day,) in client.query(OPEN_DAYS, parameters={"day": before}).result_rows]
 
 
 def close_day(client: Client, day: int) -> None:
-    """Sum up what came of a day since it was closed last, and remove its hits with their keys."""
+    """Sum up the hits of a day that came since it was last closed, and delete those hits with their keys."""
     closing = _begin(client, day)
     named = {"day": day, "closing": closing}
     for statement in _steps():
@@ -54,7 +54,7 @@ def close_day(client: Client, day: int) -> None:
 
 
 def remove_days(client: Client, before: int) -> None:
-    """Drop the partitions of hits of days before one."""
+    """Drop the partitions with hits of days before this one."""
     for table in OF_HITS:
         query = f"SELECT DISTINCT day FROM cookieguard_{table} WHERE day < {{day:Int64}}"  # noqa: S608
         for (day,) in client.query(query, parameters={"day": before}).result_rows:
@@ -63,7 +63,7 @@ def remove_days(client: Client, before: int) -> None:
 
 
 def cap_days(client: Client, most: int) -> int:
-    """Drop the oldest closed days beyond so many hits; sums stay, and open days do, whose hits are the sums."""
+    """Drop the oldest closed days until at most `most` hits are left, but no open day, which has no sums yet."""
     days = client.query("SELECT day, count() FROM cookieguard_past GROUP BY day ORDER BY day").result_rows
     ((open_hits,),) = client.query("SELECT count() FROM cookieguard_hit").result_rows
     excess, removed = open_hits + sum(count for _, count in days) - most, 0
@@ -76,25 +76,25 @@ def cap_days(client: Client, most: int) -> int:
 
 
 def forget_sums(client: Client, before: int) -> None:
-    """Delete the sums of days before one."""
+    """Delete the sums of days before this one."""
     for table in OF_SUMS:
         _delete(client, table, before)
 
 
 def forget_rare(client: Client, before: int) -> None:
-    """Delete the sums of what fewer than five people wrote, of days before one."""
+    """Delete the sums of texts that fewer than five people wrote, on days before this one."""
     _delete_rows(client, "daily", f"day >= {int(before) - RARE_DAYS} AND day < {int(before)} AND {RARE}")
 
 
 def sweep(client: Client) -> None:
-    """Have the files of removed rows unlinked."""
+    """Remove the files of deleted rows."""
     time.sleep(A_SECOND)
     for table in (*OF_HITS, *OF_SUMS, "closed"):
         client.command(SWEEP.format(table=table))
 
 
 def _begin(client: Client, day: int) -> str:
-    """Return the closing of a day that was cut off, else a new one: its name follows from what is done."""
+    """Return a day's interrupted closing, or begin a new one, named after the number of closings done."""
     unfinished = client.query(UNFINISHED, parameters={"day": day}).result_rows
     if unfinished:
         return str(unfinished[0][0])
@@ -105,7 +105,7 @@ def _begin(client: Client, day: int) -> str:
 
 
 def _steps() -> Iterator[str]:
-    """Give what a closing writes. Written again, each row replaces itself."""
+    """Yield the statements of a closing. If one is repeated, its rows replace themselves."""
     yield _into("hourly", queries.hours(HITS))
     yield _into("daily", queries.visitors(HITS), more="'' AS dimension, value, views, visits, visitors")
     for by in Dimension:
@@ -132,7 +132,7 @@ def _delete(client: Client, table: str, before: int) -> None:
 
 
 def _delete_rows(client: Client, table: str, which: str) -> None:
-    """Delete rows; a mutation writes parts anew, so it is asked for only where there is something."""
+    """Delete rows, but only if there are any, because a mutation rewrites whole parts."""
     query = f"SELECT count() FROM cookieguard_{table} WHERE {which}"  # noqa: S608
     if client.query(query).result_rows != [(0,)]:
         client.command(f"ALTER TABLE cookieguard_{table} DELETE WHERE {which}")

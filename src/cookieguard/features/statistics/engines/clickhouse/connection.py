@@ -1,4 +1,4 @@
-"""What readers and writers of ClickHouse do alike: a client that waits no longer than it may, and failures told."""
+"""Connects to ClickHouse with a limit on waiting, and turns the driver's errors into ours."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 EMBEDDED = "chdb:///"
 CONNECT_SECONDS = 2
-# A query holds no text of a visitor, but what it asks for should not lie in the server's log of queries either.
+# Queries contain no visitor's text, but the values that they ask for should not be in the server's query log either.
 SETTINGS = {
     "log_queries": 0,
     "mutations_sync": 2,
-    "allow_nondeterministic_mutations": 1,  # which rows are closed is asked of another table
-    "do_not_merge_across_partitions_select_final": 1,  # a row written again has the same day
+    "allow_nondeterministic_mutations": 1,  # deletions use a subquery on another table
+    "do_not_merge_across_partitions_select_final": 1,  # a repeated row has the same day, so the same partition
 }
 _CODE = re.compile(r"Code: (\d+)")
 
 
 def path_of(url: str) -> Path | None:
-    """Return the directory of an embedded engine, None for a server."""
+    """Return the directory of an embedded engine, or None for a server."""
     return Path(url.removeprefix(EMBEDDED)).absolute() if url.startswith(EMBEDDED) else None
 
 
 def connect(url: str, *, seconds: int) -> Client:
-    """Connect, with the seconds that an answer may take; raises ClickHouseError, and OSError where no file may be.
+    """Connect, with a limit in seconds for each answer; raises ClickHouseError, or OSError if no file can be written.
 
-    An embedded engine is opened by one process at a time.
+    Only one process at a time can open an embedded engine.
     """
     path = path_of(url)
     if path is not None:
@@ -52,7 +52,7 @@ def connect(url: str, *, seconds: int) -> Client:
 
 
 def _parts(url: str) -> tuple[str, bool, dict[str, str]]:
-    """Return a URL without its query, whether that asks for TLS, and which settings of the server it names."""
+    """Return a URL without its query string, whether that asks for TLS, and the server settings in it."""
     dsn, _, query = url.partition("?")
     settings = dict(parse_qsl(query))
     return dsn, settings.pop("secure", "false") == "true", settings
@@ -60,11 +60,11 @@ def _parts(url: str) -> tuple[str, bool, dict[str, str]]:
 
 @contextmanager
 def telling(down: Callable[[str], Exception]) -> Iterator[None]:
-    """Raise what the server and the driver raise as `down`."""
+    """Turn errors of the server and the driver into `down`."""
     try:
         yield
     except ClickHouseError as error:
-        # Its own words may hold the URL with the password: the kind of error and its number say enough.
+        # The error's text may contain the URL with the password, so only its type and number are shown.
         code = _CODE.search(str(error))
         number = f", code {code[1]}" if code else ""
         raise down(f"ClickHouse: {type(error).__name__}{number}") from error

@@ -1,4 +1,4 @@
-"""Statistics in ClickHouse, as a URL names it; and how far back they go, looked up without writing."""
+"""The engine that stores statistics in ClickHouse, and the queries for how far back its data goes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from cookieguard.features.statistics.engines.clickhouse.schema import MARK, SUMS
 from cookieguard.features.statistics.engines.clickhouse.writer import ClickhouseHits
 from cookieguard.features.statistics.engines.protocol import EngineDown, HitReader, HitWriter, RetainedData
 
-LOOK_SECONDS = 10
-FORGET_SECONDS = 600  # closing a day counts all its hits a dozen times, in a thread that nobody waits for
+QUERY_SECONDS = 10
+FORGET_SECONDS = 600  # closing a day counts all its hits a dozen times, in a background thread
 HITS = """
     SELECT count(), min(time), max(time) FROM (
         SELECT time FROM cookieguard_hit UNION ALL SELECT time FROM cookieguard_past
     )
 """
-# Of open days the hits are the sums.
+# Open days have no sums yet, so their hits count here.
 DAYS_OF_SUMS = " UNION ALL ".join(f"SELECT day FROM cookieguard_{table}" for table in (*SUMS, "lost", "hit"))  # noqa: S608
 OLDEST_SUM = f"SELECT count(), min(day) FROM ({DAYS_OF_SUMS})"  # noqa: S608
 OLDEST_KEY = "SELECT count(), min(day) FROM cookieguard_hit WHERE key != 0"
@@ -30,9 +30,9 @@ LOST = "SELECT day, sum(count) FROM cookieguard_lost FINAL GROUP BY day"
 
 
 class ClickhouseStats:
-    """Be a HitEngine in one database of a server, or in a directory of an engine inside this process."""
+    """The HitEngine for a database of a ClickHouse server, or for a directory of an embedded engine."""
 
-    # Each insert is a part on the disk, which the server merges later: few large ones are what it likes.
+    # Each insert creates a part on disk, which the server merges later, so a few large inserts are better.
     batch_hits = 5000
 
     def __init__(self, url: str, _: Path) -> None:
@@ -42,7 +42,7 @@ class ClickhouseStats:
         return ClickhouseHits(self._url)
 
     def existing(self) -> HitWriter | None:
-        with self._looking() as client:
+        with self._client_if_any() as client:
             is_there = client is not None
         return ClickhouseHits(self._url, seconds=FORGET_SECONDS) if is_there else None
 
@@ -50,17 +50,17 @@ class ClickhouseStats:
         return ClickhouseFigures(self._url)
 
     def retained(self) -> RetainedData | None:
-        with self._looking() as client:
+        with self._client_if_any() as client:
             return None if client is None else _retained(client)
 
     @contextmanager
-    def _looking(self) -> Iterator[Client | None]:
-        """Give a client, None where there are no tables."""
+    def _client_if_any(self) -> Iterator[Client | None]:
+        """Yield a client, or None if there are no tables."""
         path = path_of(self._url)
         if path is not None and not path.exists():
             yield None
             return
-        with telling(EngineDown), closing(connect(self._url, seconds=LOOK_SECONDS)) as client:
+        with telling(EngineDown), closing(connect(self._url, seconds=QUERY_SECONDS)) as client:
             yield client if client.command(MARK) else None
 
 

@@ -1,4 +1,4 @@
-"""Figures read from ClickHouse: of closed days from sums, of open ones and where something is filtered from hits."""
+"""Reads figures from ClickHouse: closed days from sums, open days and filtered figures from single hits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OF_CLOSED = f"FINAL WHERE {DAYS} AND closing IN {DONE}"
 HOURS = f"""(
     {queries.hours(OPEN)} UNION ALL
     SELECT day, hour, views, visits, arrivals, errors, bots, bytes, duration FROM cookieguard_hourly {OF_CLOSED}
-)"""  # noqa: S608 - names of ours, here and below
+)"""  # noqa: S608 - our own names, here and below
 SUMMED = ", ".join(f"sum({name})" for name in ("views", "visits", "arrivals"))
 REST = ", ".join(f"sum({name})" for name in ("errors", "bots", "bytes_", "duration_"))
 BY_HOUR = f"SELECT hour, {SUMMED}, 0, {REST} FROM {HOURS} GROUP BY hour ORDER BY hour"  # noqa: S608
@@ -60,7 +60,7 @@ HITS = f"SELECT {', '.join(COLUMNS)} FROM {ALL_HITS} ORDER BY time, batch, place
 
 
 def filtered_totals(seconds: int, where: str) -> str:
-    """Count Totals by hour or day among single hits."""
+    """Return the query that counts Totals by hour or day from single hits."""
     return f"{queries.totals(ALL_HITS, seconds, where)} ORDER BY at"
 
 
@@ -79,8 +79,8 @@ QUERIES = Queries(
 )
 
 
-class ClickhouseSource:
-    """Be the Source of tables that workers write."""
+class ClickhouseQueryRunner:
+    """Runs queries on the tables that workers write."""
 
     def __init__(self, url: str) -> None:
         with telling(EngineDown):
@@ -95,7 +95,7 @@ class ClickhouseSource:
             return self._client.query(query, parameters=dict(named)).result_rows
 
     def hold_still(self) -> None:
-        """Do nothing: there are no transactions."""
+        """Do nothing, because ClickHouse has no transactions."""
 
     def hits(self, day: int) -> Iterator[Hit]:
         with telling(EngineDown):
@@ -109,7 +109,7 @@ class ClickhouseSource:
 
 
 class ClickhouseFigures(Figures):
-    """Be a HitReader of tables that workers write; raises EngineDown where it cannot be opened."""
+    """The HitReader for one ClickHouse database; raises EngineDown if it cannot be opened."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(ClickhouseSource(url), QUERIES)
+        super().__init__(ClickhouseQueryRunner(url), QUERIES)

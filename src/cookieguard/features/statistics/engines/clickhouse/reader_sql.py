@@ -1,6 +1,6 @@
-"""How figures are counted from ClickHouse's hits: the same text while a day is open and when it is closed.
+"""The SQL that counts figures from hits in ClickHouse, both to read open days and to close a day.
 
-Rule: names of tables, columns and conditions are ours; values are parameters.
+Rule: names of tables and columns, and conditions, are our own constants; values are parameters.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ ONE_DAY = "day = {day:Int64}"
 
 
 def decided(where: str) -> str:
-    """Return hits of open days, with `entry` and `begins` (the visitor's first view of the day) decided.
+    """Return a subquery for hits of open days with their final `entry`, and `begins`: the visitor's first of the day.
 
-    All views of a visitor are looked at in the order of time, whichever worker wrote them, so no two must agree.
+    It compares all views of a visitor in the order of time, so workers need not agree on which view begins a visit.
     """
     names = ", ".join("decided_entry AS entry" if name == "entry" else name for name in (*LASTING, *FLEETING))
     return f"""(
@@ -35,7 +35,7 @@ def decided(where: str) -> str:
                 if(is_visitor, if(nth = 1, goes_on = 0, pause > {PAUSE}), entry = 1) AS decided_entry
             FROM cookieguard_hit FINAL WHERE {where}
         )
-    )"""  # noqa: S608 - names of ours
+    )"""  # noqa: S608 - our own names
 
 
 OPEN = decided(f"{DAYS} AND {NOT_CLOSED}")
@@ -48,7 +48,7 @@ ALL_HITS = f"(SELECT * FROM {OPEN} UNION ALL SELECT * FROM {PAST})"  # noqa: S60
 
 
 def totals(hits: str, seconds: int, where: str = "") -> str:
-    """Count Totals by hour or day."""
+    """Return the query that counts Totals by hour or day."""
     return f"""
         SELECT intDiv(time, {seconds}) AS at, countIf({VIEW}) AS views, countIf({VIEW} AND entry = 1) AS visits,
             countIf({VIEW} AND entry = 1 AND key = 0) AS arrivals, uniqExactIf(key, {VIEW} AND key != 0) AS visitors,
@@ -59,7 +59,7 @@ def totals(hits: str, seconds: int, where: str = "") -> str:
 
 
 def hours(hits: str) -> str:
-    """Count what a row of `hourly` holds."""
+    """Return the query for rows of `hourly`."""
     counted = totals(hits, SECONDS_OF_HOUR)
     return f"""
         SELECT intDiv(at, 24) AS day, at AS hour, views, visits, arrivals, errors, bots, bytes_, duration_
@@ -68,7 +68,7 @@ def hours(hits: str) -> str:
 
 
 def values(hits: str, by: Dimension, where: str = "") -> str:
-    """Count what a row of `daily` holds, without the dimension: every value."""
+    """Return the query for rows of `daily` with every value, without the column `dimension`."""
     column, counted = by.counted.column, by.counted.which
     visitors = "sum(begins)" if by.counted.is_of_visitor and not where else "uniqExactIf(key, key != 0)"
     return f"""
@@ -79,7 +79,7 @@ def values(hits: str, by: Dimension, where: str = "") -> str:
 
 
 def folded_values(hits: str, by: Dimension) -> str:
-    """Count the same with at most so many values a day, those with most views; the rest is "(other)"."""
+    """Return the same query with the MAX_VALUES values of a day that have most views; the rest is "(other)"."""
     column, counted = by.counted.column, by.counted.which
     hits = exits(hits) if by is Dimension.EXIT else hits
     keep = _first_values(values(hits, by), "day, value", "views", MAX_VALUES)
@@ -92,12 +92,12 @@ def folded_values(hits: str, by: Dimension) -> str:
 
 
 def _visits(by: Dimension) -> str:
-    """Return what counts the visits that begin with a value."""
+    """Return the expression that counts the visits that begin with a value."""
     return "countIf(kind = 'view' AND entry = 1)" if by.counted.has_visits else "toUInt64(0)"
 
 
 def exits(hits: str) -> str:
-    """Return the last views of visits among hits whose visitors have keys."""
+    """Return a subquery for the last views of visits, among hits with a visitor key."""
     return f"""(
         SELECT * FROM (
             SELECT *, leadInFrame(time, 1, 0) OVER (
@@ -108,14 +108,14 @@ def exits(hits: str) -> str:
 
 
 def visitors(hits: str) -> str:
-    """Count the daily visitors."""
+    """Return the query that counts daily visitors."""
     return (
         f"SELECT day, '' AS value, 0 AS views, 0 AS visits, sum(begins) AS visitors FROM {hits} GROUP BY day"  # noqa: S608
     )
 
 
 def consent(hits: str) -> str:
-    """Count what a row of `consent` holds."""
+    """Return the query for rows of `consent`."""
     return f"""
         SELECT day, policy, event_ AS event, count() AS times FROM (
             SELECT day, toString(policy) AS policy, arrayJoin(arrayFilter(one -> one != '', [
@@ -127,7 +127,7 @@ def consent(hits: str) -> str:
 
 
 def held(hits: str) -> str:
-    """Count what a row of `held` holds; beyond the pairs of host and page a day may have, both are "(other)"."""
+    """Return the query for rows of `held`. Beyond a day's MAX_HELD pairs of host and page, both are "(other)"."""
     parts = f"""(
         SELECT day, one.1 AS host, page, one.3 AS vendor, one.4 AS purpose, one.2 AS elements FROM (
             SELECT day, page,
@@ -146,7 +146,7 @@ def held(hits: str) -> str:
 
 
 def bots(hits: str) -> str:
-    """Count what a row of `bot` holds."""
+    """Return the query for rows of `bot`."""
     named = f"(SELECT day, toString(bot) AS kind, toString(browser) AS name FROM {hits} WHERE bot != '')"  # noqa: S608
     counted = f"SELECT day, name, count() AS hits FROM {named} GROUP BY day, name"  # noqa: S608
     keep = _first_values(counted, "day, name", "hits", MAX_BOTS)

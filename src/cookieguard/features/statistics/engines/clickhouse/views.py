@@ -1,17 +1,17 @@
-"""The views analysts get in ClickHouse (suppressed_views.py says what they show): over closed days alone.
+"""The SQL views for analysts in ClickHouse, over closed days only; `suppressed_views.py` says what they show.
 
-Read with the rights of who made them, so an analyst needs none on a table.
+They run with the rights of the user who created them, so an analyst needs no rights on the tables.
 """
 
 from __future__ import annotations
 
 from cookieguard.features.statistics.engines.clickhouse.reader_sql import DONE
 from cookieguard.features.statistics.engines.clickhouse.schema import ORDER, SUMS
-from cookieguard.features.statistics.engines.suppressed_views import TABLES, Words, views
+from cookieguard.features.statistics.engines.suppressed_views import TABLES, Dialect, views
 
 
 def _summed(table: str) -> str:
-    """Return one row of each name and day, over all closings that are complete; counts may be subtracted from."""
+    """Return a subquery with the sums over all complete closings. Counts are signed, so that the views can subtract."""
     columns = [column.split()[0] for column in SUMS[table].split(", ")]
     counts = [name for name in columns if name not in ORDER[table].split(", ")]
     sums = ", ".join(f"toInt64(sum({name})) AS {name}" for name in counts)
@@ -19,7 +19,7 @@ def _summed(table: str) -> str:
     return f"(SELECT {names}, {sums} FROM cookieguard_{table} FINAL WHERE closing IN {DONE} GROUP BY {names})"  # noqa: S608
 
 
-WORDS = Words(
+DIALECT = Dialect(
     date="toDate({})",
     moment="toDateTime({} * 3600, 'UTC')",
     today="intDiv(toUnixTimestamp(now()), 86400)",
@@ -27,8 +27,8 @@ WORDS = Words(
     whole="intDiv({}, {})",
     tables={table: _summed(table) for table in TABLES},
 )
-# What reads in part and says nothing. An analyst who may set it for his query would have a row, a name or a closing
-# left out, and the difference is a person; what fails instead tells none.
+# Limits after which ClickHouse may return a partial result without an error. An analyst could set one to leave out a
+# row, a name or a closing, and the difference would reveal one person. With 'throw' the query fails instead.
 _PARTS = ("group_by", "set", "join", "distinct", "sort", "read", "timeout", "transfer")
 _LIMITS = (
     "max_rows_to_group_by",
@@ -37,7 +37,7 @@ _LIMITS = (
     "max_rows_in_join",
     "max_bytes_in_join",
 )
-# A name means the column, as it does in the other engines.
+# Names mean columns before aliases, as in the other engines.
 _SETTINGS = ", ".join(
     (
         "prefer_column_name_to_alias = 1",
@@ -46,9 +46,9 @@ _SETTINGS = ", ".join(
         "read_overflow_mode_leaf = 'throw'",
     )
 )
-# No condition of an analyst's is asked below a limit, so none sees a row that is not shown.
+# ClickHouse applies an analyst's conditions after a LIMIT, so they cannot test rows that the view does not show.
 VIEWS = tuple(
     f"""CREATE OR REPLACE VIEW {name} DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
     {query} LIMIT {2**62} SETTINGS {_SETTINGS}"""
-    for name, query in views(WORDS).items()
+    for name, query in views(DIALECT).items()
 )

@@ -1,6 +1,6 @@
-"""Statistics written to ClickHouse: a batch is rows that name themselves, so writing it again changes nothing.
+"""Writes hits to ClickHouse. Each row has the batch's id and a number, so writing a batch again changes nothing.
 
-Workers need not agree on anything: which views begin a visit is decided where figures are counted.
+Workers need not agree on anything, because the queries decide which views begin a visit.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FIRSTS = """
 
 
 class ClickhouseHits:
-    """Be a HitWriter in a ClickHouse; tables are made where there are none."""
+    """The HitWriter for one ClickHouse database, whose tables are created if they are missing."""
 
     def __init__(self, url: str, *, seconds: int = WRITE_SECONDS) -> None:
         self._url = url
@@ -55,24 +55,24 @@ class ClickhouseHits:
             self._make_views()
 
     def _add_columns(self) -> None:
-        """Add what tables of an earlier release lack, single hits last: their columns are asked."""
+        """Add columns that an earlier release's tables lack, to `hit` last, since its columns show what is missing."""
         there = {name for (name,) in self._client.query(HIT_COLUMNS).result_rows}
         for name in COLUMNS:
             for statement in ADD_COLUMN[name] if name not in there else ():
                 self._client.command(statement)
 
     def _make_views(self) -> None:
-        """Make the analysts' views; where the server is too old or the user may make none, hits still count."""
+        """Create the analysts' views. Hits still count if the server is too old, or the user may not create views."""
         try:
             for view in VIEWS:
                 self._client.command(view)
         except OperationalError:
-            raise  # it was not reached
+            raise  # the server was not reached
         except ClickHouseError as error:
             logger.warning("ClickHouse did not make or update the SQL views (%s)", type(error).__name__)
 
     def write(self, batch: Batch) -> None:
-        """Write hits and what was lost; each is there once, however often a batch comes."""
+        """Write hits and the counts of lost hits; writing a batch again replaces its rows."""
         with telling(EngineDown):
             if batch.hits:
                 going = going_on(batch, self._last_seen)
@@ -87,7 +87,7 @@ class ClickhouseHits:
                 self._client.insert("cookieguard_lost", lost, column_names=LOST_NAMES)
 
     def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
-        """Close the days before `keys_before`, which takes their keys away; delete hits and sums."""
+        """Close the days before `keys_before`, which deletes their keys, and delete old hits and sums."""
         with telling(EngineDown):
             for day in open_days(self._client, keys_before):
                 close_day(self._client, day)
@@ -97,8 +97,8 @@ class ClickhouseHits:
             sweep(self._client)
 
     def cap_hits(self, most: int) -> int:
-        """Drop the oldest closed days beyond so many hits, where the engine is inside the shop; sums stay."""
-        if path_of(self._url) is None:  # a server's disk is its owner's to fill
+        """In an embedded engine, drop the oldest closed days until at most `most` hits are left; sums stay."""
+        if path_of(self._url) is None:  # a server's disk is not limited by us
             return 0
         with telling(EngineDown):
             removed = cap_days(self._client, most)

@@ -1,1 +1,1 @@
-"""Statistics in PostgreSQL, a partition for each day."""
+"""Stores statistics in PostgreSQL, with a partition for each day."""

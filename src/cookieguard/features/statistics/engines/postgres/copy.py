@@ -1,6 +1,6 @@
-"""Hits as COPY's text format wants them, and lists as arrays.
+"""Formats hits for PostgreSQL's COPY in text format, and lists as arrays.
 
-Rule: the plain case is one formatting for each hit; what has to be escaped is found by counting, and done slowly.
+Rule: most hits need no escaping, and take one formatting each. Counting tabs and line breaks finds text that needs it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 class Unstorable(ValueError):
-    """Say that a hit holds what PostgreSQL cannot: text with a NUL or half a surrogate pair, a number out of range."""
+    """Say that PostgreSQL cannot store a hit: its text has a NUL or a lone surrogate, or a number is out of range."""
 
 
 def copy_text(hits: Sequence[Hit], more: Sequence[object] = ()) -> bytes:
-    """Return the rows of hits, each with further columns of plain numbers; raises Unstorable."""
+    """Return hits as rows of COPY's text, each followed by the numbers in `more`; raises Unstorable."""
     line = "\t".join([LINE, *map(str, more)]) + "\n"
     text = "".join([line % hit for hit in hits])
     tabs, lines = len(hits) * line.count("\t"), len(hits)
@@ -34,17 +34,18 @@ def copy_text(hits: Sequence[Hit], more: Sequence[object] = ()) -> bytes:
 
 
 def array(numbers: Iterable[object]) -> str:
-    """Return numbers as an array; psycopg writes a list number by number."""
+    """Return numbers as a PostgreSQL array in text; psycopg would convert a list number by number."""
     return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def text_array(texts: Iterable[str]) -> str:
-    """Return texts as an array."""
-    return "{" + ",".join(['"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"' for one in texts]) + "}"
+    """Return texts as a PostgreSQL array in text."""
+    escaped = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
+    return "{" + ",".join([f'"{text}"' for text in escaped]) + "}"
 
 
 def storable(hits: Iterable[Hit]) -> list[Hit]:
-    """Return hits as PostgreSQL takes them: with marks in the place of what it cannot keep."""
+    """Return hits with question marks in place of the characters that PostgreSQL cannot store."""
     return [Hit._make(map(_storable, hit)) for hit in hits]
 
 

@@ -1,4 +1,4 @@
-"""Statistics in PostgreSQL, as a URL names it; and how far back they go, looked up without writing."""
+"""The engine that stores statistics in PostgreSQL, and the queries for how far back its data goes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cookieguard.features.statistics.engines.postgres.writer import PostgresHits
 from cookieguard.features.statistics.engines.protocol import EngineDown, HitReader, HitWriter, RetainedData
 from cookieguard.storage.postgres_connection import Connection, connect, telling
 
-STATEMENT_MILLISECONDS = 10_000  # the first and the last day of hits are gone through
+STATEMENT_MILLISECONDS = 10_000  # the queries scan the first and the last day of hits
 LOCK_MILLISECONDS = 1000
-# At most: no row has fewer bytes on its page, with 27 columns.
+# An upper bound: a row has 27 columns, and takes at least 100 bytes of a page.
 HITS = """
     SELECT coalesce(sum(pg_relation_size(inhrelid)), 0)::bigint / 100
     FROM pg_inherits WHERE inhparent = 'cookieguard_hit'::regclass
@@ -33,9 +33,9 @@ LOST = "SELECT day, sum(count)::bigint FROM cookieguard_lost GROUP BY day"
 
 
 class PostgresStats:
-    """Be a HitEngine in one database."""
+    """The HitEngine for one PostgreSQL database."""
 
-    # Each batch is some round trips and a commit; see benchmarks/hits.py.
+    # Each batch costs several round trips and a commit; see benchmarks/hits.py.
     batch_hits = 5000
 
     def __init__(self, url: str, _: Path) -> None:
@@ -63,25 +63,25 @@ class PostgresStats:
 
 
 def _has_tables(connection: Connection) -> bool:
-    return _one(connection, MARK) is not None
+    return _value(connection, MARK) is not None
 
 
 def _retained(connection: Connection) -> RetainedData:
     days: dict[int, bool] = dict(connection.execute(ALL_DAYS).fetchall())
-    oldest = next(filter(None, (_one(connection, end_of(day, "min")) for day in days)), None)
-    newest = next(filter(None, (_one(connection, end_of(day, "max")) for day in reversed(days))), None)
-    keys = (_one(connection, day_of_keys(day)) for day, has_keys in days.items() if has_keys)
-    firsts = [day for day in (_one(connection, VISITORS), next(filter(None, keys), None)) if day is not None]
+    oldest = next(filter(None, (_value(connection, end_of(day, "min")) for day in days)), None)
+    newest = next(filter(None, (_value(connection, end_of(day, "max")) for day in reversed(days))), None)
+    keys = (_value(connection, day_of_keys(day)) for day, has_keys in days.items() if has_keys)
+    known = (_value(connection, VISITORS), next(filter(None, keys), None))
     return RetainedData(
         oldest_hit=oldest,
         newest_hit=newest,
-        oldest_sum=_one(connection, SUMS),
-        oldest_key=min(firsts, default=None),
-        hits=_one(connection, HITS) or 0,
+        oldest_sum=_value(connection, SUMS),
+        oldest_key=min((day for day in known if day is not None), default=None),
+        hits=_value(connection, HITS) or 0,
         lost=dict(connection.execute(LOST).fetchall()),
     )
 
 
-def _one(connection: Connection, query: str) -> Any:
+def _value(connection: Connection, query: str) -> Any:
     row = connection.execute(query.encode()).fetchone()
     return None if row is None else row[0]

@@ -1,7 +1,7 @@
-"""What was kept long enough goes from PostgreSQL: days as whole partitions, sums as rows.
+"""Deletes old statistics from PostgreSQL: whole partitions of days, and rows of sums.
 
-A day whose keys must go is copied without them, and the copy takes its place: an update would leave the keys in the
-file. Each day is a transaction of its own, and waits for nobody longer than a moment; what failed is done next time.
+To delete a day's visitor keys, the job copies its hits without them and replaces the partition: an update would leave
+the keys in the file. Each day has its own transaction, with short waits for locks. The next run repeats what failed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from cookieguard.features.statistics.engines.postgres.schema import (
 )
 from cookieguard.features.statistics.engines.protocol import EngineDown
 from cookieguard.features.statistics.engines.shared_sql import RARE, RARE_DAYS
-from cookieguard.features.statistics.engines.sums import Waiting
+from cookieguard.features.statistics.engines.sums import UnsummedHits
 from cookieguard.storage.postgres_connection import Connection
 
-# Writers wait a second: they must not give up for a lock that is only asked for here. Copying a day takes a while.
+# Only one process at a time deletes. A wait for a lock is shorter than the second after which writers give up.
 TAKE_TURN = "SELECT pg_try_advisory_lock(4951760157141521101)"
 END_TURN = "SELECT pg_advisory_unlock(4951760157141521101)"
 COPY_MILLISECONDS = 60_000
-SUMS_MILLISECONDS = 5000  # for whoever adds to the sums
+SUMS_MILLISECONDS = 5000  # the longest wait for another process that adds to the sums
 WAITS = f"SELECT set_config('lock_timeout', '500', true), set_config('statement_timeout', '{COPY_MILLISECONDS}', true)"
 FORGET_SUMS = (
     "DELETE FROM cookieguard_hourly WHERE hour < %s * 24",
@@ -40,14 +40,14 @@ FORGET_SUMS = (
     "DELETE FROM cookieguard_bot WHERE day < %s",
     "DELETE FROM cookieguard_lost WHERE day < %s",
 )
-FORGET_RARE = f"DELETE FROM cookieguard_daily WHERE day >= %s AND day < %s AND {RARE}"  # noqa: S608 - names of ours
+FORGET_RARE = f"DELETE FROM cookieguard_daily WHERE day >= %s AND day < %s AND {RARE}"  # noqa: S608 - our own names
 FORGET_BATCHES = "DELETE FROM cookieguard_batch WHERE day < %s"
 
 
 def forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> None:
-    """Forget days before these, where no other machine is at it.
+    """Delete keys, hits and sums of days before these, unless another machine is doing so.
 
-    Raises psycopg.Error, and EngineDown where somebody wrote in between.
+    Raises psycopg.Error, and EngineDown if a worker wrote hits of a day while it was copied.
     """
     if connection.execute(TAKE_TURN).fetchone() != (True,):
         return
@@ -56,13 +56,13 @@ def forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> Non
     try:
         _forget(connection, keys=keys, hits=hits, rollups=rollups)
     finally:
-        with suppress(psycopg.Error):  # a connection that is gone has given it back
+        with suppress(psycopg.Error):  # the server releases the lock of a lost connection
             connection.execute(END_TURN)
         connection.answer_timeout = answer_timeout
 
 
 def _forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> None:
-    sum_up(connection, Waiting(), wait=SUMS_MILLISECONDS)
+    sum_up(connection, UnsummedHits(), wait=SUMS_MILLISECONDS)
     for day, has_keys in connection.execute(ALL_DAYS).fetchall():
         if day < hits:
             _do(connection, drop_day(day))
@@ -80,13 +80,13 @@ def _do(connection: Connection, statements: Sequence[str]) -> None:
     with connection.transaction():
         connection.execute(WAITS)
         connection.execute(LOCK)
-        sum_up_here(connection)  # what came a moment ago
+        sum_up_here(connection)  # hits that arrived since the last time
         for statement in statements:
             connection.execute(statement)
 
 
 def _take_keys(connection: Connection, day: int) -> None:
-    """Copy a day while others write, and take the copy where none of them wrote to that day."""
+    """Copy a day without keys while others write, and use the copy only if none of them wrote hits of that day."""
     with connection.transaction():
         connection.execute(WAITS)
         make, fill = copy_without_keys(day)

@@ -1,6 +1,6 @@
-"""Figures read from PostgreSQL: from the sums, or from single hits where something is filtered.
+"""Reads figures from PostgreSQL: from the sums, or with a filter from single hits.
 
-Whoever asks adds to the sums what came since that was done last: a few hits, since writers do it every few seconds.
+A reader first adds new hits to the sums. These are few, since writers add theirs every few seconds.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from cookieguard.features.statistics.engines.postgres.schema import MARK, decide
 from cookieguard.features.statistics.engines.protocol import EngineDown
 from cookieguard.features.statistics.engines.reader import Figures
 from cookieguard.features.statistics.engines.shared_sql import exits
-from cookieguard.features.statistics.engines.sums import Waiting
+from cookieguard.features.statistics.engines.sums import UnsummedHits
 from cookieguard.stats.hits import COLUMNS, Hit
 from cookieguard.storage.postgres_connection import connect, patient, telling
 from cookieguard.storage.postgres_database import on_server
 
-# A filtered year of single hits takes its time; a page is asked for by one person
+# Long enough to scan a filtered year of single hits; only a few members of staff open such pages.
 STATEMENT_MILLISECONDS = 10_000
-EXPORT_MILLISECONDS = 600_000  # a day of a million hits is sorted before the first one comes
-# Who adds to the sums now is waited for so long; after that they are shown as they were some seconds ago.
+EXPORT_MILLISECONDS = 600_000  # the server sorts a day of a million hits before it sends the first one
+# The longest wait for another process that adds to the sums. After it, the figures are some seconds old.
 LOCK_MILLISECONDS = 500
 NOT_NOW = (errors.LockNotAvailable, errors.QueryCanceled, errors.ReadOnlySqlTransaction)
-ROWS = 1000  # of single hits, fetched at a time
+ROWS = 1000  # single hits fetched at a time
 STILL = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 OF_HITS = f"{decided(WITHIN)} AS hits"
-HITS = on_server(f"SELECT {', '.join(COLUMNS)} FROM {OF_HITS} ORDER BY time, batch, place")  # noqa: S608 - names of ours
+HITS = on_server(f"SELECT {', '.join(COLUMNS)} FROM {OF_HITS} ORDER BY time, batch, place")  # noqa: S608 - our own names
 KEYED_EXITS = exits(f"cookieguard_hit WHERE {WITHIN}", "batch, ctid")
 QUERIES = queries(f"{OF_HITS} WHERE true", KEYED_EXITS)
 
 
-class PostgresSource:
-    """Be the Source of tables that workers write."""
+class PostgresQueryRunner:
+    """Runs queries on the tables that workers write."""
 
     def __init__(self, url: str) -> None:
         self._is_still = False
@@ -51,24 +51,24 @@ class PostgresSource:
             raise EngineDown("PostgreSQL: nothing was counted yet")
 
     def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
-        """Return all rows, once the sums are up to date."""
-        # What comes from a browser may hold what PostgreSQL cannot: no value of ours does, so no row is found.
-        clean = {name: one.replace("\0", "?") if isinstance(one, str) else one for name, one in named.items()}
+        """Update the sums, and return all rows of the query."""
+        # PostgreSQL refuses a NUL, which a filter in a request may contain. No stored value does, so no row matches.
+        texts = {name: value.replace("\0", "?") for name, value in named.items() if isinstance(value, str)}
         with telling(EngineDown):
             if not self._is_still:
                 self._sum_up()
-            return self._connection.execute(on_server(query).encode(), clean).fetchall()
+            return self._connection.execute(on_server(query).encode(), {**named, **texts}).fetchall()
 
     def hold_still(self) -> None:
-        """Read in one transaction, once the sums are up to date."""
+        """Update the sums, and read in one transaction from now on."""
         with telling(EngineDown):
-            self._connection.commit()  # of the page before
+            self._connection.commit()  # ends the transaction of the page before
             self._sum_up()
             self._connection.execute(STILL)
         self._is_still = True
 
     def hits(self, day: int) -> Iterator[Hit]:
-        """Give every hit of a UTC day in the order of time; the server holds them, some are in memory."""
+        """Yield every hit of a UTC day by time. A cursor in the server holds them, so few are in memory."""
         with (
             telling(EngineDown),
             patient(self._connection, EXPORT_MILLISECONDS, usual=STATEMENT_MILLISECONDS),
@@ -85,11 +85,11 @@ class PostgresSource:
     def _sum_up(self) -> None:
         if self._connection.execute(IS_ANY_NEW).fetchone() == (True,):
             with suppress(*NOT_NOW):
-                sum_up(self._connection, Waiting(), wait=LOCK_MILLISECONDS)
+                sum_up(self._connection, UnsummedHits(), wait=LOCK_MILLISECONDS)
 
 
 class PostgresFigures(Figures):
-    """Be a HitReader of tables that workers write; raises EngineDown where it cannot be opened."""
+    """The HitReader for one PostgreSQL database; raises EngineDown if it cannot be opened."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(PostgresSource(url), QUERIES)
+        super().__init__(PostgresQueryRunner(url), QUERIES)

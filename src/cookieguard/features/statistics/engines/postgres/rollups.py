@@ -1,8 +1,8 @@
-"""Add new hits to the sums, some batches at a time, in any worker, reader or job; each hit counts once.
+"""Adds new hits to the sums in PostgreSQL, some batches at a time, in any worker, reader or job.
 
-`cookieguard_batch` says which batches are new, and the transaction that adds them changes it. Writing hits and adding
-them up do not wait for each other. Two processes that add up take turns, because a visitor is counted at first sight.
-A writer still has its own hits in memory, and reads those of others from the table.
+Each hit counts once: `cookieguard_batch` says which batches are new, and the transaction that adds them marks them.
+Processes that add to the sums take turns, because a visitor counts at the first view; writing hits need not wait for
+them. A writer has its own hits in memory, and reads those of other writers from the table.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cookieguard.features.statistics.engines.sums import (
     TEXTS,
     Insert,
     Tables,
-    Waiting,
+    UnsummedHits,
     add,
     keeping_visitors,
 )
@@ -28,10 +28,10 @@ from cookieguard.stats.rollups import Place
 from cookieguard.storage.postgres_connection import Connection
 from cookieguard.storage.postgres_database import on_server
 
-STEP_HITS = 20_000  # of one transaction, and a batch more: what a busy machine adds within a second
-ALL = 10_000  # steps: more hits than are ever new
+STEP_HITS = 20_000  # hits of one transaction, which may exceed it by a batch: a busy machine adds them within a second
+ALL = 10_000  # steps, which is more than all new hits ever need
 STATEMENT_MILLISECONDS = 10_000
-# JIT takes longer to compile these than they take; the hits of a step fit into the memory.
+# JIT compilation would take longer than these statements. work_mem holds the hits of a step.
 SETTINGS = f"""
     SELECT set_config('statement_timeout', '{STATEMENT_MILLISECONDS}', true), set_config('jit', 'off', true),
         set_config('work_mem', '32MB', true), set_config('lock_timeout', %s, true)
@@ -42,7 +42,7 @@ NEW = f"""
         SELECT *, sum(hits) OVER (ORDER BY number) - hits AS hits_before
         FROM cookieguard_batch WHERE NOT is_summed
     ) AS new WHERE hits_before < {STEP_HITS} ORDER BY number
-"""  # noqa: S608 - names of ours
+"""  # noqa: S608 - our own names
 HITS = f"""
     SELECT batch, {", ".join(COLUMNS)} FROM cookieguard_hit
     WHERE batch = ANY(%s::bigint[]) AND time >= %s::bigint AND time < %s::bigint ORDER BY batch, ctid
@@ -52,7 +52,7 @@ WHAT = "SELECT name, hashtextextended(name, 0) FROM unnest(%s::text[]) AS name"
 
 
 class ServerTables(Tables):
-    """Run the statements of sums in the server: all rows of one in one round trip."""
+    """Runs the statements of `sums.py` in PostgreSQL, each with all its rows in one round trip."""
 
     keep_visitors = keeping_visitors("source", "medium", "campaign")
 
@@ -60,8 +60,8 @@ class ServerTables(Tables):
         self._connection = connection
 
     def ask(self, query: str, **named: Any) -> Sequence[Any]:
-        values = {name: _array(name, one) if isinstance(one, list) else one for name, one in named.items()}
-        cursor = self._connection.execute(_query(query).encode(), values)
+        lists = {name: _array(name, value) for name, value in named.items() if isinstance(value, list)}
+        cursor = self._connection.execute(_query(query).encode(), named | lists)
         return cursor.fetchall() if cursor.description else ()
 
     def put(self, insert: Insert, rows: Sequence[Place]) -> None:
@@ -97,8 +97,8 @@ def _insert(insert: Insert) -> str:
     return f"INSERT INTO {insert.table} AS kept ({names}) SELECT * FROM unnest({lists}) {insert.otherwise}"  # noqa: S608
 
 
-def sum_up(connection: Connection, waiting: Waiting, *, wait: int, steps: int = ALL) -> bool:
-    """Add what is new, waiting so many milliseconds for who is at it; tell whether all is. Raises psycopg.Error."""
+def sum_up(connection: Connection, waiting: UnsummedHits, *, wait: int, steps: int = ALL) -> bool:
+    """Add new hits, each step after up to `wait` ms for others; return whether all are added. Raises psycopg.Error."""
     for _ in range(steps):
         with _patient(connection), connection.transaction():
             connection.execute(SETTINGS, (str(wait),))
@@ -109,14 +109,14 @@ def sum_up(connection: Connection, waiting: Waiting, *, wait: int, steps: int = 
 
 
 def sum_up_here(connection: Connection) -> None:
-    """Add all that is new in the transaction that goes on, and let nobody else add until that ends."""
+    """Add all new hits within the open transaction, and keep other processes from adding any until it ends."""
     connection.execute(LOCK_SUMS)
-    while _add_some(connection, Waiting()):
+    while _add_some(connection, UnsummedHits()):
         pass
 
 
-def _add_some(connection: Connection, waiting: Waiting) -> bool:
-    """Add a step; tell whether there was one."""
+def _add_some(connection: Connection, waiting: UnsummedHits) -> bool:
+    """Add the hits of one step, and return whether there were any."""
     new = connection.execute(NEW, prepare=True).fetchall()
     if not new:
         return False
@@ -127,7 +127,7 @@ def _add_some(connection: Connection, waiting: Waiting) -> bool:
         numbers, since, before = zip(*others, strict=True)
         for number, *row in connection.execute(HITS, (array(numbers), min(since), max(before))):
             found[number].append(Hit._make(row))
-    add(ServerTables(connection), [hit for number, some in hits.items() for hit in some or found[number]])
+    add(ServerTables(connection), [hit for number, own in hits.items() for hit in own or found[number]])
     connection.execute(DONE, (array(hits),), prepare=True)
     return True
 

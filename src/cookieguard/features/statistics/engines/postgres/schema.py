@@ -1,7 +1,7 @@
-"""The tables of statistics in PostgreSQL: the same as in SQLite, with single hits and visitors parted by UTC day.
+"""The tables of statistics in PostgreSQL: the same as in SQLite, with partitions by UTC day for hits and visitors.
 
-A deleted row stays in its file until something else is written there; a dropped partition is a file less. So what
-must be forgotten by the day has a partition a day, and `cookieguard_day` says which days have theirs.
+A deleted row stays in its file until its space is used again, while dropping a partition removes the file. So data that
+must be deleted by the day has a partition for each day, and `cookieguard_day` lists the days that have partitions.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from cookieguard.features.statistics.engines.shared_sql import exits
 from cookieguard.features.statistics.engines.sums import GOES_ON, OF_VISITOR
-from cookieguard.features.statistics.engines.suppressed_views import TABLES, Words, views
+from cookieguard.features.statistics.engines.suppressed_views import TABLES, Dialect, views
 from cookieguard.stats.hits import COLUMNS, FLEETING, OTHER, SECONDS_OF_DAY, TEXT_COLUMNS, Dimension, empty
 from cookieguard.stats.visits import PAUSE
 
@@ -20,42 +20,43 @@ _TYPES = {
     for name in COLUMNS
 }
 _TYPED = ", ".join(_TYPES.values())
-# Rows of these change with every batch: room in each page keeps the change in it.
+# Rows of these tables change with every batch. Free space in each page keeps the new version of a row on that page.
 _ROOM = "WITH (fillfactor = 70)"
 
-# Numbers of ours, taken in this order and held until the transaction ends, so no two can wait for each other. Writers
-# share the first; whoever forgets has it alone. The next makes partitions, the last adds to sums: one at a time.
+# Advisory locks under numbers that we chose. Every transaction takes them in this order and holds them to its end, so
+# no two can wait for each other. Writers share the first, and a process that deletes old data holds it exclusively.
+# Creating partitions needs the next one, and adding to the sums the last.
 LOCK = "SELECT pg_advisory_xact_lock(4951760157141521100)"
 LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(4951760157141521100)"
 LOCK_DAYS = "SELECT pg_advisory_xact_lock(4951760157141521102)"
 LOCK_SUMS = "SELECT pg_advisory_xact_lock(4951760157141521103)"
-OF_KEYS = ("cookieguard_visit", "cookieguard_seen")  # what goes with a day's keys
+OF_KEYS = ("cookieguard_visit", "cookieguard_seen")  # tables whose rows are deleted with a day's keys
 MARK = "SELECT to_regclass('cookieguard_mark')"
 SCHEMA = (
-    # Every hit, for filters and exports: 30 days. `entry` is decided where it is read while the day's keys are there,
-    # and written down when `key` becomes 0, as they are destroyed. `batch` names the batch it came with.
+    # Every hit, for filters and exports: kept 30 days. While a day has keys, queries compute `entry`. It is stored when
+    # the keys are deleted and `key` becomes 0. `batch` is the number of the hit's batch.
     f"CREATE TABLE IF NOT EXISTS cookieguard_hit ({_TYPED}, batch BIGINT NOT NULL) PARTITION BY RANGE (time)",
-    # New hits are found by it. It is a fifth of a COPY; a BRIN index is next to nothing, but knows new pages only once
-    # autovacuum was there: until then each step of the sums goes through all of the day.
+    # To find new hits. It takes a fifth of the time of a COPY. A BRIN index would cost almost nothing, but covers new
+    # pages only after autovacuum: until then each step of the sums would scan the whole day.
     "CREATE INDEX IF NOT EXISTS cookieguard_hit_batch ON cookieguard_hit (batch)",
-    # When a visitor was seen first and last, as far as that is summed up: two days.
+    # When a visitor was first and last seen, in hits that are in the sums: kept two days.
     """CREATE TABLE IF NOT EXISTS cookieguard_visit (
         day INTEGER NOT NULL, key BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
         PRIMARY KEY (day, key)
     ) PARTITION BY LIST (day)""",
-    # And where that first view came from, which tables of an earlier release lack.
+    # The source of that first view, which tables of an earlier release lack.
     *(
         f"ALTER TABLE cookieguard_visit ADD COLUMN IF NOT EXISTS {name} TEXT NOT NULL DEFAULT ''"
         for name in ("source", "medium", "campaign")
     ),
-    # With which values a visitor was seen (eight bytes of each one's hash), so that each counts once; 0 says that the
-    # visit goes on from the day before: two days.
+    # With which values a visitor was seen, so that each counts once: kept two days. `what` is eight bytes of a value's
+    # hash, or 0 if the visit continues from the day before.
     """CREATE TABLE IF NOT EXISTS cookieguard_seen (
         day INTEGER NOT NULL, what BIGINT NOT NULL, key BIGINT NOT NULL, PRIMARY KEY (day, what, key)
     ) PARTITION BY LIST (day)""",
-    # Days that have partitions, and whether hits of that day may have keys still.
+    # Days that have partitions, and whether hits of that day may still have keys.
     "CREATE TABLE IF NOT EXISTS cookieguard_day (day INTEGER PRIMARY KEY, has_keys BOOLEAN NOT NULL)",
-    # Sums, as in the SQLite schema: 25 months. Text is ordered by its code points, in SQLite too.
+    # Sums, as in the SQLite schema: kept 25 months. Text is sorted by its code points, as SQLite sorts it.
     f"""CREATE TABLE IF NOT EXISTS cookieguard_hourly (
         hour INTEGER PRIMARY KEY, views BIGINT NOT NULL, visits BIGINT NOT NULL, arrivals BIGINT NOT NULL,
         errors BIGINT NOT NULL, bots BIGINT NOT NULL, bytes BIGINT NOT NULL, duration BIGINT NOT NULL
@@ -78,21 +79,21 @@ SCHEMA = (
         day INTEGER NOT NULL, kind TEXT COLLATE "C" NOT NULL, name TEXT COLLATE "C" NOT NULL,
         hits BIGINT NOT NULL, PRIMARY KEY (day, kind, name)
     ) {_ROOM}""",
-    # What was dropped, by reason, in all workers: 25 months.
+    # Hits that workers dropped, by reason: kept 25 months.
     """CREATE TABLE IF NOT EXISTS cookieguard_lost (
         day INTEGER NOT NULL, reason TEXT COLLATE "C" NOT NULL, count BIGINT NOT NULL, PRIMARY KEY (day, reason)
     )""",
-    # Batches that were written, so that none is written twice: as long as a spool may be. What is not in the sums yet
-    # is found by the second index, which is as small as that. `since` is the time of a batch's first hit.
+    # Batches that were written, so that none is written twice: kept as long as a spool may keep one. A partial index
+    # finds those that are not in the sums yet. `since` is the time of a batch's first hit.
     """CREATE TABLE IF NOT EXISTS cookieguard_batch (
         id TEXT PRIMARY KEY, day INTEGER NOT NULL, since BIGINT NOT NULL, hits INTEGER NOT NULL,
         is_summed BOOLEAN NOT NULL, number BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY
     )""",
     "CREATE INDEX IF NOT EXISTS cookieguard_batch_new ON cookieguard_batch (number) WHERE NOT is_summed",
-    # Of which release all of this is; made last, so that it says all others are there.
+    # A digest of the schema. This table is created last, so if it exists, all others do.
     "CREATE TABLE IF NOT EXISTS cookieguard_mark (digest TEXT NOT NULL)",
 )
-WORDS = Words(
+DIALECT = Dialect(
     date="(DATE '1970-01-01' + {})",
     moment="to_timestamp({} * 3600)",
     today="(CAST(extract(epoch FROM now()) AS BIGINT) / 86400)",
@@ -100,13 +101,13 @@ WORDS = Words(
     whole="({} / {})",
     tables={table: f"cookieguard_{table}" for table in TABLES},
 )
-# A barrier: else a function of the analyst's would be asked about rows before they are folded.
+# Without security_barrier, PostgreSQL could call a function of the analyst on rows before they are folded.
 VIEWS = tuple(
     f"CREATE OR REPLACE VIEW {name} WITH (security_barrier = true) AS {query}"
-    for name, query in views(WORDS).items()
+    for name, query in views(DIALECT).items()
 )
-# What an earlier release's table lacks: empty or 0 of its hits, and of those an older worker still writes. Asked first:
-# adding waits for everybody who reads.
+# Columns that an earlier release's table lacks. They are empty or 0 in its hits, and in hits that an older worker adds.
+# They are added only if missing, because ALTER TABLE waits for all readers.
 HIT_COLUMNS = """
     SELECT attname FROM pg_attribute
     WHERE attrelid = 'cookieguard_hit'::regclass AND attnum > 0 AND NOT attisdropped
@@ -125,7 +126,7 @@ ALL_DAYS = "SELECT day, has_keys FROM cookieguard_day ORDER BY day"
 
 
 def make_day(day: int) -> tuple[str, ...]:
-    """Return what makes a day's partitions. ATTACH lets others read and write meanwhile, PARTITION OF would not."""
+    """Return the statements that create a day's partitions, with ATTACH, since PARTITION OF blocks other queries."""
     return (
         f"CREATE TABLE cookieguard_hit_{day} (LIKE cookieguard_hit INCLUDING INDEXES)",
         f"ALTER TABLE cookieguard_hit ATTACH PARTITION cookieguard_hit_{day} {_span(day)}",
@@ -142,7 +143,7 @@ def make_day(day: int) -> tuple[str, ...]:
 
 
 def drop_day(day: int) -> tuple[str, ...]:
-    """Return what drops a day's hits, and its visitors where they are there still."""
+    """Return the statements that drop a day's hits, and its visitors if they still exist."""
     return (
         _drop(day),
         f"DELETE FROM cookieguard_day WHERE day = {day}",
@@ -150,7 +151,7 @@ def drop_day(day: int) -> tuple[str, ...]:
 
 
 def copy_without_keys(day: int) -> tuple[str, str]:
-    """Return what copies a day's hits with no key in them, their entries decided."""
+    """Return the statements that copy a day's hits without keys and with their final `entry`."""
     name = f"cookieguard_hit_{day}_new"
     checks = f"CHECK (key = 0), CHECK ({_within(day)})"
     columns = (*COLUMNS, "batch")
@@ -164,22 +165,22 @@ def copy_without_keys(day: int) -> tuple[str, str]:
 
 
 def count_hits(day: int) -> str:
-    """Return what counts a day's hits."""
+    """Return the query that counts a day's hits."""
     return f"SELECT count(*) FROM cookieguard_hit_{day}"
 
 
 def end_of(day: int, which: str) -> str:
-    """Return what asks for the `min` or `max` of a day's times."""
+    """Return the query for the first (`min`) or last (`max`) time of a day's hits."""
     return f"SELECT {which}(time) FROM cookieguard_hit_{day}"
 
 
 def day_of_keys(day: int) -> str:
-    """Return what asks for a day where one of its hits has a key."""
+    """Return the query that selects the day if one of its hits has a key."""
     return f"SELECT {day} FROM cookieguard_hit_{day} WHERE key != 0 LIMIT 1"
 
 
 def keep_exits(day: int) -> str:
-    """Return what adds the last pages of a day's visits to its sums, while the keys are there."""
+    """Return the statement that adds a day's exit pages to the sums. It must run before the keys are deleted."""
     pages = f"SELECT d.value FROM cookieguard_daily AS d WHERE d.day = {day} AND d.dimension = 'page'"
     return f"""
         INSERT INTO cookieguard_daily AS kept
@@ -193,7 +194,7 @@ def keep_exits(day: int) -> str:
 
 
 def take_copy(day: int) -> tuple[str, ...]:
-    """Return what puts the copy in the place of a day's hits, and drops its visitors."""
+    """Return the statements that replace a day's hits by their copy, and drop its visitors."""
     return (
         _drop(day),
         f"ALTER TABLE cookieguard_hit_{day}_new RENAME TO cookieguard_hit_{day}",
@@ -203,7 +204,7 @@ def take_copy(day: int) -> tuple[str, ...]:
 
 
 def _drop(day: int) -> str:
-    """Return what drops a day's hits and what is known of its visitors."""
+    """Return the statement that drops a day's hits and its visitors."""
     return f"DROP TABLE IF EXISTS {', '.join(f'{table}_{day}' for table in (*OF_KEYS, 'cookieguard_hit'))}"
 
 
@@ -212,14 +213,14 @@ def _span(day: int) -> str:
 
 
 def _within(day: int) -> str:
-    """Return a day's bounds as PostgreSQL checks them, so that attaching reads no row."""
+    """Return a condition that proves the partition's bounds, so that PostgreSQL attaches it without reading a row."""
     return f"time IS NOT NULL AND time >= {day * SECONDS_OF_DAY} AND time < {(day + 1) * SECONDS_OF_DAY}"
 
 
 def decided(where: str) -> str:
-    """Return whole days of hits, with `entry` decided over all of a visitor's views; without a key as it was then.
+    """Return a subquery for the hits of whole days, selected by `where`, with their final `entry`.
 
-    `where` picks the days.
+    It decides `entry` from all views of a visitor's key. Hits without a key keep theirs.
     """
     names = ", ".join(f'"{name}"' for name in COLUMNS if name != "entry")
     goes_on = f"""EXISTS (

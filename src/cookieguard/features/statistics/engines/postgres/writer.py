@@ -1,7 +1,6 @@
-"""Statistics written to PostgreSQL, by the workers of any number of machines: a batch is a COPY of its hits.
+"""Writes hits to PostgreSQL, from the workers of any number of machines, with one COPY for each batch.
 
-What else must be known of a batch is asked in one round trip before it. Sums come after it and elsewhere: see
-`rollups.py`.
+One round trip before the COPY looks up what the batch depends on. Hits are added to the sums later: see `rollups.py`.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from cookieguard.features.statistics.engines.postgres.schema import (
 )
 from cookieguard.features.statistics.engines.protocol import EngineDown
 from cookieguard.features.statistics.engines.shared_sql import VIEW
-from cookieguard.features.statistics.engines.sums import GOES_ON, Waiting
+from cookieguard.features.statistics.engines.sums import GOES_ON, UnsummedHits
 from cookieguard.stats.hits import COLUMNS, NO_KEY, SECONDS_OF_DAY, Batch, Hit
 from cookieguard.stats.visits import First, going_on, with_sources
 from cookieguard.storage.postgres_connection import Connection, connect, reason_of, telling
@@ -41,11 +40,11 @@ from cookieguard.storage.postgres_connection import Connection, connect, reason_
 logger = logging.getLogger("cookieguard")
 
 STATEMENT_MILLISECONDS = 3000
-LOCK_MILLISECONDS = 1000  # so long somebody who forgets is waited for; after that the spool takes the batch
-SLICE = 1000  # hits that are written down while the server reads those before
-WAIT_MILLISECONDS = 100  # for another worker that adds to the sums: ours may go with its next ones
-STEPS = 5  # of adding to the sums, about a second: then hits are written again
-DAYS_AHEAD = 2  # partitions made before their first hit
+LOCK_MILLISECONDS = 1000  # the longest wait for a job that deletes data; after it, the spool takes the batch
+SLICE = 1000  # hits that are formatted while the server reads the ones before
+WAIT_MILLISECONDS = 100  # the longest wait for another worker that adds to the sums, perhaps these hits too
+STEPS = 5  # steps of adding to the sums, about a second, before hits are written again
+DAYS_AHEAD = 2  # days whose partitions are created before their first hit
 
 RECORD_BATCH = """
     INSERT INTO cookieguard_batch (id, day, since, hits, is_summed) VALUES (%s, %s, %s, %s, %s)
@@ -64,7 +63,7 @@ LAST_SEEN = f"""
             AND time >= %(day)s * 86400::bigint AND time < (%(day)s + 1) * 86400::bigint
             AND key = ANY(%(keys)s::bigint[])
     ) AS views GROUP BY key
-"""  # noqa: S608 - names of ours
+"""  # noqa: S608 - our own names
 FIRSTS = f"""
     SELECT DISTINCT ON (key) key, time, source, medium, campaign FROM (
         SELECT key, first AS time, source, medium, campaign, 0 AS place FROM cookieguard_visit
@@ -81,10 +80,10 @@ NOTE_GOING_ON = f"""
 
 
 class PostgresHits:
-    """Be a HitWriter, and Summing, in the tables `cookieguard_*` of one database, made where there are none."""
+    """The HitWriter for one PostgreSQL database, whose tables `cookieguard_*` are created if they are missing."""
 
     def __init__(self, url: str) -> None:
-        self._waiting = Waiting()
+        self._waiting = UnsummedHits()
         with telling(EngineDown):
             self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
             try:
@@ -94,9 +93,9 @@ class PostgresHits:
                 raise
 
     def write(self, batch: Batch) -> None:
-        """Write hits in one transaction; nothing where the batch was written before.
+        """Write hits in one transaction, unless the batch was written before.
 
-        Raises Unstorable for what the server will never take: as an engine that is down it would hold up all others.
+        Raises Unstorable if the server will never take the batch. EngineDown would repeat it and hold up all others.
         """
         with telling(EngineDown):
             try:
@@ -111,22 +110,22 @@ class PostgresHits:
             self._write(batch._replace(hits=storable(batch.hits)))
 
     def look_after(self, *, at_once: bool = False) -> None:
-        """Add to the sums, where it is time to or there is enough. The batches are safe: what fails is told."""
+        """Add hits to the sums, if it is time or there are many. A failure is only logged: the hits are stored."""
         if not self._waiting.is_due(1 if at_once else STEP_HITS):
             return
         is_all = True
         try:
             is_all = sum_up(self._connection, self._waiting, wait=WAIT_MILLISECONDS, steps=STEPS)
         except psycopg.errors.LockNotAvailable:
-            pass  # somebody else is at it
+            pass  # another process is adding hits
         except psycopg.Error as error:
-            told = f"{type(error).__name__}{reason_of(error)}"
-            logger.warning("statistics: sums are updated later (PostgreSQL: %s)", told)
+            reason = f"{type(error).__name__}{reason_of(error)}"
+            logger.warning("statistics: sums are updated later (PostgreSQL: %s)", reason)
         if is_all:
             self._waiting.clear()
 
     def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
-        """Drop the partitions of days before these, copy hits whose keys must go, delete old sums."""
+        """Drop the partitions of old days, replace hits by copies without keys, and delete old sums."""
         with telling(EngineDown):
             forget(self._connection, keys=keys_before, hits=hits_before, rollups=rollups_before)
 
@@ -152,7 +151,7 @@ class PostgresHits:
         if not all(has_keys.values()):
             batch = batch._replace(hits=[_late(hit, has_keys) for hit in batch.hits])
         for day, keys in going_on(batch, self._last_seen).items():
-            if keys:  # in order, so that two writers do not wait for each other
+            if keys:  # they are in ascending order, so that two writers cannot wait for each other
                 self._connection.execute(NOTE_GOING_ON, (day, array(keys)))
         batch = with_sources(batch, self._firsts)
         if batch.hits:
@@ -174,7 +173,7 @@ class PostgresHits:
         return {key: First(*first) for key, *first in rows}
 
     def _begin(self, batch: Batch, days: set[int], since: int) -> tuple[int, dict[int, bool]] | None:
-        """Begin the transaction and look up days; None where the batch was written before."""
+        """Begin the transaction; return the batch's number and which days have keys, or None if it was written."""
         row = (batch.id, max(days, default=0), since, len(batch.hits), not batch.hits)
         execute = self._connection.execute
         with self._connection.pipeline():
@@ -189,7 +188,7 @@ class PostgresHits:
         return number[0], self._with_all(days, dict(found.fetchall()))
 
     def _with_all(self, days: set[int], there: dict[int, bool]) -> dict[int, bool]:
-        """Make the days that are not there, and those that come next."""
+        """Create the partitions of missing days and of the next days, and return which days have keys."""
         missing = days - there.keys()
         if missing:
             self._connection.execute(LOCK_DAYS)
@@ -203,7 +202,7 @@ class PostgresHits:
 
 
 def make_tables(connection: Connection) -> None:
-    """Make what is not there, or is another release's; workers that start at once take turns."""
+    """Create missing tables, and update those of another release. Workers that start together take turns."""
     if _is_made(connection):
         return
     with connection.transaction():
@@ -225,7 +224,7 @@ def _is_made(connection: Connection) -> bool:
 
 
 def _late(hit: Hit, has_keys: Mapping[int, bool]) -> Hit:
-    """Return a hit without key and search where that day's keys were destroyed before it came."""
+    """Return a hit without key and search term if its day's keys were already destroyed."""
     if has_keys[hit.day] or (hit.key == NO_KEY and not hit.search):
         return hit
     entry = hit.entry if hit.key == NO_KEY else int(bool(hit.source))

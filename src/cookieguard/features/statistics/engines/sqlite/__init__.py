@@ -1,1 +1,1 @@
-"""Statistics in one SQLite file."""
+"""Stores statistics in one SQLite file."""

@@ -1,9 +1,9 @@
-"""Sums of a closed day by two dimensions, in the SQLite file of statistics: what a filter asks for, counted once.
+"""Counts closed days by pairs of dimensions, in the SQLite file, so that filtered figures need not scan single hits.
 
-A month of single hits takes a second to go through, and a filtered page asks ten times. A day that is over does not
-change, so the job that looks after what is kept counts it, by each filter and by each breakdown of that. A hit that
-comes late to such a day takes its mark away: until it is counted anew the day's single hits are read. Readers trust
-marks alone, so rows are written a few at a time before it. One job at a time counts.
+A scan of a month of hits takes a second, and a filtered page has ten figures. A day that is over does not change, so
+the hourly job counts it once, for each filter and each breakdown of a filter, and marks the day. Readers use rows of
+marked days only, so the rows are written in small transactions before the mark. A late hit removes its day's mark, and
+until the next count readers scan that day's hits. Only one job counts at a time.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from cookieguard.features.statistics.engines.shared_sql import PEOPLE, VIEW
 from cookieguard.stats.hits import OTHER, Dimension
 from cookieguard.storage.sqlite_file import writing
 
-# What can be filtered by, and what is broken down with a filter set: what the dashboard has.
+# The dashboard's filters, and the breakdowns that it shows under a filter.
 FILTERED = (Dimension.PAGE, Dimension.SOURCE, Dimension.COUNTRY, Dimension.DEVICE)
 BROKEN_DOWN = (*FILTERED, Dimension.ENTRY, Dimension.CAMPAIGN, Dimension.GOAL)
-# Counted in memory, where keys leave no trace: 130 bytes a hit. Larger days are read hit by hit.
+# Hits of a day. They are counted in memory, 130 bytes each, so that keys leave no trace on disk. On larger days,
+# readers scan the hits.
 MOST_HITS = 1_000_000
-# Kept of a day, 40 to 100 bytes each: no day's sums grow beyond 10 MB, less than the single hits they stand for. Days
-# of more different values are read hit by hit too.
+# Rows of a day, 40 to 100 bytes each, so at most 10 MB, which is less than the day's hits. On days with more different
+# values, readers scan the hits too.
 MOST_ROWS = 100_000
-# Gone through at once; the first run after an update finds a month of them.
+# Days counted in one run of the job: the first run after an update finds a month of uncounted days.
 MOST_DAYS = 5
-# Written in one transaction, 40 ms here: workers wait a second for it, and get it in the pause after it.
+# Rows written in one transaction, which took 40 ms. Workers wait up to a second for the lock, and get it in the pause.
 SLICE = 5000
 PAUSE = 0.05
 
@@ -37,12 +38,12 @@ CLOSED = """
         AND day NOT IN (SELECT day FROM crosstab_day UNION ALL SELECT day FROM crosstab_large)
     ORDER BY day DESC
 """
-# Hits are added or deleted, and lose their keys; nothing else ever changes them.
+# If a day's hits change, so does this row: hits are only ever added, deleted or stripped of their keys.
 STATE = f"""
     SELECT (SELECT count(*) FROM hit WHERE {OF_DAY}), (SELECT max(id) FROM hit WHERE {OF_DAY}),
         (SELECT count(*) FROM hit WHERE {OF_DAY} AND key != 0)
-"""  # noqa: S608 - names of ours, here and below
-# A day's values beyond the limit are folded, as in its other sums; nobody filters by the fold.
+"""  # noqa: S608 - all names in the statements are our own constants
+# A day's values beyond the limit are folded into "(other)", as in its other sums. It is not offered as a filter.
 _VALUES = ", ".join(
     f"CASE WHEN {by.counted.column} IN (SELECT value FROM daily WHERE day = :day AND dimension = '{by.value}')"  # noqa: S608
     f" THEN {by.counted.column} ELSE '{OTHER}' END AS {by.value}_value"
@@ -60,9 +61,9 @@ COUNTS = """
     views INTEGER NOT NULL, visits INTEGER NOT NULL, arrivals INTEGER NOT NULL, visitors INTEGER NOT NULL,
     errors INTEGER NOT NULL, bots INTEGER NOT NULL, bytes INTEGER NOT NULL, duration INTEGER NOT NULL
 """
-# Sums of the day's hits with one value of `dimension`, and of those with one of `by_dimension` (both empty: of all):
-# as long as single hits. And the days that were counted, those of them that had the keys of all their visitors then,
-# and those that are too large to be counted.
+# The sums of a day's hits with a value of `dimension`, divided by the values of `by_dimension` (empty: not divided).
+# Then the days that were counted, those that still had all visitors' keys when they were counted, and those that are
+# too large to count. All rows are kept as long as single hits.
 CROSSTAB = f"""CREATE TABLE IF NOT EXISTS crosstab (
     day INTEGER NOT NULL, {COUNTS},
     PRIMARY KEY (day, dimension, value, by_dimension, by_value)
@@ -74,15 +75,15 @@ REOPEN = tuple(f"DELETE FROM {table} WHERE day = ?" for table in MARKS[:2])  # n
 MARK, MARK_KEYED, MARK_LARGE = (f"INSERT OR IGNORE INTO {table} VALUES (?)" for table in MARKS)  # noqa: S608
 MAKE_COUNTED = f"CREATE TEMP TABLE counted ({COUNTS})"
 ROWS = "SELECT coalesce(max(rowid), 0) FROM {}"
-# The day's visitors were counted when they came: their keys are all there where hits have as many.
+# A day's visitors were counted as they came. If its hits have as many keys, no key is missing.
 IS_KEYED = """
     SELECT (SELECT count(DISTINCT visitor) FROM collected WHERE is_view)
         = coalesce((SELECT visitors FROM daily WHERE day = ? AND dimension = '' AND value = ''), 0)
 """
 _NAMES = ("dimension", "value", "by_dimension", "by_value")
 _PLACE = ", ".join(_NAMES)
-# Where keys are gone a day that was counted before keeps its visitors, and late visits are all that is new in arrivals.
-# Both are never more than there can be; a slice that is written twice changes nothing.
+# When a day is counted again after its keys were deleted, it keeps the visitors counted before, and only its new visits
+# can be new arrivals. min() and max() keep both within what is possible, also if rows are written twice.
 KEEP = f"""
     INSERT OR REPLACE INTO crosstab
     SELECT :day, {", ".join(f"new.{name}" for name in _NAMES)}, new.views, new.visits,
@@ -95,7 +96,7 @@ KEEP = f"""
         ON old.day = :day AND {" AND ".join(f"old.{name} = new.{name}" for name in _NAMES)}
     WHERE new.rowid > :after AND new.rowid <= :last
 """  # noqa: S608
-# Rows of an earlier count that nothing is in any more: their hits were cut.
+# Rows of an earlier count whose hits were all deleted since, by the limit on hits.
 FIND_STALE = f"""
     CREATE TEMP TABLE stale AS
     SELECT {_PLACE} FROM crosstab WHERE day = ? EXCEPT SELECT {_PLACE} FROM counted
@@ -109,7 +110,7 @@ DROP = tuple(f"DROP TABLE IF EXISTS temp.{table}" for table in ("collected", "co
 TOTALS = """sum(is_view), sum(is_visit), sum(is_arrival), count(DISTINCT CASE WHEN is_view THEN visitor END),
     sum(is_error), sum(is_bot), sum(is_view * bytes), sum(is_view * duration)"""
 
-# What a reader asks: which days are there, and of those what hits would say.
+# The reader's queries: which days are counted, and the figures of those days.
 DAYS = "SELECT day FROM crosstab_day WHERE day BETWEEN :first AND :last ORDER BY day"
 KEYED_DAYS = "SELECT day FROM crosstab_keyed WHERE day BETWEEN :first AND :last ORDER BY day"
 _ROWS = """
@@ -135,7 +136,7 @@ CROSSED = Crossed(
 
 
 def count_closed_days(connection: sqlite3.Connection, before: int) -> int:
-    """Count days before this one that are not counted yet, newest first, and return how many were."""
+    """Count some uncounted days before this one, newest first, and return how many days were counted."""
     connection.execute("PRAGMA temp_store = MEMORY")
     days = [day for (day,) in connection.execute(CLOSED, (before,))]
     tried = counted = 0
@@ -152,13 +153,13 @@ def count_closed_days(connection: sqlite3.Connection, before: int) -> int:
 
 
 def _leave_out(connection: sqlite3.Connection, day: int) -> None:
-    """Remember a day that is too large, so that it takes no other day's turn: days only grow."""
+    """Mark a day as too large, so that later runs skip it: a day's hits only become more."""
     with writing(connection):
         connection.execute(MARK_LARGE, (day,))
 
 
 def _count(connection: sqlite3.Connection, day: int) -> bool:
-    """Count a day while others write; keep that only where its hits are still the same."""
+    """Count a day while others write, and mark it as counted only if its hits are still the same."""
     try:
         connection.execute("BEGIN")
         state = _state(connection, day)
@@ -190,7 +191,7 @@ def _count(connection: sqlite3.Connection, day: int) -> bool:
 
 
 def _write(connection: sqlite3.Connection, statement: str, table: str, named: Mapping[str, int]) -> None:
-    """Do a statement for all rows of a table in memory, some at a time: other workers write in between."""
+    """Run a statement for all rows of a temporary table, some at a time, so that other workers can write in between."""
     for after in range(0, _rows(connection, table), SLICE):
         if after:
             time.sleep(PAUSE)
@@ -204,7 +205,7 @@ def _rows(connection: sqlite3.Connection, table: str) -> int:
 
 
 def queries() -> Iterator[str]:
-    """Give what counts the hits collected: by each filter, and by each breakdown of that."""
+    """Yield the statements that count the collected hits, for each filter and each breakdown of a filter."""
     for where in FILTERED:
         yield _counting(where)
         for by in BROKEN_DOWN:
@@ -213,7 +214,7 @@ def queries() -> Iterator[str]:
 
 
 def _counting(where: Dimension, by: Dimension | None = None) -> str:
-    """Sum all up of hits with a value of one or two filters: what is not a view is filtered by the value alone."""
+    """Return the statement for all totals under one or two filters; hits other than views need only match the value."""
     part = f"'{by.value}', {by.value}_value" if by else "'', ''"
     return f"""
         INSERT INTO counted SELECT '{where.value}', {where.value}_value, {part}, {TOTALS}

@@ -1,8 +1,8 @@
-"""Exit pages of a closed day, in the SQLite file of statistics: counted once, while its visitors' keys are there.
+"""Counts the exit pages of closed days, in the SQLite file of statistics, before the visitors' keys are deleted.
 
-Which view is a visit's last is found by all views of a visitor in the order of time, a second for a week of them. So
-the job that looks after what is kept counts a day that is over. What is counted here stands for the day's keyed hits:
-it moves to the sums when their keys go, and a hit that comes late takes the day's mark away.
+To find a visit's last view, a query sorts all views of a visitor by time, which takes a second for a week. So the
+hourly job counts each day once it is over, and marks it. The rows replace a scan of the day's hits with keys. They move
+to the sums when the keys are deleted. A late hit removes its day's mark.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from cookieguard.features.statistics.engines.shared_sql import exits
 from cookieguard.stats.hits import OTHER
 from cookieguard.storage.sqlite_file import writing
 
-# Sorted in memory: 100 bytes each. Of days of more the single hits are read, as of today.
+# Hits of a day, sorted in memory at 100 bytes each. On larger days, readers scan the hits, as they do for today.
 MOST_HITS = 1_000_000
 
 EXIT_PAGE = """CREATE TABLE IF NOT EXISTS exit_count (
     day INTEGER NOT NULL, value TEXT NOT NULL, views INTEGER NOT NULL, visits INTEGER NOT NULL,
     visitors INTEGER NOT NULL, PRIMARY KEY (day, value)
 ) WITHOUT ROWID"""
-# Days that were counted; rows of others are of a count before a late hit.
+# The days that are counted. Rows of other days date from before a late hit and are ignored.
 EXIT_DAY = "CREATE TABLE IF NOT EXISTS exit_day (day INTEGER PRIMARY KEY)"
-# An earlier release's table, without bounces: days that it counted are counted again.
+# An earlier release had the table `exit_page`, without bounces. Days that it counted are counted again.
 UNCOUNT = """DELETE FROM exit_day WHERE EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'exit_page')"""
 SCHEMA = (EXIT_PAGE, EXIT_DAY, UNCOUNT, "DROP TABLE IF EXISTS exit_page")
 REOPEN = "DELETE FROM exit_day WHERE day = ?"
-FORGET = tuple(f"DELETE FROM {table} WHERE day < ?" for table in ("exit_count", "exit_day"))  # noqa: S608 - names of ours, here and below
+FORGET = tuple(f"DELETE FROM {table} WHERE day < ?" for table in ("exit_count", "exit_day"))  # noqa: S608 - our own names
 MARK = "INSERT OR IGNORE INTO exit_day VALUES (?)"
 CLEAR = "DELETE FROM exit_count WHERE day = ?"
 ADD = "INSERT INTO exit_count VALUES (?, ?, ?, ?, ?)"
@@ -37,9 +37,9 @@ CLOSED = f"""
     ORDER BY day
 """  # noqa: S608
 OF_DAY = "hit WHERE time >= :day * 86400 AND time < (:day + 1) * 86400"
-# Keyed hits are added, lose their keys or are deleted, the oldest first; nothing else ever changes them.
+# If a day's hits with keys change, so does this row: hits are only added, stripped of keys, or deleted from the oldest.
 STATE = f"SELECT count(*), max(id) FROM {OF_DAY} AND key != 0"  # noqa: S608
-# A day's values beyond the limit are folded, as in its other sums.
+# A day's values beyond the limit are folded into "(other)", as in its other sums.
 COUNT = f"""
     SELECT CASE WHEN value IN (SELECT value FROM daily WHERE day = :day AND dimension = 'page') THEN value
         ELSE '{OTHER}' END AS page, sum(views), sum(visits), sum(visitors)
@@ -48,16 +48,16 @@ COUNT = f"""
 
 
 def last_pages(first: str, last: str) -> str:
-    """Return a query for the last views of visits, by day, of days between these whose keys are there.
+    """Return a query for the last views of visits, by day, on days in this range that still have visitor keys.
 
-    Of days that were counted the rows, of others single hits.
+    It reads the rows of counted days, and the single hits of other days.
     """
     open_hits = f"""(
         WITH RECURSIVE keyed (number) AS (
             SELECT max({first}, {_OLDEST}) UNION ALL SELECT number + 1 FROM keyed WHERE number < min({last}, {_NEWEST})
         ) SELECT number FROM keyed WHERE number <= {last} AND number NOT IN (SELECT day FROM exit_day)
     ) AS open CROSS JOIN hit INDEXED BY hit_key ON time >= number * 86400 AND time < (number + 1) * 86400
-    WHERE true"""  # noqa: S608 - without the index named, SQLite makes one of all hits each time
+    WHERE true"""  # noqa: S608 - without INDEXED BY, SQLite builds an index of all hits for each query
     return f"""
         SELECT day, value, views, visits, visitors FROM exit_count JOIN exit_day USING (day)
         WHERE day BETWEEN {first} AND {last}
@@ -66,14 +66,14 @@ def last_pages(first: str, last: str) -> str:
 
 
 def count_closed_days(connection: sqlite3.Connection, before: int) -> None:
-    """Count the days before this one that have keys and are not counted yet."""
-    connection.execute("PRAGMA temp_store = MEMORY")  # where keys leave no trace
+    """Count the days before this one that still have keys and are not counted yet."""
+    connection.execute("PRAGMA temp_store = MEMORY")  # so that keys leave no trace on disk
     for (day,) in connection.execute(CLOSED, (before,)).fetchall():
         _count(connection, day)
 
 
 def _count(connection: sqlite3.Connection, day: int) -> None:
-    """Count a day while others write; keep that only where its hits are still the same."""
+    """Count a day while others write, and keep the result only if its hits are still the same."""
     state = _state(connection, day)
     if state[0] > MOST_HITS:
         return

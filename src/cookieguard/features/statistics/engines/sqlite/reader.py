@@ -1,6 +1,6 @@
-"""Figures read from the SQLite file of statistics: from the sums, or from single hits where something is filtered.
+"""Reads figures from the SQLite file of statistics: from the sums, or with a filter from single hits.
 
-A reader first adds new hits to the sums, if it can write the file.
+A reader first adds new hits to the sums, if it can write to the file.
 """
 
 from __future__ import annotations
@@ -26,56 +26,44 @@ from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 from cookieguard.storage.sqlite_file import telling
 
 BUSY_SECONDS = 1.0
-DAYS_AT_ONCE = 31  # of a breakdown: 12 months of 1,800 values a day take 340 ms of CPU by months, 470 at once
-ROWS = 1000  # of single hits, read at a time
+# Days of a breakdown summed up at once: 12 months with 1,800 values a day take 340 ms of CPU by months, 470 ms at once.
+DAYS_AT_ONCE = 31
+ROWS = 1000  # single hits read at a time
 SPAN = "SELECT min(hour) FROM hourly"
 OF_HITS = f"hit WHERE {WITHIN}"
 HITS = f"""
     SELECT {", ".join(COLUMNS)} FROM hit WHERE time >= :day * 86400 AND time < (:day + 1) * 86400 ORDER BY time, id
 """  # noqa: S608
-# Of single hits.
+# The columns of single hits that filtered figures need.
 _VALUES = dict.fromkeys(by.counted.column for by in Dimension)
-COLLECTED_COLUMNS = (
-    "time",
-    "kind",
-    "bot",
-    "entry",
-    "key",
-    "consent",
-    "status",
-    "bytes",
-    "duration",
-    "referrer",
-    *_VALUES,
-)
-# Those of a filter are put aside in memory where no more have its values: 40 MB at most. More would be a range of which
-# nothing was counted yet.
+COLLECTED_COLUMNS = (*"time kind bot entry key consent status bytes duration referrer".split(), *_VALUES)
+# Hits of one filter that are copied into a table in memory, 40 MB at most. Only a range without counted days has more.
 MOST_COLLECTED = 200_000
 MANY = "SELECT count(*) FROM {table}"
 COLLECT = f"""
     CREATE TEMP TABLE {{table}} AS SELECT {", ".join(COLLECTED_COLUMNS)} FROM {OF_HITS} {{where}} LIMIT {{most}}
 """  # noqa: S608
 DROP = "DROP TABLE temp.{table}"
-VERSION = "PRAGMA data_version"  # another one once somebody else has written
+VERSION = "PRAGMA data_version"  # changes when another connection writes
 
 
 QUERIES = queries(OF_HITS, exits(OF_HITS, "id"))
-# Day by day, by the primary key: a range of days would go through the values of all dimensions.
+# Looks up each day by the primary key, because a range of days would scan the values of all dimensions.
 BY_KEY = """
     SELECT day, value, views, visits, visitors FROM (
         WITH RECURSIVE days (day) AS (VALUES (:first) UNION ALL SELECT day + 1 FROM days WHERE day < :last)
         SELECT day FROM days
     ) AS days CROSS JOIN daily USING (day) WHERE dimension = :dimension
 """
-# What was counted of closed days: a file of an older release lacks some of it until somebody writes.
+# The tables for closed days. A file of an older release lacks some of them until a worker of this release writes.
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 CROSSTABS = {"crosstab_day", "crosstab_keyed"}
 EXIT_COUNTS = "exit_count"
 COUNTED_EXITS = queries(OF_HITS, last_pages(":first", ":last"))
 
 
-class SqliteSource:
-    """Be the Source of a file that somebody else writes: opened for reading only."""
+class SqliteQueryRunner:
+    """Runs queries on a file that workers write. It opens the file for reading only."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -94,12 +82,12 @@ class SqliteSource:
             return self._connection.execute(in_file(query), named).fetchall()
 
     def hold_still(self) -> None:
-        """Read in one transaction. Not for long: the journal cannot be emptied meanwhile."""
+        """Read in one transaction from now on. It should be short, because the WAL cannot be emptied meanwhile."""
         with telling(EngineDown):
-            self._connection.commit()  # of the page before
+            self._connection.commit()  # ends the transaction of the page before
             self._sum_up()
             self._connection.execute("BEGIN")
-            self._connection.execute(SPAN)  # from here on
+            self._connection.execute(SPAN)  # the first read fixes what the transaction sees
         self._is_still = True
 
     def hits(self, day: int) -> Iterator[Hit]:
@@ -115,38 +103,36 @@ class SqliteSource:
             self._connection.close()
 
     def _sum_up(self) -> None:
-        """Add what waits. If that cannot be done now, figures are as they were some seconds ago."""
-        with suppress(
-            sqlite3.OperationalError, EngineDown
-        ):  # no such table: no worker of this release has written yet
+        """Add waiting hits to the sums. If that fails now, the figures are some seconds old."""
+        with suppress(sqlite3.OperationalError, EngineDown):  # an older release's file has no such table
             if self._connection.execute(IS_ANY_NEW).fetchone() == (1,):
                 with closing(SqliteHits(self._path)) as writer:
                     writer.sum_up()
 
 
 class SqliteFigures(Figures):
-    """Be a HitReader of a file that somebody else writes; raises EngineDown where it cannot be opened.
+    """The HitReader for a file that workers write; raises EngineDown if it cannot be opened.
 
-    A page asks ten times for the hits of one filter: they are picked out once, until somebody writes.
+    A page with a filter needs the same hits for ten figures. They are copied into memory once, until a worker writes.
     """
 
     def __init__(self, path: Path) -> None:
-        source = SqliteSource(path)
-        there = {name for (name,) in source.ask(TABLES, {})}
-        asked = COUNTED_EXITS if EXIT_COUNTS in there else QUERIES
-        values = asked.values
-        asked = replace(asked, values=lambda by: values(by).replace(OF_DIMENSION, BY_KEY))
-        super().__init__(source, replace(asked, crossed=CROSSED) if there >= CROSSTABS else asked)
+        runner = SqliteQueryRunner(path)
+        there = {name for (name,) in runner.ask(TABLES, {})}
+        queries = COUNTED_EXITS if EXIT_COUNTS in there else QUERIES
+        values = queries.values
+        queries = replace(queries, values=lambda by: values(by).replace(OF_DIMENSION, BY_KEY))
+        super().__init__(runner, replace(queries, crossed=CROSSED) if there >= CROSSTABS else queries)
         self._collected: dict[object, str] = {}
         self._version: Sequence[Any] = ()
 
     def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
-        """Sum up a long range month by month: SQLite groups rows by sorting them, and a month fits into the cache."""
+        """Sum up a long range month by month: SQLite groups rows by sorting, and a month's rows fit into the cache."""
         starts = range(days.first, days.last + 1, DAYS_AT_ONCE)
         if where or len(starts) < 2:
             return super().breakdown(days, by, where)
         parts = [Days(first, min(first + DAYS_AT_ONCE - 1, days.last)) for first in starts]
-        return merged(row for some in parts for row in super(SqliteFigures, self).breakdown(some, by))
+        return merged(row for month in parts for row in super(SqliteFigures, self).breakdown(month, by))
 
     def _ask_hits(self, days: Days, where: Filters, query: Callable[[str], str]) -> Sequence[Any]:
         table = self._table(days, where)
@@ -155,7 +141,7 @@ class SqliteFigures(Figures):
         return self._ask(query("").replace(OF_HITS, f"{table} WHERE true"), days)
 
     def _table(self, days: Days, where: Filters) -> str:
-        """Return the table in memory that has the hits, empty where there are too many to pick out."""
+        """Return the table in memory that holds these hits, or an empty string if they are too many."""
         self._forget_old()
         key = (days, frozenset(where.items()))
         if key not in self._collected:
@@ -164,17 +150,17 @@ class SqliteFigures(Figures):
 
     def _collect(self, table: str, days: Days, where: Filters) -> str:
         most = MOST_COLLECTED + 1
-        super()._ask_hits(days, where, lambda one: COLLECT.format(table=table, where=one, most=most))
-        ((count,),) = self._source.ask(MANY.format(table=table), {})
+        super()._ask_hits(days, where, lambda sql: COLLECT.format(table=table, where=sql, most=most))
+        ((count,),) = self._runner.ask(MANY.format(table=table), {})
         if count < most:
             return table
-        self._source.ask(DROP.format(table=table), {})
+        self._runner.ask(DROP.format(table=table), {})
         return ""
 
     def _forget_old(self) -> None:
-        version = self._source.ask(VERSION, {})
+        version = self._runner.ask(VERSION, {})
         if version != self._version:
             for table in filter(None, self._collected.values()):
-                self._source.ask(DROP.format(table=table), {})
+                self._runner.ask(DROP.format(table=table), {})
             self._collected.clear()
             self._version = version

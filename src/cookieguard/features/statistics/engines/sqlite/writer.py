@@ -1,6 +1,6 @@
-"""Statistics written to one SQLite file, by all workers of a machine: a batch is its hits.
+"""Writes hits to the SQLite file of statistics, which all workers of a machine share.
 
-They are added to the sums some seconds later, or when somebody asks: see `rollups.py`.
+Hits are added to the sums some seconds later, or when a reader needs the sums: see `rollups.py`.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ from cookieguard.features.statistics.engines.sqlite.schema import (
     SCHEMA,
     VIEWS,
 )
-from cookieguard.features.statistics.engines.sums import GOES_ON, Waiting
+from cookieguard.features.statistics.engines.sums import GOES_ON, UnsummedHits
 from cookieguard.stats.hits import COLUMNS, OTHER, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch, Dimension
 from cookieguard.stats.visits import First, going_on, with_sources
 from cookieguard.storage.sqlite_file import make_file, open_file, require_file, telling, writing
 
 logger = logging.getLogger("cookieguard")
 
-# The writer's thread waits so long for another worker; after that the spool takes the batch
+# The longest wait for another worker's transaction. After it, the batch goes to the spool.
 BUSY_SECONDS = 1.0
 
-# NORMAL: a power cut may lose the last batches, a killed process does not.
+# With synchronous = NORMAL a power cut may lose the last batches, but a killed process loses none.
 PRAGMAS = (
-    "PRAGMA temp_store = MEMORY",  # where keys leave no trace
+    "PRAGMA temp_store = MEMORY",  # so that keys leave no trace on disk
     "PRAGMA synchronous = NORMAL",
     "PRAGMA secure_delete = ON",
     "PRAGMA cache_size = -16000",
-    # 16 MB of journal, not 4: pages that every batch changes are copied into the file a quarter as often, which is
-    # 7 % of all CPU. What is forgotten leaves the journal at once, see `_empty_journal`.
+    # A WAL of 16 MB instead of 4: pages that every batch changes are copied to the file a quarter as often, which saves
+    # 7 % of all CPU time. Deleted data leaves the WAL at once: see `_empty_journal`.
     "PRAGMA wal_autocheckpoint = 4000",
 )
 RECORD_BATCH = "INSERT OR IGNORE INTO batch VALUES (?, ?)"
-INSERT_HIT = f"INSERT INTO hit ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - names of ours
+INSERT_HIT = f"INSERT INTO hit ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - our own names
 KEYS = "SELECT value FROM json_each(:keys)"
 LAST_SEEN = f"SELECT key, last FROM visit WHERE day = :day AND key IN ({KEYS})"  # noqa: S608
-# A view's time is found by the index of times; of several in that second the first that was written.
+# The first view is found by its time, which has an index. Of several views in that second, the first written counts.
 FIRSTS = f"""
     SELECT v.key, h.time, h.source, h.medium, h.campaign FROM visit AS v
     JOIN hit AS h ON h.time = v.first AND h.key = v.key AND h.kind = 'view' AND h.bot = ''
@@ -67,7 +67,7 @@ NOTE_GOING_ON = (
 )
 LAST_HIT = "SELECT coalesce(max(id), 0) FROM hit"
 ADD_LOST = "INSERT INTO lost VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
-# While the keys are there; of a visit's last pages a day has as many values as of pages.
+# Run before the keys are deleted. Exit pages beyond the day's limit on pages are folded into "(other)".
 KEEP_EXITS = f"""
     INSERT INTO daily SELECT day, '{Dimension.EXIT}', CASE
             WHEN value IN (SELECT d.value FROM daily AS d WHERE d.day = found.day AND d.dimension = 'page') THEN value
@@ -75,7 +75,7 @@ KEEP_EXITS = f"""
     FROM ({sqlite_exits.last_pages("0", "?1 - 1")}) AS found WHERE true GROUP BY day, page
     ON CONFLICT (day, dimension, value) DO UPDATE
     SET views = views + excluded.views, visits = visits + excluded.visits, visitors = visitors + excluded.visitors
-"""  # noqa: S608 - names of ours
+"""  # noqa: S608 - our own names
 FORGET_KEYS = (
     KEEP_EXITS,
     *sqlite_exits.FORGET,
@@ -95,8 +95,8 @@ FORGET_SUMS = (
     *(f"DELETE FROM {table} WHERE day < ?" for table in ("daily", "consent", "held", "bot", "lost")),  # noqa: S608
 )
 
-CAP_ROWS = 5000  # deleted in one transaction: other workers write in between
-# There are no more than that
+CAP_ROWS = 5000  # hits deleted in one transaction; other workers write in between
+# An upper bound of the number of hits, found without counting them
 SPAN_OF_HITS = "SELECT (SELECT max(id) FROM hit) - (SELECT min(id) FROM hit) + 1"
 COUNT_HITS = "SELECT count(*) FROM hit"
 OLDEST_HIT = "SELECT min(time) FROM hit"
@@ -104,11 +104,11 @@ CUT_HITS = "DELETE FROM hit WHERE id IN (SELECT id FROM hit WHERE time < ? ORDER
 
 
 class SqliteHits:
-    """Be a HitWriter in a file, made with mode 0600 where there is none."""
+    """The HitWriter for a SQLite file, which is created with mode 0600 if it is missing."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._waiting = Waiting()
+        self._waiting = UnsummedHits()
         with telling(EngineDown):
             make_file(path, EngineDown)
             self._inode = path.stat().st_ino
@@ -120,7 +120,7 @@ class SqliteHits:
             self._make_views()
 
     def _add_columns(self) -> None:
-        """Add what the table of an earlier release lacks."""
+        """Add columns and the index that the table of an earlier release lacks."""
         there = {name for (name,) in self._connection.execute(HIT_COLUMNS)}
         for name in COLUMNS:
             if name not in there:
@@ -128,7 +128,7 @@ class SqliteHits:
         self._connection.execute(HIT_SEARCH)
 
     def _make_views(self) -> None:
-        """Make views that are not there, or are another release's."""
+        """Create missing views, and replace those of another release."""
         there = dict(self._connection.execute(EXISTING_VIEWS))
         for name, statement in VIEWS.items():
             if there.get(name) != statement:
@@ -147,7 +147,7 @@ class SqliteHits:
                 first = 1 + (self._number(LAST_HIT) or 0)
                 self._connection.execute(NOTE_WAITING, (first, first + len(hits) - 1, batch.id))
                 reopen(self._connection, hits)
-            self._connection.executemany(INSERT_HIT, map(tuple, hits))  # plain ones bind faster
+            self._connection.executemany(INSERT_HIT, map(tuple, hits))  # SQLite binds plain tuples faster
             self._connection.executemany(ADD_LOST, [(day, *item) for item in batch.lost.items()])
         self._waiting.note(batch.id, hits)
 
@@ -159,7 +159,7 @@ class SqliteHits:
                 logger.warning("statistics: sums are updated later (%s)", error)
 
     def sum_up(self) -> None:
-        """Add all hits that wait to the sums, some in each transaction; raises EngineDown."""
+        """Add all waiting hits to the sums, in several transactions; raises EngineDown."""
         has_more = True
         while has_more:
             with self._writing():
@@ -167,14 +167,14 @@ class SqliteHits:
         self._waiting.clear()
 
     def count_closed_days(self, before: int) -> int:
-        """Count by two dimensions what days before this one have, newest first, as far as that is not done."""
+        """Count exit pages and filtered figures of days before this one, and return how many days were counted."""
         self.sum_up()
         with telling(EngineDown):
             sqlite_exits.count_closed_days(self._connection, before)
             return sqlite_crosstabs.count_closed_days(self._connection, before)
 
     def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
-        """Delete what belongs to days before these, in the file too."""
+        """Delete visitor keys, hits and sums of days before these three, and empty the WAL, which still has them."""
         with self._writing():
             self._add_all()
             for statement in FORGET_KEYS:
@@ -202,7 +202,7 @@ class SqliteHits:
             self._connection.close()
 
     def _empty_journal(self) -> None:
-        """Have the WAL hold nothing: a deleted row stays in it until then."""
+        """Empty the WAL, because deleted rows stay in it until then."""
         if self._number("PRAGMA wal_checkpoint(TRUNCATE)"):
             raise EngineDown("a reader is still active, so the journal still holds deleted rows")
 
@@ -222,7 +222,7 @@ class SqliteHits:
         return found
 
     def _add_all(self) -> None:
-        """Add all hits that wait in the transaction that goes on."""
+        """Add all waiting hits to the sums within the open transaction."""
         while add_some(self._connection, self._waiting):
             pass
 
