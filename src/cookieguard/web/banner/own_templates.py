@@ -30,20 +30,20 @@ BASE = "/_cg/"  # of the addresses in what is rendered for the check
 # Every page that an undecided visitor opens contains the banner. Ours has 3 KB.
 MOST_BYTES = 16 * 1024
 
-# Whichever begins first: in a string nothing is a comment, in a comment nothing a string.
+# The first to begin wins: a comment may not begin inside a string, nor a string inside a comment.
 COMMENT_OR_STRING = re.compile(r"(/\*.*?\*/)|\"[^\"\n]*\"|'[^'\n]*'", re.DOTALL)
 STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
-# It stands in a <style> of any page, in any encoding; an escape could hide each of the words below.
+# The sheet is inserted into the <style> of pages in any encoding, so it is ASCII. An escape could hide a word below.
 CHARACTERS = re.compile(r"[^\t\n -~]|[<&\\]")
 LOADS = re.compile(r"(?:url|src|image|image-set)\(|@(?!media\b|supports\b|container\b)[a-z-]*", re.IGNORECASE)
 PRELUDE = re.compile(r"([^{};]+)\{")
-# All else could tell one of two elements that stand side by side with equal attributes from the other.
+# Pseudo-classes that apply alike to two sibling elements with equal attributes; any other could style one of them.
 STATES = re.compile(
     r":has\(\[open\]\)|\[open\]|\[hidden\]|::(?:before|after|marker)"
     r"|:(?:hover|active|focus|focus-visible|focus-within|checked|disabled)(?![\w(-])"
 )
 SINGLES_OUT = re.compile(r"[+~:\[(]")
-INSIDE = re.compile(r"#cg(?![\w-])")  # the banner's element, so that no rule of it reaches the page around
+INSIDE = re.compile(r"#cg(?![\w-])")  # the banner's element; without it a rule could style the page around it
 
 Case = tuple[Mapping[str, Any], RequiredParts]
 """A template's variables, and the parts that it must then contain."""
@@ -180,12 +180,12 @@ def _refuse(folder: Path, name: str, faults: Iterator[Fault], lang: str = "") ->
 
 
 def plain(sheet: str) -> str:
-    """Return a style sheet as it is judged and sent: in one line, without comments, what they part still apart."""
-    return COMMENT_OR_STRING.sub(lambda one: " " if one[1] else one[0], sheet).replace("\n", " ")
+    """Return a style sheet in the form that is checked and sent: in one line, with a space for each comment."""
+    return COMMENT_OR_STRING.sub(lambda match: " " if match[1] else match[0], sheet).replace("\n", " ")
 
 
 def faults_of_sheet(name: str, sheet: str) -> Iterator[Fault]:
-    """Yield what is wrong with a plain style sheet."""
+    """Yield the faults of a plain style sheet: what loads a file, and selectors that could match one button only."""
     found = CHARACTERS.search(sheet)
     if found:
         yield f"which contains {found[0]!r}", "printable ASCII without <, & and backslashes"
@@ -194,8 +194,8 @@ def faults_of_sheet(name: str, sheet: str) -> Iterator[Fault]:
         if sign in sheet:
             yield f"which contains {sign}", "closed comments, none of which begins or ends inside a string"
     text = STRING.sub("''", sheet)
-    for one in dict.fromkeys(LOADS.findall(text)):
-        yield f"which contains {one}", "rules, @media, @supports and @container; nothing that loads a file"
+    for loader in dict.fromkeys(LOADS.findall(text)):
+        yield f"which contains {loader}", "rules, @media, @supports and @container; nothing that loads a file"
     if text.count("{") != text.count("}"):
         yield "which contains a rule that is not closed", "one } for each {"
     for prelude in PRELUDE.findall(text):
@@ -205,7 +205,7 @@ def faults_of_sheet(name: str, sheet: str) -> Iterator[Fault]:
 def _of_prelude(name: str, prelude: str) -> Iterator[Fault]:
     if prelude.startswith("@"):
         return
-    for selector in (one.strip() for one in prelude.split(",")):
+    for selector in map(str.strip, prelude.split(",")):
         if SINGLES_OUT.search(STATES.sub("", selector)):
             allowed = "elements, classes, ids, [open], :hover, :focus and others that both buttons share"
             yield f"whose selector {selector[:80]} may apply to one button only", allowed

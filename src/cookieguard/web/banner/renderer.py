@@ -192,6 +192,7 @@ class Renderer:
         """
         notice = control_notice(consent, texts_of(lang)["control"], is_new=is_new)
         also = f"lang={lang}" if links_say else ""
+        sheet = "news.css" if news else "control.css"
         state = (consent.is_beyond_necessary, consent.is_waiting, is_new)
         key = ("control", lang, base, news_key(news), state, notice, form_of(style), shadow, also, holds)
 
@@ -210,7 +211,7 @@ class Renderer:
                 held=self._style("held.css", style, base) if holds else "",
                 saved=self._style("saved.css", style, base) if is_new else "",
                 is_waiting=consent.is_waiting,
-                style=self._style(["open.css", "news.css" if news else "control.css"][shadow], style, base),
+                style=self._style(sheet if shadow else "open.css", style, base),
             )
 
         return filled(self._cached(key, make), next_, style.nonce, "", form=value)

@@ -47,7 +47,7 @@ SHOWN_BY = (USE, b"Accept")  # show whether a page will be shown; Accept does if
 FETCHED_BY = (USE, b"Sec-Fetch-Mode")
 NONCE, LENGTH = b"'nonce-", b"content-length"
 FOLDERS_KEPT = 32  # per wall; the rules keep answers for as many
-STATES_KEPT = 64  # purposes granted together
+STATES_KEPT = 64  # combinations of granted purposes, each with its own list of held cookies
 JSON_STARTS = (b"{", b"[", b'"')
 MOST_PIECES = 1024  # of a coded body (4 MB), read to find out whether it is JSON
 READ_DESTINATIONS = frozenset({b"image", b"empty"})  # a document fetched for these does not run
@@ -304,8 +304,8 @@ def _reader(
 
 
 def _first_scripts(exchange: Exchange, policies: list[bytes]) -> bytes:
-    """Return what goes first into a document: the guard, and what tells of the choice; kept with the wall."""
-    if policies:  # with a nonce in most
+    """Return the scripts for the start of a document: the guard, and those that pass the choice on."""
+    if policies:  # most have a nonce, so the wall's cache would not help
         return _guard_of(exchange, policies) + choice_scripts(exchange, policies)
     consent, heads = exchange.consent, exchange.wall.heads
     state = (consent.granted, consent.state)
@@ -316,7 +316,7 @@ def _first_scripts(exchange: Exchange, policies: list[bytes]) -> bytes:
 
 
 def _guard_of(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
-    """Return the guard for the start of a document; nothing where nobody is held or the shop wants none."""
+    """Return the guard for the start of a document; empty if no party is held, or if html.guard is off."""
     parts = exchange.parts
     if exchange.wall.is_open or not parts.config.html.guard:
         return b""
@@ -327,8 +327,8 @@ def _guard_of(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
 
 @lru_cache(maxsize=STATES_KEPT)
 def _names(patterns: Iterable[str]) -> str:
-    """Write declared names of cookies as a JavaScript pattern for a cookie's text or a key, without blanks."""
-    names = [re.escape(one.removesuffix("*")) + "[^=;]*" * one.endswith("*") for one in patterns]
+    """Return a JavaScript pattern, without blanks, that matches the declared cookies and storage keys."""
+    names = [re.escape(name.removesuffix("*")) + "[^=;]*" * name.endswith("*") for name in patterns]
     joined = "|".join(names).replace(" ", "x20")
     return rf"^\s*({joined or '(?!)'})\s*(=|;|$)"
 

@@ -28,7 +28,7 @@ PRIVATE = (CACHE_CONTROL, b"private")
 PRIVATE_UNSTORED = (CACHE_CONTROL, b"private, no-store")
 TARGETED_SUFFIX = b"-cache-control"
 TARGETED_HEADERS = frozenset({b"edge-control", b"surrogate-control", b"x-accel-expires"})
-CONTROL_SUFFIXES = (b"-control", b"-expires")  # of all of these
+CONTROL_SUFFIXES = (b"-control", b"-expires")  # each header for caches has one of these
 
 
 # The limit of header lines of a request, for us and the app, since servers accept hundreds of thousands. A browser

@@ -1,6 +1,7 @@
 """Remember-me: a visitor with this cookie and without a session is logged in before the app is called.
 
-Each use rotates the number in the cookie. A number that is used twice was copied, and all sessions of its login end.
+Each use rotates the number in the cookie. If an old number comes again, it was copied, and all sessions of the login
+end.
 """
 
 from __future__ import annotations
