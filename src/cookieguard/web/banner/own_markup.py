@@ -47,7 +47,7 @@ class RequiredParts:
     choices_url: str = ""
 
 
-def faults_of_markup(name: str, markup: str, said: RequiredParts) -> Iterator[Fault]:
+def faults_of_markup(name: str, markup: str, required: RequiredParts) -> Iterator[Fault]:
     """Yield the faults in the rendered output of the template `name`."""
     try:
         root = ElementTree.fromstring(f"<form>{markup}</form>")  # noqa: S314 - a file of the shop's, as its code is
@@ -59,7 +59,7 @@ def faults_of_markup(name: str, markup: str, said: RequiredParts) -> Iterator[Fa
         )
         return
     faults = list(_foreign(root, markup))
-    yield from faults or [*_missing(name, root, said), *JUDGES[name](root, said)]
+    yield from faults or [*_missing(name, root, required), *JUDGES[name](root, required)]
 
 
 def _foreign(root: Element, markup: str) -> Iterator[Fault]:
@@ -92,7 +92,7 @@ def _of_attribute(tag: str, name: str, value: str) -> Iterator[Fault]:
         yield f"which links to {value[:80]!r}", "an address, or a path on the shop's own host"
 
 
-def _missing(name: str, root: Element, said: RequiredParts) -> Iterator[Fault]:
+def _missing(name: str, root: Element, required: RequiredParts) -> Iterator[Fault]:
     """Yield each heading, text and link that the template has to contain and does not."""
     heading = HEADINGS[name]
     if not any(element.get("id") == heading for element in root.iter()):
@@ -101,17 +101,17 @@ def _missing(name: str, root: Element, said: RequiredParts) -> Iterator[Fault]:
             f'an element with id="{heading}", whose text screen readers announce',
         )
     text, linked = " ".join("".join(root.itertext()).split()), _links(root)
-    for variable, word in said.words:
+    for variable, word in required.words:
         if " ".join(word.split()) not in text:
             yield f"which does not show {word[:80]!r}", f"a template with {{{{ {variable} }}}} in it"
-    for variable, address in said.links:
+    for variable, address in required.links:
         if address and address not in linked:
             yield f"which has no link to {address}", f'<a href="{{{{ {variable} }}}}">'
 
 
-def _of_banner(root: Element, said: RequiredParts) -> Iterator[Fault]:
+def _of_banner(root: Element, required: RequiredParts) -> Iterator[Fault]:
     buttons = _controls(root, "button")
-    yield from _of_inputs(root, said.purposes)
+    yield from _of_inputs(root, required.purposes)
     yield from _of_buttons(buttons, "choice", CHOICES)
     yield from _of_weight(root, buttons)
     if buttons and buttons[0].get("value") == "accept":
@@ -120,8 +120,8 @@ def _of_banner(root: Element, said: RequiredParts) -> Iterator[Fault]:
             "another button first",
         )
     boxes = {box.get("value") for box in _controls(root, "input")}
-    has_all = boxes.issuperset(said.purposes) and any(button.get("value") == "save" for button in buttons)
-    if said.purposes and not has_all and said.choices_url not in _links(root):
+    has_all = boxes.issuperset(required.purposes) and any(button.get("value") == "save" for button in buttons)
+    if required.purposes and not has_all and required.choices_url not in _links(root):
         yield (
             "which offers no choice by purpose",
             "a checkbox for each of `purposes` and a button with the value save, or a link to {{ choices_url }}",
@@ -182,16 +182,16 @@ def _weight(button: Element) -> dict[str, str]:
     return {name: value for name, value in button.attrib.items() if name != "value"}
 
 
-def _of_embed(root: Element, said: RequiredParts) -> Iterator[Fault]:
+def _of_embed(root: Element, required: RequiredParts) -> Iterator[Fault]:
     buttons = _controls(root, "button")
-    yield from _of_buttons(buttons, "act", said.acts)
+    yield from _of_buttons(buttons, "act", required.acts)
     given = [button.get("value") for button in buttons]
-    for act in said.acts:
+    for act in required.acts:
         if act not in given:
             yield f"which has no button {act}", f'<button name="act" value="{act}"> where `{act}` is true'
     if _controls(root, "input"):
         yield "which contains an <input>", "only buttons"
-    if "always" not in said.acts and said.choices_url not in _links(root):
+    if "always" not in required.acts and required.choices_url not in _links(root):
         yield "which has no link to the choices", "a link to {{ choices_url }} where `always` is false"
 
 

@@ -120,21 +120,21 @@ def judge_own(
     others = (language for language in languages if language != default)
     for lang, name in product((default, *others), own.templates):
         given = given_in(lang, base=BASE, choices_url=f"{BASE}choices")
-        for values, said in CASES[name](given):
-            _judge(own, name, values, said, "" if lang == default else lang)
+        for values, required in CASES[name](given):
+            _judge(own, name, values, required, "" if lang == default else lang)
 
 
 def _banners(given: Mapping[str, Any]) -> Iterator[Case]:
     """Yield the cases of a banner: with and without a note, and with and without news of the policy."""
     asked = [purpose for purpose in given["purposes"] if not purpose.is_necessary]
     for news, note in product((Markup('<a href="/news">News</a>'), Markup()), ("A note.", "")):
-        said = RequiredParts(
+        required = RequiredParts(
             words=(("note", note), ("news", news.striptags()), *(("titles", p.title) for p in asked)),
             links=(("privacy_url", given["privacy_url"]),),
             purposes=tuple(purpose.id for purpose in asked),
             choices_url=given["choices_url"],
         )
-        yield {**given, "news": news, "note": note}, said
+        yield {**given, "news": news, "note": note}, required
 
 
 def _embeds(given: Mapping[str, Any]) -> Iterator[Case]:
@@ -142,13 +142,13 @@ def _embeds(given: Mapping[str, Any]) -> Iterator[Case]:
     purpose, privacy = given["purposes"][-1].title, "/privacy"
     for once, always in ((True, True), (True, False), (False, True)):
         offer = Offer(party="@vendor X", name="Example Video", purpose="marketing", once=once, always=always)
-        said = RequiredParts(
+        required = RequiredParts(
             words=(("offer.name", offer.name), ("purpose", purpose)),
             links=(("privacy", privacy),),
             acts=tuple(act for act, is_given in (("once", once), ("always", always)) if is_given),
             choices_url=given["choices_url"],
         )
-        yield {**given, "offer": offer, "title": "", "purpose": purpose, "privacy": privacy}, said
+        yield {**given, "offer": offer, "title": "", "purpose": purpose, "privacy": privacy}, required
 
 
 CASES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Case]]] = {
@@ -157,7 +157,9 @@ CASES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Case]]] = {
 }
 
 
-def _judge(own: OwnTemplates, name: str, given: Mapping[str, Any], said: RequiredParts, lang: str) -> None:
+def _judge(
+    own: OwnTemplates, name: str, given: Mapping[str, Any], required: RequiredParts, lang: str
+) -> None:
     folder = Path(own.folder)
     try:
         markup = own.rendered(name, given)
@@ -170,7 +172,7 @@ def _judge(own: OwnTemplates, name: str, given: Mapping[str, Any], said: Require
     if size > MOST_BYTES:
         was = f"{folder / name}, which has {size} bytes when rendered, with its style sheet"
         raise ConfigError(SETTING, was=was, allowed=f"at most {MOST_BYTES} bytes, since pages carry it")
-    _refuse(folder, name, faults_of_markup(name, markup, said), lang)
+    _refuse(folder, name, faults_of_markup(name, markup, required), lang)
 
 
 def _refuse(folder: Path, name: str, faults: Iterator[Fault], lang: str = "") -> None:

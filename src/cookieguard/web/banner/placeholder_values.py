@@ -24,9 +24,9 @@ class Offer(NamedTuple):
 LIGHT, DARK = "light", "dark"
 
 
-def page_scheme(said: str) -> str:
+def page_scheme(text: str) -> str:
     """Return the color scheme of a page, from the text of its `color-scheme`: `light`, `dark` or `light dark`."""
-    words = said.lower().split()
+    words = text.lower().split()
     return " ".join(scheme for scheme in (LIGHT, DARK) if scheme in words) or LIGHT
 
 

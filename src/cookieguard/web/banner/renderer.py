@@ -218,8 +218,8 @@ class Renderer:
 
     def live_script(self, *, base: str, script: Allowance, stamp: str = "", posted: bool = False) -> bytes:
         """Return the script that keeps our control on a page; with `stamp` it also reloads stale pages."""
-        said = Markup(' data-cg="{}state?{}"').format(base, stamp) if stamp else ""
-        return self._head_script(STALE_SCRIPTS[posted] if stamp else "live.js", base, script, said)
+        data = Markup(' data-cg="{}state?{}"').format(base, stamp) if stamp else ""
+        return self._head_script(STALE_SCRIPTS[posted] if stamp else "live.js", base, script, data)
 
     def once_script(self, *, base: str, script: Allowance) -> bytes:
         """Return the script of a page that was opened with "load once": it removes the grant from the address."""
@@ -229,11 +229,11 @@ class Renderer:
         """Return the script that removes these keys, or patterns of keys, from the browser's storage."""
         return self._head_script("forget.js", base, script, Markup(' data-k="{}"').format(" ".join(keys)))
 
-    def _head_script(self, name: str, base: str, script: Allowance, said: str = "") -> bytes:
+    def _head_script(self, name: str, base: str, script: Allowance, data: str = "") -> bytes:
         def make() -> str:
-            return str(self._script(name, script, base)).replace("<script", f"<script{said}", 1)
+            return str(self._script(name, script, base)).replace("<script", f"<script{data}", 1)
 
-        return filled(self._cached((name, said, base, form_of(script)), make), "", "", script.nonce)
+        return filled(self._cached((name, data, base, form_of(script)), make), "", "", script.nonce)
 
     def guard_script(self, allowed: str, held: str, *, base: str, script: Allowance) -> bytes:
         """Return the guard; `allowed` matches the addresses that it allows, `held` the storage keys that it blocks."""

@@ -42,7 +42,7 @@ Passes = Callable[[bytes, bool], bool]
 
 
 class Outcome(Protocol):
-    """What the rewriter found in a page: held elements, and descriptions of what else was removed."""
+    """The findings of a rewriter in a page: held elements, and descriptions of what else was removed."""
 
     @property
     def held(self) -> Sequence[Held]: ...

@@ -80,11 +80,11 @@ class Remembering:
         state.is_news = False
         update = self._update(session, state)
         done = await self._ask(partial(run, update=update))
-        told = self._end(session, update, is_forgotten=done is not None)
+        ended = self._end(session, update, is_forgotten=done is not None)
         if done is None:  # the store did not answer, so the response does not wait for it again
             return
-        if told is not None:
-            await is_done(told)
+        if ended is not None:
+            await is_done(ended)
         if update.begun is not None:
             key, series = update.begun
             session.link, state.token = Link(key), _remember_token(key, series)

@@ -25,13 +25,13 @@ async def answer_seen(exchange: Exchange, receive: Receive) -> Response:
     request = exchange.request
     if request.is_read:
         is_ours = request.headers.get(b"sec-fetch-site", b"same-origin") == b"same-origin"
-        said = first_values(request.query, MOST_FIELDS) if is_ours and request.method == "GET" else {}
+        fields = first_values(request.query, MOST_FIELDS) if is_ours and request.method == "GET" else {}
     else:
         try:
-            said = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+            fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
         except BadRequestError as error:
             return PlainTextResponse(f"{error}\n", error.status, HEADERS)
-    address, route = said.get("p", ""), said.get("t", "")
-    if has_form_value(exchange, said.get("v", ""), SEEN, address, route):
-        note_seen(exchange, address, route, led_by=said.get("r", ""), comes_again=bool(said.get("s")))
+    address, route = fields.get("p", ""), fields.get("t", "")
+    if has_form_value(exchange, fields.get("v", ""), SEEN, address, route):
+        note_seen(exchange, address, route, led_by=fields.get("r", ""), comes_again=bool(fields.get("s")))
     return Response(status_code=204, headers=HEADERS)

@@ -1,1 +1,1 @@
-"""What a worker runs for each capability (a part with its pages), and the ports by which the core calls them."""
+"""The parts of a worker, of which each runs a capability with its pages, and the ports by which the core calls them."""

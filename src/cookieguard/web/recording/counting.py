@@ -1,4 +1,4 @@
-"""What all requests share for statistics: the queue of hits, the settings of what is counted, and the goals."""
+"""The objects that all requests share for statistics: the queue of hits, what is counted, and the goals."""
 
 from __future__ import annotations
 
