@@ -368,6 +368,7 @@ def test_files_named_in_the_markup_are_there() -> None:
         RENDERER.banner("en", base=BASE, next_="/", style=way, script=way)
         + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way, is_new=True, holds=True)
         + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way, shadow=False)
+        + RENDERER.control("en", Consent(), base=BASE, next_="/", news=Coming(), style=way)
         + RENDERER.choices_page("en", Consent(), base=BASE, next_="/")
         + RENDERER.live_script(base=BASE, script=way)
         + RENDERER.live_script(base=BASE, script=way, stamp="0" * 12, posted=True)

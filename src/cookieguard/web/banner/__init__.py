@@ -1,1 +1,1 @@
-"""What cookieguard puts into a page: guard, banner, control, placeholders."""
+"""Render and insert our parts of a page: banner, control, placeholders and scripts."""

@@ -1,4 +1,4 @@
-"""The elements that bring a style sheet or a script of ours into a page, in the way its policy allows."""
+"""The elements that load our style sheets and scripts in a page, in the way that the page's own policy allows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WAITS = ' defer=""'
 
 
 def style_element(asset: Asset, allowed: Allowance, base: str) -> Markup:
-    """Return the element of a style sheet; nothing where the page's policy lets in none."""
+    """Return the element of a style sheet; empty if the page's policy blocks it."""
     nonce = _nonce(allowed, STYLE_NONCE.decode())
     if allowed.way is Way.FILE:
         return Markup('<link rel="stylesheet" href="{}{}"{}/>').format(base, asset.name, nonce)
@@ -22,7 +22,7 @@ def style_element(asset: Asset, allowed: Allowance, base: str) -> Markup:
 
 
 def script_element(asset: Asset, allowed: Allowance, base: str) -> Markup:
-    """Return the element of a script; nothing where the page's policy lets in none."""
+    """Return the element of a script; empty if the page's policy blocks it."""
     nonce = _nonce(allowed, SCRIPT_NONCE.decode())
     if allowed.way is Way.FILE:
         return Markup('<script src="{}{}" defer=""{}></script>').format(base, asset.name, nonce)
@@ -35,7 +35,7 @@ def script_element(asset: Asset, allowed: Allowance, base: str) -> Markup:
 
 
 def form_of(allowed: Allowance) -> str:
-    """Name all of an allowance but the nonce."""
+    """Return a cache key for an allowance, the same for every nonce."""
     return "" if allowed is INLINE else allowed.way + "+" if allowed.nonce else allowed.way
 
 

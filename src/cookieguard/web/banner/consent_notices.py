@@ -1,4 +1,4 @@
-"""What a visitor is told of a consent that was not chosen here, and the owner of a banner in two languages."""
+"""Short notices: for visitors, why no banner asked them; for the owner, that a banner mixed two languages."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from cookieguard.config import Config
 from cookieguard.config.languages import language_of
 from cookieguard.consent import Consent, Source
 
-# Texts of the languages, by where it comes from
+# The text in static/lang/ for each source of a choice that was not made on this site
 FOLLOWED = {Source.PROFILE: "followed", Source.SIGNAL: "signalled"}
 
 
 def control_notice(consent: Consent, control: Mapping[str, str], *, is_new: bool) -> str:
-    """Return in few words, for every page, why no banner asked; nothing where the visitor chose here.
+    """Return in a few words, for the control, why no banner asked; empty if the visitor chose here.
 
-    With `is_new` the control says already that the choice is saved, and whether it waits.
+    With `is_new` the control itself shows that the choice is saved or pending.
     """
     if consent.gpc and not consent.is_beyond_necessary:
         return control["gpc"]
@@ -25,7 +25,7 @@ def control_notice(consent: Consent, control: Mapping[str, str], *, is_new: bool
 
 
 def page_notices(consent: Consent, texts: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return the same in sentences, for the page of choices."""
+    """Return the notices of `control_notice` as whole sentences, for the page of choices."""
     page = texts["page"]
     notices = [texts["control"]["pending"]] if consent.is_waiting else []
     notices += [_signal_text(consent, page)] if consent.gpc else []
@@ -39,9 +39,9 @@ def _signal_text(consent: Consent, page: Mapping[str, str]) -> str:
 
 
 def mixed_languages(config: Config, lang: str) -> str:
-    """Tell the owner that one text of the shop's stood among ours of another language, and how it stands alone."""
+    """Return the warning that a banner mixed two languages, since the shop gave a text in one of them only."""
     default = language_of(config.consent.language)
-    named = ", ".join(f"purposes.{one.id}" for one in config.purposes if one.has_one_text)
+    named = ", ".join(f"purposes.{purpose.id}" for purpose in config.purposes if purpose.has_one_text)
     return (
         f"{named}: one text is used for every language and consent.language is {default!r}, but a banner was shown in "
         f"{lang!r}, so it mixed two languages; give a text for each, "

@@ -20,5 +20,5 @@ def panel_tag(exchange: Exchange, *, base: str, script: Allowance) -> bytes:
 
 
 def is_developers(exchange: Exchange) -> bool:
-    """Return whether a page is one of dev mode, on a developer's host."""
+    """Return whether dev mode is on and the page is on a developer's host."""
     return exchange.parts.config.dev and exchange.request.origin.is_developers

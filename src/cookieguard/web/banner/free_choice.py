@@ -1,7 +1,7 @@
-"""Whether a banner leaves a free choice: refusing as easy and as plain as accepting, nothing ticked beforehand.
+"""Check that a banner offers a free choice: refusing is as easy and as visible as accepting, and no box is pre-ticked.
 
-The European Data Protection Board's cookie banner task force (January 2023) and the French authority name what is
-looked for here: no way to refuse on the first layer, ticked boxes, a link or a weaker button for refusing.
+The faults are those that the European Data Protection Board's cookie banner task force (January 2023) and the French
+authority name: no way to refuse on the first layer, pre-ticked boxes, or a link or a weaker button for refusing.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ PLACE = "cg"  # the id of the banner's section
 VOID = frozenset(
     {"input", "br", "img", "link", "meta", "hr", "source", "track", "wbr", "area", "base", "col", "embed"}
 )
-LOOKS = ("class", "style", "id")  # what a style sheet tells elements apart by
-# Rules that tell one of the two buttons from the other.
+LOOKS = ("class", "style", "id")  # attributes by which a style sheet may give elements a different look
+# Selectors that match only one of the two buttons.
 SINGLES_OUT = re.compile(
     r"""\[value[~|^$*]?=|button[^{},]*:(?:first|last|nth|only)-|:(?:first|last|nth)-child"""
 )
@@ -27,7 +27,7 @@ INVISIBLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """Hold one button or box: its attributes, and the elements around it, the innermost last."""
+    """Hold a button or checkbox: its attributes, and the elements around it, the innermost last."""
 
     name: str
     attributes: dict[str, str]
@@ -36,12 +36,12 @@ class Control:
 
     @property
     def look(self) -> tuple[object, ...]:
-        """Return what its look depends on."""
+        """Return everything on which its look depends, for comparison with another control."""
         return (self.name, self.around, *(self.attributes.get(name, "") for name in LOOKS))
 
 
 class Banner(HTMLParser):
-    """Read the controls and style sheets of our banner in a page. Owns what was found."""
+    """Parse a page and hold the buttons, checkboxes and style sheets of our banner in it."""
 
     def __init__(self, page: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -53,7 +53,7 @@ class Banner(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take note of a control."""
+        """Keep the tag if it is a button or a checkbox of the banner."""
         attributes = {name: value or "" for name, value in attrs}
         around = [*self._open, (tag, attributes)]
         control = Control(
@@ -71,27 +71,27 @@ class Banner(HTMLParser):
             self._open.append((tag, attributes))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take `<input/>` for what it is."""
+        """Treat a self-closing tag as an element without content."""
         self.handle_starttag(tag, attrs)
         if tag not in VOID:
             self._open.pop()
 
     def handle_endtag(self, tag: str) -> None:
-        """Close an element, and what was left open in it."""
+        """Close an element and all elements that are still open in it."""
         for index in range(len(self._open) - 1, -1, -1):
             if self._open[index][0] == tag:
                 del self._open[index:]
                 return
 
     def handle_data(self, data: str) -> None:
-        """Keep the text of style sheets in our part of the page."""
+        """Keep the text of a style sheet inside our <cg-part>."""
         is_ours = any(name == "cg-part" for name, _ in self._open)
         if is_ours and self._open[-1][0] == "style":
             self.sheets.append(data)
 
 
 def faults_of(page: str) -> list[tuple[str, str]] | None:
-    """Return what is wrong with the banner in a page, each with what mends it; None where there is no banner."""
+    """Return the faults of the banner in a page, each with its remedy; None if the page has no banner."""
     banner = Banner(page)
     accept, reject = banner.buttons.get("accept"), banner.buttons.get("reject")
     if accept is None and reject is None:

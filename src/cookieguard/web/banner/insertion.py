@@ -1,4 +1,4 @@
-"""What a document gets at the end of its body: the banner while nothing is decided, the control afterwards."""
+"""Insert the banner at the end of a document while the visitor is undecided, and the small control afterwards."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cookieguard.web.banner.renderer import LONGEST_LANGUAGES
 from cookieguard.web.banner.slots import filled
 from cookieguard.web.exchange import Exchange
 
-BANNERS_KEPT = 64  # for each wall: languages, and how they are asked for; the texts are the renderer's own
-NOT_KEPT = "not_kept"  # the note that says: over plain http your browser keeps no choice
+BANNERS_KEPT = 64  # per wall, one for each language and Accept-Language; the renderer owns the texts
+NOT_KEPT = "not_kept"  # name of the note: over plain http, your browser does not keep your choice
 NOT_KEPT_EVENT = (
     "a page was requested over plain http on a host that is not loopback: browsers drop Secure cookies there, so no "
     "choice, session or cart is kept; serve the shop over https, or, if a proxy does that, name it in trusted_proxies"
@@ -23,20 +23,20 @@ NOT_KEPT_EVENT = (
 
 
 class Insertion:
-    """Render our part of one document, once the rewriter knows its language and policies."""
+    """Render our part of a document, once the rewriter knows the document's language and policies."""
 
     __slots__ = ("_exchange", "_is_xml", "_policies")
 
     def __init__(self, exchange: Exchange, *, policies: Sequence[bytes], is_xml: bool = False) -> None:
-        # Weak: a rewriter ends in circles, and the visitor's address must not wait for their collection.
+        # A rewriter is part of reference cycles. A weak reference frees the visitor's address without the collector.
         self._exchange = ref(exchange)
         self._is_xml = is_xml
         self._policies = tuple([policy.decode("latin-1") for policy in policies]) if policies else ()
 
     def __call__(self, context: InsertContext) -> bytes:
-        """Return the markup for this page: pure ASCII, allowed by the shop's own policies where that can be."""
+        """Return the markup for this page in pure ASCII, if possible in a form that the shop's own policies allow."""
         exchange = self._exchange()
-        if exchange is None:  # its request is over: nobody gets this page
+        if exchange is None:  # the request has ended, so this page is not sent
             return b""
         panel = b""
         if exchange.parts.config.dev:
@@ -65,9 +65,9 @@ class Insertion:
         )
 
     def _banner(self, exchange: Exchange, context: InsertContext) -> bytes:
-        """Return the banner: kept with the wall, but for the path, where no policy of the shop has a word in it.
+        """Return the banner with this page's path in it; without policies of the shop, the rest comes from the wall.
 
-        Finding language, links and wording again takes ten times as long as looking up what came of them.
+        Choosing language, links and wording takes ten times as long as a look-up of the finished banner.
         """
         request = exchange.request
         note = None if request.is_secure_context else NOT_KEPT
@@ -117,11 +117,11 @@ class Insertion:
 
     @property
     def head(self) -> bytes:
-        """Return what goes first into the head.
+        """Return the scripts for the start of the head.
 
-        On pages with our control the script that keeps it there, and where there is something to withdraw, notices
-        that; where somebody was let in for this page alone, the one that takes the grant out of the address; after a
-        refusal the one that clears storage.
+        A page with our control has one that keeps the control in place and, if there is consent to withdraw, notices
+        a withdrawal. A page that was opened with "load once" has one that removes the grant from the address. After a
+        refusal, one clears the browser's storage.
         """
         exchange = self._exchange()
         if exchange is None:
@@ -150,7 +150,7 @@ class Insertion:
 
 
 def _language(exchange: Exchange, context: InsertContext) -> tuple[str, bool]:
-    """Return the language to speak, and whether links must say it: the browser alone would ask for another one."""
+    """Return the page's language, and whether links must name it, since Accept-Language would give another one."""
     renderer, accepted = exchange.parts.renderer, exchange.request.text(b"accept-language")
     lang = renderer.pick_language(context.lang, accepted)
     return lang, exchange.variant is not None or lang != renderer.pick_language("", accepted)

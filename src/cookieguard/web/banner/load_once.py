@@ -1,4 +1,4 @@
-"""The grant of one document: signed, in the query, good for 60 s, one page and one party; nobody else sees it."""
+"""Grants for "load once": a signed parameter in a page's address that lets in one party, on that page, for 60 s."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from cookieguard.web.request import Request
 
 PARAMETER = "cg-once"
 MARK = f"{PARAMETER}=".encode()
-NO_GRANT = b"-"  # there was one, or more, and none can count
+NO_GRANT = b"-"  # the query had a grant, but an invalid one or several
 ADDRESSES = frozenset({b"referer", b"hx-current-url"})  # headers that name the page a request comes from
 LIFE = timedelta(seconds=60)
-LONGEST = 600  # bytes: a vendor's name has 80 characters at most, the rest is of fixed length
+LONGEST = 600  # bytes: a vendor's name has at most 80 characters, and the other parts have a fixed length
 
 
 class Grants:
-    """Write and read grants. They belong to a host and to one page, its query included."""
+    """Write and read grants. A grant is bound to a host and to one page, including its query."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._codec = TokenCodec(keyring, kind=TokenKind.ONCE, name=PARAMETER, sealed=False)
@@ -35,7 +35,7 @@ class Grants:
         return f"{page}{'&' if '?' in page else '?'}{PARAMETER}={token}"
 
     def read(self, grant: bytes, page: str, *, host: str, now: datetime) -> str:
-        """Return who is let in on this page; nobody ("") where the grant is not genuine, not its own, or over."""
+        """Return the party that a grant lets in; "" if it is forged, expired, or for another page."""
         try:
             payload = self._codec.loads(grant.decode("latin-1"), host=host, now=now).payload
         except TokenError:
@@ -44,7 +44,7 @@ class Grants:
         return party if payload.get("page") == _digest(page) and isinstance(party, str) else ""
 
     def let_in(self, grant: bytes, request: Request, register: Register, now: datetime) -> str:
-        """Return who is let in: where a browser opens the page the grant was written for, sent by the shop itself."""
+        """Return the party that is let in; "" unless a page of the shop led the browser to the page of the grant."""
         if not (request.is_read and request.is_navigation and request.comes_from_own_page):
             return ""
         origin = request.origin
@@ -54,9 +54,9 @@ class Grants:
 
 
 def take_grant(scope: Any) -> bytes:
-    """Cut the grant out of the scope's query, in place, and return it: the server's log reads the same scope.
+    """Cut the grant out of the scope's query, in place, since the server's log reads the same scope; return it.
 
-    Of two grants neither counts. A query that is text, as Django's test client sends it against ASGI, becomes bytes.
+    Two grants make both invalid. A query of type str, which Django's test client sends against ASGI, becomes bytes.
     """
     query = scope["query_string"]
     if isinstance(query, str):
@@ -70,7 +70,7 @@ def take_grant(scope: Any) -> bytes:
 
 
 def without_grant(headers: Headers) -> Headers:
-    """Return a request's headers whose addresses of pages carry no grant."""
+    """Return a request's headers without the grant in the addresses of pages, such as the Referer."""
     return [(name, _cut(value) if name in ADDRESSES else value) for name, value in headers]
 
 
@@ -87,7 +87,7 @@ def _cut(address: bytes) -> bytes:
 
 
 def _digest(page: str) -> str:
-    """Name a page by its path, in the one spelling that servers make of it, and its query."""
+    """Return a digest of a page's query and path; spellings of the path that servers treat alike have the same one."""
     path, _, query = page.partition("?")
     plain = f"{quote(unquote(path), safe=PATH_SAFE)}?{query}"
     return blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

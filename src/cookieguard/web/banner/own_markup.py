@@ -1,6 +1,6 @@
-"""What a template of the shop's may hold and must not lose, read in what it renders.
+"""Check the rendered output of a shop's own template: which markup it may contain, and which parts it must keep.
 
-Rule: what is not listed here is refused, by name. The form around it, where it posts and what it carries are ours.
+Rule: an element or attribute that is not listed is refused by name. The form around it, with its fields, is ours.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from xml.etree.ElementTree import Element, ParseError
 from cookieguard.config.purposes import NECESSARY
 
 Fault = tuple[str, str]
-"""What is wrong, and what is allowed."""
+"""What is wrong, and what is allowed instead."""
 
 ELEMENTS = frozenset(
     "a abbr b bdi br button dd details div dl dt em fieldset h1 h2 h3 h4 hr i img input label legend li ol p s section "
     "small span strong sub summary sup time ul svg g path circle rect line polyline polygon".split()
 )
-ALONE = frozenset("br hr img input g path circle rect line polyline polygon svg".split())  # may be `<br/>`
+# Elements that may be self-closing
+ALONE = frozenset("br hr img input g path circle rect line polyline polygon svg".split())
 ATTRIBUTES = frozenset(
     "class id lang dir title role href target rel src alt width height type name value checked disabled for open "
     "viewBox fill stroke stroke-width stroke-linecap stroke-linejoin d cx cy r x y x1 x2 y1 y2 rx ry points".split()
 )
-FREE = ("aria-", "data-")  # attributes that do nothing by themselves
+FREE = ("aria-", "data-")  # prefixes of attributes without an effect of their own
 OF_CONTROLS = frozenset({"name", "type", "value", "checked", "disabled"})
 OWN_SOURCE = re.compile(r"/(?!/)[!-~]*|data:image/[!-~]+")
 LINK = re.compile(r"(?!\s*(?:javascript|data|vbscript)\s*:)[!-~]+", re.IGNORECASE)
@@ -36,18 +37,18 @@ CHOICES = ("save", "reject", "accept")
 
 @dataclass(frozen=True, slots=True)
 class RequiredParts:
-    """Hold what a rendered template must say: words that stand in it, and addresses that it links."""
+    """Hold the texts that a rendered template must contain, and the addresses to which it must link."""
 
     words: tuple[tuple[str, str], ...]
-    """Each behind the variable that says it; an empty one is not asked for."""
+    """Pairs of a template variable and its text; an empty text is not required."""
     links: tuple[tuple[str, str], ...]
     purposes: tuple[str, ...] = ()
     acts: tuple[str, ...] = ()
     choices_url: str = ""
 
 
-def faults_of_markup(name: str, markup: str, said: RequiredParts) -> Iterator[Fault]:
-    """Yield what is wrong with what a template rendered."""
+def faults_of_markup(name: str, markup: str, required: RequiredParts) -> Iterator[Fault]:
+    """Yield the faults in the rendered output of the template `name`."""
     try:
         root = ElementTree.fromstring(f"<form>{markup}</form>")  # noqa: S314 - a file of the shop's, as its code is
     except ParseError as error:
@@ -58,16 +59,16 @@ def faults_of_markup(name: str, markup: str, said: RequiredParts) -> Iterator[Fa
         )
         return
     faults = list(_foreign(root, markup))
-    yield from faults or [*_missing(name, root, said), *JUDGES[name](root, said)]
+    yield from faults or [*_missing(name, root, required), *JUDGES[name](root, required)]
 
 
 def _foreign(root: Element, markup: str) -> Iterator[Fault]:
-    """Yield what is not listed above: it would run, load from elsewhere, or leave the form."""
+    """Yield markup that is not listed above, since it could run, load from elsewhere, or leave the form."""
     if "<!" in markup or "<?" in markup:
         yield "which contains <! or <?", "elements and text, with comments written as {# #}"
-    for one in CLOSED.findall(markup):
-        if one not in ALONE:
-            yield f"which contains <{one}/>, which HTML leaves open", f"<{one}></{one}>"
+    for tag in CLOSED.findall(markup):
+        if tag not in ALONE:
+            yield f"which contains <{tag}/>, which HTML leaves open", f"<{tag}></{tag}>"
     for element in root.iter():
         if element is root:
             continue
@@ -91,26 +92,26 @@ def _of_attribute(tag: str, name: str, value: str) -> Iterator[Fault]:
         yield f"which links to {value[:80]!r}", "an address, or a path on the shop's own host"
 
 
-def _missing(name: str, root: Element, said: RequiredParts) -> Iterator[Fault]:
-    """Yield what every template has to say."""
+def _missing(name: str, root: Element, required: RequiredParts) -> Iterator[Fault]:
+    """Yield each heading, text and link that the template has to contain and does not."""
     heading = HEADINGS[name]
-    if not any(one.get("id") == heading for one in root.iter()):
+    if not any(element.get("id") == heading for element in root.iter()):
         yield (
             "which has no heading",
             f'an element with id="{heading}", whose text screen readers announce',
         )
     text, linked = " ".join("".join(root.itertext()).split()), _links(root)
-    for variable, word in said.words:
+    for variable, word in required.words:
         if " ".join(word.split()) not in text:
             yield f"which does not show {word[:80]!r}", f"a template with {{{{ {variable} }}}} in it"
-    for variable, address in said.links:
+    for variable, address in required.links:
         if address and address not in linked:
             yield f"which has no link to {address}", f'<a href="{{{{ {variable} }}}}">'
 
 
-def _of_banner(root: Element, said: RequiredParts) -> Iterator[Fault]:
+def _of_banner(root: Element, required: RequiredParts) -> Iterator[Fault]:
     buttons = _controls(root, "button")
-    yield from _of_inputs(root, said.purposes)
+    yield from _of_inputs(root, required.purposes)
     yield from _of_buttons(buttons, "choice", CHOICES)
     yield from _of_weight(root, buttons)
     if buttons and buttons[0].get("value") == "accept":
@@ -118,9 +119,9 @@ def _of_banner(root: Element, said: RequiredParts) -> Iterator[Fault]:
             "which accepts when a visitor presses Enter in a field, since its first button accepts",
             "another button first",
         )
-    boxes = {one.get("value") for one in _controls(root, "input")}
-    has_all = boxes.issuperset(said.purposes) and any(one.get("value") == "save" for one in buttons)
-    if said.purposes and not has_all and said.choices_url not in _links(root):
+    boxes = {box.get("value") for box in _controls(root, "input")}
+    has_all = boxes.issuperset(required.purposes) and any(button.get("value") == "save" for button in buttons)
+    if required.purposes and not has_all and required.choices_url not in _links(root):
         yield (
             "which offers no choice by purpose",
             "a checkbox for each of `purposes` and a button with the value save, or a link to {{ choices_url }}",
@@ -128,28 +129,32 @@ def _of_banner(root: Element, said: RequiredParts) -> Iterator[Fault]:
 
 
 def _of_inputs(root: Element, purposes: Collection[str]) -> Iterator[Fault]:
-    for one in _controls(root, "input"):
-        kind, value = one.get("type"), one.get("value", "")
-        if (kind, one.get("name")) != ("checkbox", "purpose") or value not in (*purposes, NECESSARY):
+    for field in _controls(root, "input"):
+        kind, value = field.get("type"), field.get("value", "")
+        if (kind, field.get("name")) != ("checkbox", "purpose") or value not in (*purposes, NECESSARY):
             allowed = '<input type="checkbox" name="purpose" value="{{ purpose.id }}"/>'
             yield f"which contains an <input> of type {kind!r} with the value {value[:40]!r}", allowed
-        elif one.get("checked") is not None and value != NECESSARY:
+        elif field.get("checked") is not None and value != NECESSARY:
             yield f"which ticks {value} in advance", "no `checked`: silence is no consent (CJEU C-673/17)"
 
 
 def _of_buttons(buttons: list[Element], name: str, values: Collection[str]) -> Iterator[Fault]:
-    for one in buttons:
-        if one.get("name") != name or one.get("value") not in values or one.get("type", "submit") != "submit":
+    for button in buttons:
+        if (
+            button.get("name") != name
+            or button.get("value") not in values
+            or button.get("type", "submit") != "submit"
+        ):
             yield (
-                f"which contains a button with the value {one.get('value', '')[:40]!r}",
+                f"which contains a button with the value {button.get('value', '')[:40]!r}",
                 f'<button name="{name}" value="..."> with one of {", ".join(values)}',
             )
 
 
 def _of_weight(root: Element, buttons: list[Element]) -> Iterator[Fault]:
-    """Yield where refusing is not as easy and as plain as accepting."""
+    """Yield each way in which refusing is harder or less visible than accepting."""
     by_value = {
-        value: [one for one in buttons if one.get("value") == value] for value in ("reject", "accept")
+        act: [button for button in buttons if button.get("value") == act] for act in ("reject", "accept")
     }
     for value, found in by_value.items():
         if len(found) != 1:
@@ -162,9 +167,9 @@ def _of_weight(root: Element, buttons: list[Element]) -> Iterator[Fault]:
     around = {child: parent for parent in root.iter() for child in parent}
     if around[reject] is not around[accept]:
         yield "whose two buttons are not in the same element", "both buttons side by side in one element"
-    if any(one.tag == "details" for one in _ancestors(reject, around)):
+    if any(parent.tag == "details" for parent in _ancestors(reject, around)):
         yield "whose two buttons are inside <details>", "both buttons outside <details>"
-    if any(len(one) or not (one.text or "").strip() for one in (reject, accept)):
+    if any(len(button) or not (button.text or "").strip() for button in (reject, accept)):
         yield "which has a button that is empty or contains elements", "only text in both buttons"
     if _weight(reject) != _weight(accept):
         yield (
@@ -177,16 +182,16 @@ def _weight(button: Element) -> dict[str, str]:
     return {name: value for name, value in button.attrib.items() if name != "value"}
 
 
-def _of_embed(root: Element, said: RequiredParts) -> Iterator[Fault]:
+def _of_embed(root: Element, required: RequiredParts) -> Iterator[Fault]:
     buttons = _controls(root, "button")
-    yield from _of_buttons(buttons, "act", said.acts)
-    given = [one.get("value") for one in buttons]
-    for act in said.acts:
+    yield from _of_buttons(buttons, "act", required.acts)
+    given = [button.get("value") for button in buttons]
+    for act in required.acts:
         if act not in given:
             yield f"which has no button {act}", f'<button name="act" value="{act}"> where `{act}` is true'
     if _controls(root, "input"):
         yield "which contains an <input>", "only buttons"
-    if "always" not in said.acts and said.choices_url not in _links(root):
+    if "always" not in required.acts and required.choices_url not in _links(root):
         yield "which has no link to the choices", "a link to {{ choices_url }} where `always` is false"
 
 
@@ -201,7 +206,7 @@ def _controls(root: Element, tag: str) -> list[Element]:
 
 
 def _links(root: Element) -> set[str]:
-    return {one.get("href", "") for one in root.iter("a")}
+    return {link.get("href", "") for link in root.iter("a")}
 
 
 def _ancestors(element: Element, around: Mapping[Element, Element]) -> Iterator[Element]:

@@ -1,4 +1,4 @@
-"""The shop's own templates and style sheets: read once, and each judged in every language before anybody sees it."""
+"""Read the shop's own templates and style sheets at start, and check each in every language before it is used."""
 
 from __future__ import annotations
 
@@ -19,52 +19,52 @@ from cookieguard.web.banner.own_markup import Fault, RequiredParts, faults_of_ma
 from cookieguard.web.banner.placeholder_values import Offer
 
 SETTING = "look.templates"
-# What a template is given: docs/look.md says what each is.
+# The variables of each template; docs/look.md describes them.
 VARIABLES: Mapping[str, tuple[str, ...]] = {
     "banner.html": tuple("t lang purposes titles text privacy_url choices_url news note".split()),
     "embed.html": ("t", "lang", "offer", "title", "purpose", "privacy", "choices_url"),
 }
 SHEETS = ("banner.css", "embed.css", "page.css")
 KNOWN = (*VARIABLES, *SHEETS)
-BASE = "/_cg/"  # of what is rendered to be judged
-# The banner stands in every page that an undecided visitor opens: ours has 3 KB.
+BASE = "/_cg/"  # of the addresses in what is rendered for the check
+# Every page that an undecided visitor opens contains the banner. Ours has 3 KB.
 MOST_BYTES = 16 * 1024
 
-# Whichever begins first: in a string nothing is a comment, in a comment nothing a string.
+# The first to begin wins: a comment may not begin inside a string, nor a string inside a comment.
 COMMENT_OR_STRING = re.compile(r"(/\*.*?\*/)|\"[^\"\n]*\"|'[^'\n]*'", re.DOTALL)
 STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
-# It stands in a <style> of any page, in any encoding; an escape could hide each of the words below.
+# The sheet is inserted into the <style> of pages in any encoding, so it is ASCII. An escape could hide a word below.
 CHARACTERS = re.compile(r"[^\t\n -~]|[<&\\]")
 LOADS = re.compile(r"(?:url|src|image|image-set)\(|@(?!media\b|supports\b|container\b)[a-z-]*", re.IGNORECASE)
 PRELUDE = re.compile(r"([^{};]+)\{")
-# All else could tell one of two elements that stand side by side with equal attributes from the other.
+# Pseudo-classes that apply alike to two sibling elements with equal attributes; any other could style one of them.
 STATES = re.compile(
     r":has\(\[open\]\)|\[open\]|\[hidden\]|::(?:before|after|marker)"
     r"|:(?:hover|active|focus|focus-visible|focus-within|checked|disabled)(?![\w(-])"
 )
 SINGLES_OUT = re.compile(r"[+~:\[(]")
-INSIDE = re.compile(r"#cg(?![\w-])")  # the banner's element, so that no rule of it reaches the page around
+INSIDE = re.compile(r"#cg(?![\w-])")  # the banner's element; without it a rule could style the page around it
 
 Case = tuple[Mapping[str, Any], RequiredParts]
-"""What a template is given, and what it has to say then."""
+"""A template's variables, and the parts that it must then contain."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnTemplates:
-    """Hold what the shop gave."""
+    """Hold the templates and style sheets that the shop gave, by file name."""
 
     folder: str = ""
     templates: Mapping[str, Template] = field(default_factory=dict)
     sheets: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
-    """All that was read, by file: a page that was kept before it changed is another one."""
+    """The text of each file; when one changes, pages rendered from the old text become stale."""
 
     def rendered(self, name: str, given: Mapping[str, Any]) -> Markup:
-        """Render the shop's template of a name; nothing where it has none."""
+        """Return the output of the shop's template `name`; empty if the shop gave none."""
         template = self.templates.get(name)
         if template is None:
             return Markup()
-        return Markup(template.render({one: given[one] for one in VARIABLES[name]}))  # noqa: S704 - it escapes
+        return Markup(template.render({key: given[key] for key in VARIABLES[name]}))  # noqa: S704 - it escapes
 
 
 def read_own(look: LookSettings, environment: Environment) -> OwnTemplates:
@@ -87,11 +87,11 @@ def read_own(look: LookSettings, environment: Environment) -> OwnTemplates:
 def _texts(folder: Path) -> Iterator[tuple[str, str]]:
     allowed = f"a folder with one or more of {', '.join(KNOWN)}"
     try:
-        names = sorted(one.name for one in folder.iterdir() if one.suffix in (".html", ".css"))
+        names = sorted(file.name for file in folder.iterdir() if file.suffix in (".html", ".css"))
     except OSError as error:
         raise ConfigError(SETTING, was=f"{str(folder)!r} ({error.strerror})", allowed=allowed) from error
     for name in names:
-        if name not in KNOWN:  # a name that is mistyped would be left out, and ours would stand there
+        if name not in KNOWN:  # ignoring a mistyped name would show our template instead
             raise ConfigError(SETTING, was=f"{str(folder)!r}, which contains {name}", allowed=allowed)
         try:
             yield name, (folder / name).read_text("utf-8")
@@ -113,42 +113,42 @@ def _compiled(environment: Environment, folder: Path, name: str) -> Template:
 def judge_own(
     own: OwnTemplates, default: str, languages: Iterable[str], given_in: Callable[..., Mapping[str, Any]]
 ) -> None:
-    """Judge the shop's templates in each language; `given_in` says what one is given. Raises ConfigError.
+    """Check the shop's templates in each language; `given_in` returns a template's variables. Raises ConfigError.
 
-    The shop's own language comes first: what is wrong in it is mostly wrong in all, and is told without naming one.
+    The shop's default language comes first. A fault in it is mostly a fault in all, so its error names no language.
     """
-    others = (one for one in languages if one != default)
+    others = (language for language in languages if language != default)
     for lang, name in product((default, *others), own.templates):
         given = given_in(lang, base=BASE, choices_url=f"{BASE}choices")
-        for values, said in CASES[name](given):
-            _judge(own, name, values, said, "" if lang == default else lang)
+        for values, required in CASES[name](given):
+            _judge(own, name, values, required, "" if lang == default else lang)
 
 
 def _banners(given: Mapping[str, Any]) -> Iterator[Case]:
-    """Yield what a banner is given, with and without what pages say now and then."""
-    asked = [one for one in given["purposes"] if not one.is_necessary]
+    """Yield the cases of a banner: with and without a note, and with and without news of the policy."""
+    asked = [purpose for purpose in given["purposes"] if not purpose.is_necessary]
     for news, note in product((Markup('<a href="/news">News</a>'), Markup()), ("A note.", "")):
-        said = RequiredParts(
-            words=(("note", note), ("news", news.striptags()), *(("titles", one.title) for one in asked)),
+        required = RequiredParts(
+            words=(("note", note), ("news", news.striptags()), *(("titles", p.title) for p in asked)),
             links=(("privacy_url", given["privacy_url"]),),
-            purposes=tuple(one.id for one in asked),
+            purposes=tuple(purpose.id for purpose in asked),
             choices_url=given["choices_url"],
         )
-        yield {**given, "news": news, "note": note}, said
+        yield {**given, "news": news, "note": note}, required
 
 
 def _embeds(given: Mapping[str, Any]) -> Iterator[Case]:
-    """Yield what a placeholder is given, for each thing that a click may do."""
+    """Yield the cases of a placeholder: each combination of the buttons "load once" and "always"."""
     purpose, privacy = given["purposes"][-1].title, "/privacy"
     for once, always in ((True, True), (True, False), (False, True)):
         offer = Offer(party="@vendor X", name="Example Video", purpose="marketing", once=once, always=always)
-        said = RequiredParts(
+        required = RequiredParts(
             words=(("offer.name", offer.name), ("purpose", purpose)),
             links=(("privacy", privacy),),
             acts=tuple(act for act, is_given in (("once", once), ("always", always)) if is_given),
             choices_url=given["choices_url"],
         )
-        yield {**given, "offer": offer, "title": "", "purpose": purpose, "privacy": privacy}, said
+        yield {**given, "offer": offer, "title": "", "purpose": purpose, "privacy": privacy}, required
 
 
 CASES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Case]]] = {
@@ -157,12 +157,14 @@ CASES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Case]]] = {
 }
 
 
-def _judge(own: OwnTemplates, name: str, given: Mapping[str, Any], said: RequiredParts, lang: str) -> None:
+def _judge(
+    own: OwnTemplates, name: str, given: Mapping[str, Any], required: RequiredParts, lang: str
+) -> None:
     folder = Path(own.folder)
     try:
         markup = own.rendered(name, given)
     except Exception as error:
-        lines = [one.lineno for one in extract_tb(error.__traceback__) if one.filename.endswith(name)]
+        lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename.endswith(name)]
         where = f"line {lines[-1]}: " if lines else ""
         was = f"{folder / name} ({where}{type(error).__name__}: {error})"
         raise ConfigError(SETTING, was=was, allowed=f"the variables {', '.join(VARIABLES[name])}") from error
@@ -170,7 +172,7 @@ def _judge(own: OwnTemplates, name: str, given: Mapping[str, Any], said: Require
     if size > MOST_BYTES:
         was = f"{folder / name}, which has {size} bytes when rendered, with its style sheet"
         raise ConfigError(SETTING, was=was, allowed=f"at most {MOST_BYTES} bytes, since pages carry it")
-    _refuse(folder, name, faults_of_markup(name, markup, said), lang)
+    _refuse(folder, name, faults_of_markup(name, markup, required), lang)
 
 
 def _refuse(folder: Path, name: str, faults: Iterator[Fault], lang: str = "") -> None:
@@ -180,12 +182,12 @@ def _refuse(folder: Path, name: str, faults: Iterator[Fault], lang: str = "") ->
 
 
 def plain(sheet: str) -> str:
-    """Return a style sheet as it is judged and sent: in one line, without comments, what they part still apart."""
-    return COMMENT_OR_STRING.sub(lambda one: " " if one[1] else one[0], sheet).replace("\n", " ")
+    """Return a style sheet in the form that is checked and sent: in one line, with a space for each comment."""
+    return COMMENT_OR_STRING.sub(lambda match: " " if match[1] else match[0], sheet).replace("\n", " ")
 
 
 def faults_of_sheet(name: str, sheet: str) -> Iterator[Fault]:
-    """Yield what is wrong with a plain style sheet."""
+    """Yield the faults of a plain style sheet: what loads a file, and selectors that could match one button only."""
     found = CHARACTERS.search(sheet)
     if found:
         yield f"which contains {found[0]!r}", "printable ASCII without <, & and backslashes"
@@ -194,8 +196,8 @@ def faults_of_sheet(name: str, sheet: str) -> Iterator[Fault]:
         if sign in sheet:
             yield f"which contains {sign}", "closed comments, none of which begins or ends inside a string"
     text = STRING.sub("''", sheet)
-    for one in dict.fromkeys(LOADS.findall(text)):
-        yield f"which contains {one}", "rules, @media, @supports and @container; nothing that loads a file"
+    for loader in dict.fromkeys(LOADS.findall(text)):
+        yield f"which contains {loader}", "rules, @media, @supports and @container; nothing that loads a file"
     if text.count("{") != text.count("}"):
         yield "which contains a rule that is not closed", "one } for each {"
     for prelude in PRELUDE.findall(text):
@@ -205,7 +207,7 @@ def faults_of_sheet(name: str, sheet: str) -> Iterator[Fault]:
 def _of_prelude(name: str, prelude: str) -> Iterator[Fault]:
     if prelude.startswith("@"):
         return
-    for selector in (one.strip() for one in prelude.split(",")):
+    for selector in map(str.strip, prelude.split(",")):
         if SINGLES_OUT.search(STATES.sub("", selector)):
             allowed = "elements, classes, ids, [open], :hover, :focus and others that both buttons share"
             yield f"whose selector {selector[:80]} may apply to one button only", allowed

@@ -1,6 +1,6 @@
-"""What a page's own scripts and its tags are told of the visitor's choice (static/src/api.js, signals.js).
+"""The scripts that pass the visitor's choice to a page's own scripts and tags (static/src/api.js, signals.js).
 
-Where Google's tag is held its callbacks are answered in its place (static/src/callbacks.js).
+While Google's tag is held, another script calls its callbacks in its place (static/src/callbacks.js).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from cookieguard.web.banner.form_value import form_value
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.routes import route_in
 
-# Who calls `event_callback` and `eventCallback`: shops lead on to the checkout in them.
+# Google's tag calls `event_callback` and `eventCallback`, in which shops lead on to the checkout.
 ANSWERS = "https://www.googletagmanager.com/"
-SEEN = "seen"  # the page that takes it when a page of a cache is seen, and what its value is for
-WORDS = "CG-SEEN"  # where they stand in the script, which is rendered once
+SEEN = "seen"  # the endpoint to which pages out of a cache report a view, and the purpose of their form value
+WORDS = "CG-SEEN"  # the marker in the script, which is rendered once; each page's words replace it
 
 
 def choice_scripts(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
-    """Return the scripts for the start of a document; nothing where nobody is asked.
+    """Return the scripts for the start of a document; empty if consent.enabled is off.
 
-    Purposes alone: a party that is let in for this document is nothing the visitor agreed to.
+    They name only granted purposes, not a party of "load once", to which the visitor did not consent.
     """
     parts = exchange.parts
     if not parts.config.consent.enabled:
@@ -37,13 +37,13 @@ def choice_scripts(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
     )
     answers = b""
     if parts.config.html.guard and not exchange.wall.is_open and exchange.wall.holds(ANSWERS):
-        # After the signals: those set a queue first
+        # After signals.js, which has to define the queue of Google's tag first.
         answers = script_of("callbacks.js", "", base=base, script=script)
     return tags + answers + script_of("api.js", f"{base} {choice}", base=base, script=script)
 
 
 def policy_in_page(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
-    """Return the policy as markup, and the script that takes it out again: scripts of the page find no meta of ours."""
+    """Return the policy as a `<meta>`, and a script that removes it, so that scripts of the page do not find it."""
     base, script = exchange.own_base, head_allowance(exchange, policies)
     return exchange.wall.meta + exchange.parts.renderer.script_with_words(
         "meta.js", "", base=base, script=script
@@ -51,7 +51,7 @@ def policy_in_page(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
 
 
 def head_allowance(exchange: Exchange, policies: Sequence[bytes]) -> Allowance:
-    """Find how a script enters at the start of a head; the page's own `<meta>` policy counts from there on."""
+    """Return how a script may enter at the start of the head, where no `<meta>` policy of the page is in force yet."""
     if not policies:
         return INLINE
     texts = [policy.decode("latin-1") for policy in policies]
@@ -59,9 +59,9 @@ def head_allowance(exchange: Exchange, policies: Sequence[bytes]) -> Allowance:
 
 
 def seen_mark(exchange: Exchange, *, base: str, script: Allowance) -> bytes:
-    """Return what a page that caches keep says when it is seen: a script, or a picture where none runs.
+    """Return the script by which a page out of a cache reports a view, with a picture for browsers without scripts.
 
-    With its value, only a page that was rendered can be reported, under its own route.
+    Each carries a value that is bound to address and route, so that only pages which were rendered can be reported.
     """
     counting, renderer, consent = exchange.parts.counting, exchange.parts.renderer, exchange.consent
     route = "" if counting is None else route_in(exchange.given_scope, exchange.scope.get("root_path", ""))

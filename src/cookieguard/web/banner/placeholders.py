@@ -1,7 +1,7 @@
-"""What a page shows where something embedded is held: who it is, for what purpose, "load once" and "always".
+"""Placeholders for held embeds: they name the vendor and the purpose, and offer "load once" and "always".
 
-An iframe becomes its own placeholder by a `srcdoc` of ours, free of scripts; an object, embed or frame, which
-hold no document of their own, load one of our pages. The element keeps its name, size and place.
+An iframe gets a `srcdoc` without scripts. An object, embed or frame has no `srcdoc`, so it loads one of our pages. The
+element keeps its name, size and place.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.walls import HOSTS_KNOWN
 
 EMBED_PAGE, PLACE_PAGE = "embed", "place"  # below the prefix
-PLACED_KEPT = 64  # for each wall, of some KB each: those on the pages asked for last
-MOST_WHOLE = 30  # frames of a page that get 1.7 KB each: 64 KB of held ones would become 3 MB
-SHORT = b"<a referrerpolicy='same-origin' href='%b'>%b</a>"  # what the others get
+PLACED_KEPT = 64  # placeholders in the cache of a wall, of some KB each
+MOST_WHOLE = 30  # frames that get 1.7 KB each; without a limit, a page of 64 KB could become 3 MB
+SHORT = b"<a referrerpolicy='same-origin' href='%b'>%b</a>"  # all other frames get this link
 LONGEST_TITLE = 120  # characters: three lines in a small frame
 FILE = Allowance(Way.FILE)
-# Nothing in the placeholder runs scripts. It posts as the shop's own page and opens what it links to.
+# The placeholder runs no scripts. It posts forms with the shop's origin, and its links open new windows.
 SANDBOX = (
     "allow-forms allow-popups allow-popups-to-escape-sandbox allow-same-origin"
     " allow-top-navigation-by-user-activation"
@@ -37,12 +37,12 @@ SANDBOX = (
 
 
 def offer_for(exchange: Exchange, verdict: Verdict) -> Offer:
-    """Return what can be done about a held party: each action only where it would let the party in."""
+    """Return the buttons for a held party; a button is offered only if it would let the party in."""
     offers, granted = exchange.wall.offers, exchange.wall.granted
-    if STRICT not in granted:  # who is let in for this document alone is offered for the next one
+    if STRICT not in granted:  # a grant of "load once" is left out, since it ends with this document
         granted = exchange.consent.in_force
     offer = offers.get((verdict, granted))
-    if offer is None:  # pages hold the same again
+    if offer is None:
         if len(offers) >= HOSTS_KNOWN:
             offers.clear()
         offer = offers[verdict, granted] = _offer(exchange, verdict, granted)
@@ -57,7 +57,7 @@ def _offer(exchange: Exchange, verdict: Verdict, granted: frozenset[str]) -> Off
         name=verdict.vendor or (known.name if known else verdict.host),
         host=verdict.host if known else "",
         purpose=verdict.purpose,
-        # a path of the shop's own is asked for by its own address, which brings no grant
+        # A request for a vendor's path on the shop's own host carries no grant, so "once" could not let it in.
         once=verdict.host != exchange.request.origin.host
         and register.party(verdict.alone, shop=exchange.wall.site) is not None
         and not register.holds(verdict, granted | {verdict.alone}),
@@ -73,24 +73,24 @@ class Placeholders:
     def __init__(self, exchange: Exchange, *, policies: Sequence[bytes]) -> None:
         self._exchange = ref(exchange)  # weak, as in insertion.py
         self._policies = [policy.decode("latin-1") for policy in policies]
-        self._frames = 0  # so far
+        self._frames = 0  # seen so far in the page
 
     def __call__(self, embed: Embed, context: InsertContext) -> bytes:
-        """Return the attributes that make a held element its own placeholder; none where nothing can be offered."""
+        """Return the attributes that turn a held element into its placeholder; empty if no button can be offered."""
         exchange = self._exchange()
-        if exchange is None:  # its request is over: nobody gets this page
+        if exchange is None:  # the request has ended, so this page is not sent
             return b""
         self._frames += embed.element == b"iframe"
         is_short = self._frames > MOST_WHOLE
         request = exchange.request
-        # a piece of a page does not know the page; what is posted from it does
+        # A fragment does not know its page; the Referer of the posted form names it.
         next_ = request.return_path if request.is_navigation and not request.is_fragment else ""
-        if self._policies or context.policies:  # with a nonce in most
-            # Else the link of a short one would lead to an error.
+        if self._policies or context.policies:  # most have a nonce, so the cache would not help
+            # A short placeholder links to a page of ours, which a policy for frames may block.
             is_short = is_short and self._allowance(exchange, "frame", context.policies).way is not Way.NONE
             return self._written(exchange, embed, context, next_, is_short=is_short)
         placed = exchange.wall.placed
-        # all that it says, beside what a wall is made for
+        # Everything on which the placeholder depends, except what is the same for the whole wall.
         accepted, value = request.text(b"accept-language"), form_value(exchange)
         key = (embed, context, next_, is_short, accepted, exchange.consent.granted, value)
         attributes = placed.get(key)
@@ -130,7 +130,7 @@ class Placeholders:
         return b' srcdoc="%b"%b%b' % (srcdoc, sandbox, title)
 
     def _allowance(self, exchange: Exchange, kind: str, metas: Sequence[str]) -> Allowance:
-        """Load what is ours as a file, which is kept by the browser, unless the shop's policies say otherwise."""
+        """Return how the page may load our file of this kind: by its address, unless the shop's policies forbid it."""
         if not self._policies and not metas:
             return FILE
         origin, base = str(exchange.request.origin), exchange.own_base
@@ -138,7 +138,7 @@ class Placeholders:
 
 
 def shown_title(title: str) -> str:
-    """Return a title as it may be shown; nothing of one that is not UTF-8, and never more than a line."""
+    """Return a title that can be shown; empty if it is too long, not printable or not UTF-8."""
     is_text = title.isprintable() and len(title) <= LONGEST_TITLE
     return title.strip() if is_text else ""
 
@@ -157,6 +157,6 @@ def _address(place: Place) -> bytes:
 
 
 def _link(place: Place) -> bytes:
-    """Return a srcdoc that leads to the placeholder; the Referer says which page it is on."""
+    """Return a short srcdoc with a link to the placeholder's page; the Referer names the page it is on."""
     name = escape(place.offer.name).encode("ascii", "xmlcharrefreplace")
     return (SHORT % (_address(place._replace(next="", lang="")), name)).replace(b"&", b"&amp;")

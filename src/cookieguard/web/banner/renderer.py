@@ -1,7 +1,7 @@
-"""What visitors see: the banner, the control that stays, and the page of privacy choices.
+"""Render what visitors see: the banner, the control that follows it, placeholders, and the page of privacy choices.
 
-Templates, style sheets, script and languages lie in static/. Everything rendered is pure ASCII (other
-characters as references), so it fits a page of any ASCII-compatible encoding, and is well-formed XML.
+Templates, style sheets, scripts and languages are in static/. The output is pure ASCII, with other characters as
+references, so it fits a page in any ASCII-compatible encoding. It is also well-formed XML.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ from cookieguard.web.http.policy_texts import News, PolicyTexts, news_key, news_
 
 logger = logging.getLogger("cookieguard")
 
-# Languages x bases x allowances; a base may hold the Host header, which is free text.
+# Languages x bases x allowances. A base may contain the Host header, which a client chooses, so there is a limit.
 RENDERED_KEPT = 256
 LANGUAGES_KEPT = 256
-STALE_SCRIPTS = ("stale.js", "posted.js")  # the second one answers a POST
-LONGEST_LANGUAGES = 200  # characters of what is kept: a client may send as many as it likes
+STALE_SCRIPTS = ("stale.js", "posted.js")  # the second is for a page that answers a POST
+LONGEST_LANGUAGES = 200  # characters of a key in the cache, since a client may send a header of any length
 
 
 class Renderer:
-    """Render what visitors see, from configuration and the files in static/.
+    """Render what visitors see, from the configuration and the files in static/. Owns a cache of rendered texts.
 
-    Owns its cache of rendered texts. `base` is root_path and prefix (`/_cg/`), or the same with the origin in
-    front where a page has a foreign `<base>`; `next` a local path (see consent.local_path).
+    `base` is root_path and prefix (`/_cg/`), with the origin in front if the page has a foreign `<base>`. `next` is a
+    local path (see consent.local_path).
     """
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._purposes = cache(lambda lang: shown_purposes(config, lang))
-        has_one_text = any(one.has_one_text for one in config.purposes)
-        # Languages that a banner may speak without a word to the owner: with one text, that of the shop's setting.
+        has_one_text = any(purpose.has_one_text for purpose in config.purposes)
+        # Languages of banners that need no warning. A shop's text in one language fits only its default language.
         self._unmixed = {language_of(config.consent.language)} if has_one_text else set(LANGUAGES)
         self._environment = template_environment()
         self._own = read_own(config.look, self._environment)
@@ -68,40 +68,41 @@ class Renderer:
             lambda html_lang, accepted: pick_language(html_lang, accepted, default, spoken)
         )
         self.assets: Mapping[str, Asset] = {asset.name: asset for asset in found.values()}
-        found["room.css"] = load_asset("room.css", config.look)  # stands in pages only
-        self._hashes: dict[str, tuple[str, str]] = {}  # of the banner and of the placeholder, by language
+        found["room.css"] = load_asset("room.css", config.look)  # always inline, so not in `assets`
+        self._hashes: dict[str, tuple[str, str]] = {}  # by language: those of banner and placeholder
         self.wordings: dict[str, bytes] = {}
         judge_own(self._own, language_of(default), config.languages, self._template_values)
-        self._named(language_of(default))
+        self._wording_hashes(language_of(default))
 
     @property
     def own_texts(self) -> Mapping[str, str]:
-        """Return what the shop's own templates and style sheets say, by file."""
+        """Return the text of the shop's own templates and style sheets, by file."""
         return self._own.texts
 
     def pick_language(self, html_lang: str, accept_language: str) -> str:
-        """Pick the language to speak: the page's, else the browser's, else the shop's default."""
+        """Return the language to use: the page's, else the browser's, else the shop's default."""
         is_short = len(html_lang) + len(accept_language) <= LONGEST_LANGUAGES
         return (self._pick if is_short else self._pick.__wrapped__)(html_lang, accept_language)
 
     def banner_hash(self, lang: str) -> str:
-        """Name the wording shown in `lang`, for the receipt; `wordings` has the text."""
-        return self._named(lang)[0]
+        """Return the hash of the banner's wording in `lang`, for the receipt; `wordings` has its text."""
+        return self._wording_hashes(lang)[0]
 
     def known_banner(self, posted: str) -> str:
-        """Return a posted banner hash if it is one of ours, else nothing: what a form sends is hostile.
+        """Return a posted banner hash if it is one of ours, else "", since a client may post any text.
 
-        Another process may have shown it, in a language that this one has not spoken yet: its first digits say which.
+        Another process may have shown it in a language that this process has not rendered yet. Its first two digits
+        tell which languages to try.
         """
         if posted and posted not in self.wordings:
             for lang in LANGUAGES:
                 if posted.startswith(hash_mark(lang)):
-                    self._named(lang)
+                    self._wording_hashes(lang)
         return posted if posted in self.wordings else ""
 
     def language_of(self, banner: str) -> str:
-        """Return the language of a wording by its hash; empty for none of ours."""
-        return next((lang for lang, named in self._hashes.items() if banner in named), "")
+        """Return the language of a wording by its hash; empty if the hash is not ours."""
+        return next((lang for lang, hashes in self._hashes.items() if banner in hashes), "")
 
     def banner(
         self,
@@ -117,7 +118,7 @@ class Renderer:
         links_say: bool = False,
         value: str = "",
     ) -> bytes:
-        """Render the banner for the end of the body; the rest as `banner_pieces` has it."""
+        """Return the banner for the end of the body; `banner_pieces` describes the other parameters."""
         pieces = self.banner_pieces(
             lang,
             base=base,
@@ -142,14 +143,14 @@ class Renderer:
         shadow: bool = True,
         links_say: bool = False,
     ) -> list[bytes]:
-        """Render the banner in pieces, for `filled`; `note` names a text of the languages' [notes].
+        """Return the banner in pieces, for `filled`; `note` names a text in the [notes] of a language file.
 
-        `shadow`: a parser of HTML reads it as a part of its page, so it may stand in a declarative shadow root.
-        `links_say`: links to our own pages name the language, since the browser alone would ask for another one.
+        `shadow`: an HTML parser reads it within its page, so it can be in a declarative shadow root.
+        `links_say`: links to our own pages name the language, since Accept-Language would give another one.
         """
         also = f"lang={lang}" if links_say else ""
         key = ("banner", lang, base, note, news_key(news), form_of(style), form_of(script), shadow, also)
-        self._note(lang)
+        self._warn_if_mixed(lang)
 
         def make() -> str:
             return self._squeezed(
@@ -167,7 +168,7 @@ class Renderer:
                 script=self._script("banner.js", script, base),
             )
 
-        return self._once(key, make)
+        return self._cached(key, make)
 
     def control(
         self,
@@ -184,27 +185,16 @@ class Renderer:
         holds: bool = False,
         value: str = "",
     ) -> bytes:
-        """Render what stays once the banner is gone: the way to the choices, one click to withdraw.
+        """Return the control that follows the banner: a link to the choices, and a button to withdraw.
 
-        `shadow` and `links_say` as for the banner. `is_new`: the choice was made a moment ago, and the page says that
-        it is saved. `holds`: pictures of the page may be held, and keep their boxes.
+        `shadow` and `links_say` as for the banner. `is_new`: the choice was made a moment ago, so the control says that
+        it is saved. `holds`: pictures of the page may be held, so a style sheet keeps their boxes.
         """
         notice = control_notice(consent, texts_of(lang)["control"], is_new=is_new)
         also = f"lang={lang}" if links_say else ""
-        key = (
-            "control",
-            lang,
-            base,
-            news_key(news),
-            consent.is_beyond_necessary,
-            notice,
-            form_of(style),
-            shadow,
-            is_new,
-            consent.is_waiting,
-            also,
-            holds,
-        )
+        sheet = "news.css" if news else "control.css"
+        state = (consent.is_beyond_necessary, consent.is_waiting, is_new)
+        key = ("control", lang, base, news_key(news), state, notice, form_of(style), shadow, also, holds)
 
         def make() -> str:
             return self._squeezed(
@@ -221,70 +211,70 @@ class Renderer:
                 held=self._style("held.css", style, base) if holds else "",
                 saved=self._style("saved.css", style, base) if is_new else "",
                 is_waiting=consent.is_waiting,
-                style=self._style(["open.css", "news.css" if news else "control.css"][shadow], style, base),
+                style=self._style(sheet if shadow else "open.css", style, base),
             )
 
-        return filled(self._once(key, make), next_, style.nonce, "", form=value)
+        return filled(self._cached(key, make), next_, style.nonce, "", form=value)
 
     def live_script(self, *, base: str, script: Allowance, stamp: str = "", posted: bool = False) -> bytes:
-        """Render the script that keeps our control on a page; with `stamp` it also loads stale pages again."""
-        said = Markup(' data-cg="{}state?{}"').format(base, stamp) if stamp else ""
-        return self._head_script(STALE_SCRIPTS[posted] if stamp else "live.js", base, script, said)
+        """Return the script that keeps our control on a page; with `stamp` it also reloads stale pages."""
+        data = Markup(' data-cg="{}state?{}"').format(base, stamp) if stamp else ""
+        return self._head_script(STALE_SCRIPTS[posted] if stamp else "live.js", base, script, data)
 
     def once_script(self, *, base: str, script: Allowance) -> bytes:
-        """Render the script of a page that somebody was let in to: it takes the grant out of the address."""
+        """Return the script of a page that was opened with "load once": it removes the grant from the address."""
         return self._head_script("once.js", base, script)
 
     def forget_script(self, keys: tuple[str, ...], *, base: str, script: Allowance) -> bytes:
-        """Render the script that clears the browser's storage of these names and patterns."""
+        """Return the script that removes these keys, or patterns of keys, from the browser's storage."""
         return self._head_script("forget.js", base, script, Markup(' data-k="{}"').format(" ".join(keys)))
 
-    def _head_script(self, name: str, base: str, script: Allowance, said: str = "") -> bytes:
+    def _head_script(self, name: str, base: str, script: Allowance, data: str = "") -> bytes:
         def make() -> str:
-            return str(self._script(name, script, base)).replace("<script", f"<script{said}", 1)
+            return str(self._script(name, script, base)).replace("<script", f"<script{data}", 1)
 
-        return filled(self._once((name, said, base, form_of(script)), make), "", "", script.nonce)
+        return filled(self._cached((name, data, base, form_of(script)), make), "", "", script.nonce)
 
     def guard_script(self, allowed: str, held: str, *, base: str, script: Allowance) -> bytes:
-        """Render the guard: patterns of the addresses it lets through, and of what may not be kept in the browser."""
+        """Return the guard; `allowed` matches the addresses that it allows, `held` the storage keys that it blocks."""
         places = base + self._files["places.js"].name
         return self.script_with_words("guard.js", f"{allowed} {held} {places}", base=base, script=script)
 
     def script_with_words(self, name: str, words: str, *, base: str, script: Allowance) -> bytes:
-        """Render a script that is told something. Nothing of the page may run before: a file of ours is waited for."""
+        """Return a script with `words` as its data; without `defer`, so that it runs before the page's own scripts."""
 
         def make() -> str:
-            told = Markup('<script data-cg="{}"').format(words)
-            return str(self._script(name, script, base)).replace("<script", told, 1).replace(WAITS, "", 1)
+            start = Markup('<script data-cg="{}"').format(words)
+            return str(self._script(name, script, base)).replace("<script", start, 1).replace(WAITS, "", 1)
 
-        return filled(self._once((name, words, base, form_of(script)), make), "", "", script.nonce)
+        return filled(self._cached((name, words, base, form_of(script)), make), "", "", script.nonce)
 
     def srcdoc(self, place: Place, *, style: Allowance) -> bytes:
-        """Render a placeholder as the value of an iframe's `srcdoc`, escaped for double quotes."""
+        """Return a placeholder as the value of an iframe's `srcdoc`, escaped for double quotes."""
         key = ("srcdoc", place.lang, place.base, place.offer, place.scheme, place.links_say, form_of(style))
-        text = self._once(key, lambda: in_attribute(self._place(place, style)))
+        text = self._cached(key, lambda: in_attribute(self._place(place, style)))
         next_, title = str(escape(place.next)), str(escape(place.title or place.offer.name))
         return filled(text, next_, style.nonce, "", anchor=place.anchor, title=title, form=place.value)
 
     def place_page(self, place: Place) -> bytes:
-        """Render a placeholder as a page of its own."""
+        """Return a placeholder as a page of its own."""
         text = self._place(place, Allowance(Way.FILE))
         pieces, title = MARKERS.split(to_ascii(text)), place.title or place.offer.name
         return filled(pieces, place.next, "", "", anchor=place.anchor, title=title, form=place.value)
 
     def place_title(self, place: Place) -> bytes:
-        """Name a placeholder, for an element that has no name of its own; escaped for double quotes."""
+        """Return a title for a placeholder whose element has none; escaped for double quotes."""
         lang, name = place.lang, place.offer.name
 
         def make() -> str:
             return str(escape(fill(texts_of(lang)["embed"]["title"], "name", name)))
 
-        return b"".join(self._once(("title", lang, name), make))
+        return b"".join(self._cached(("title", lang, name), make))
 
     def _place(self, place: Place, style: Allowance) -> str:
         offer = place.offer
-        shown = {one.id: one.title for one in self._purposes(place.lang)}
-        privacy = next((one.privacy_url for one in self._config.vendors if one.name == offer.name), "")
+        titles = {purpose.id: purpose.title for purpose in self._purposes(place.lang)}
+        urls = (vendor.privacy_url for vendor in self._config.vendors if vendor.name == offer.name)
         return self._squeezed(
             "embed.html",
             place.lang,
@@ -293,9 +283,9 @@ class Renderer:
             at=ANCHOR.decode(),
             title=TITLE.decode(),
             offer=offer,
-            purpose=shown.get(offer.purpose, offer.purpose),
-            privacy=privacy,
-            banner=f"{self._named(place.lang)[1]}.{VALUE.decode()}",
+            purpose=titles.get(offer.purpose, offer.purpose),
+            privacy=next(urls, ""),
+            banner=f"{self._wording_hashes(place.lang)[1]}.{VALUE.decode()}",
             scheme=place.scheme,
             choices_url=f"{place.base}choices" + (f"?lang={place.lang}" if place.links_say else ""),
             style=self._style("embed.css", style, place.base),
@@ -313,13 +303,13 @@ class Renderer:
         value: str = "",
         ticked: frozenset[str] | None = None,
     ) -> bytes:
-        """Render the page of privacy choices: purposes, who is behind them, and what is in force.
+        """Return the page of privacy choices: the purposes, the vendors of each, and the choice in force.
 
-        `copy` is where the visitor's own copy of it is. `ticked` is a choice that was posted and not taken.
+        `copy` is the address of the visitor's own copy. `ticked` is a choice that was posted but not accepted.
         """
         texts = texts_of(lang)
         notices = page_notices(consent, texts)
-        self._note(lang)
+        self._warn_if_mixed(lang)
         return self.page(
             "choices.html",
             lang,
@@ -337,18 +327,18 @@ class Renderer:
         )
 
     def page(self, template: str, lang: str, *, posted: bool = False, **values: object) -> bytes:
-        """Render a page of our own, with its style sheet and script; `posted`: it answers a POST."""
+        """Return a page of our own, with its style sheet and script; `posted`: it answers a POST."""
         css, script = self._files["page.css"].name, self._files[STALE_SCRIPTS[posted]].name
         return to_ascii(self._render(template, lang, css=css, script=script, **values))
 
-    def _note(self, lang: str) -> None:
-        """Tell the owner once where one text of the shop's stands among ours of another language than its own."""
+    def _warn_if_mixed(self, lang: str) -> None:
+        """Warn the owner, once per language, that a text of the shop in one language is mixed with ours in another."""
         if lang not in self._unmixed:
             self._unmixed.add(lang)
             logger.warning("%s", mixed_languages(self._config, lang))
 
-    def _named(self, lang: str) -> tuple[str, str]:
-        """Return the hashes of the wordings in a language: of the banner, and of the placeholder."""
+    def _wording_hashes(self, lang: str) -> tuple[str, str]:
+        """Return the hashes of the banner's and the placeholder's wordings in a language."""
         if lang not in self._hashes:
             embed = repr(texts_of(lang)["embed"]) + self.own_texts.get("embed.html", "")
             texts = self.wording(lang), to_ascii(embed)
@@ -359,14 +349,14 @@ class Renderer:
 
     def wording(self, lang: str, news: News | None = None) -> bytes:
         """Return the banner's text for the consent log, with the line that announces a version of the policy."""
-        nothing = dict.fromkeys(
+        empty = dict.fromkeys(
             ("base", "next", "choices_url", "note", "banner", "room", "style", "script"), ""
         )
         line = news_line(news, PolicyTexts.of(lang), base="", objects=self._objects)
-        return to_ascii(self._squeezed("banner.html", lang, shadow=False, news=line, **nothing))
+        return to_ascii(self._squeezed("banner.html", lang, shadow=False, news=line, **empty))
 
-    def _once(self, key: tuple[object, ...], make: Callable[[], str]) -> list[bytes]:
-        """Return a rendered text in pieces: what is between the markers, and the markers."""
+    def _cached(self, key: tuple[object, ...], make: Callable[[], str]) -> list[bytes]:
+        """Return a text from the cache, or from `make`, in pieces: text and markers in turn."""
         found = self._rendered.get(key)
         if found is None:
             if len(self._rendered) >= RENDERED_KEPT:
@@ -385,7 +375,7 @@ class Renderer:
 
     def _template_values(self, lang: str, **values: object) -> dict[str, object]:
         texts, shown = texts_of(lang), self._purposes(lang)
-        titles = texts["meta"]["comma"].join(one.title for one in shown if not one.is_necessary)
+        titles = texts["meta"]["comma"].join(purpose.title for purpose in shown if not purpose.is_necessary)
         return {
             "t": texts,
             "lang": lang,

@@ -1,4 +1,4 @@
-"""What differs from page to page in a text that is rendered once: put in last, where the markers are."""
+"""Fill in what differs from page to page: a text is rendered once with markers, which each page's values replace."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 from markupsafe import escape
 
-# They need no escaping, and no text of ours holds one.
+# Markers need no escaping, and do not occur in our texts.
 NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE = b"CG-NEXT", b"CG-NQUERY", b"CG-SNONCE", b"CG-JNONCE"
 ANCHOR, TITLE, VALUE = b"CG-AT", b"CG-TITLE", b"CG-VALUE"
 MARKERS = re.compile(
     b"(" + b"|".join((NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE, ANCHOR, TITLE, VALUE)) + b")"
 )
-PLAIN = re.compile(r"[A-Za-z0-9/._~-]*")  # nothing in it that escaping or quoting changes
+PLAIN = re.compile(r"[A-Za-z0-9/._~-]*")  # escaping and quoting leave such a text unchanged
 
 
 def filled(
@@ -26,13 +26,13 @@ def filled(
     title: str = "",
     form: str = "",
 ) -> bytes:
-    """Fill in a text that MARKERS has split; a path that names a marker is not filled in turn."""
+    """Return a text that MARKERS has split, with its values; a marker inside a value is left as it is."""
     if len(pieces) == 1:
         return pieces[0]
     full, values = pieces.copy(), {VALUE: form.encode("ascii")}
-    for place in range(1, len(pieces), 2):  # every other one is a marker: what `split` leaves
+    for place in range(1, len(pieces), 2):  # `split` returns text and markers in turn
         marker = pieces[place]
-        if marker not in values:  # each is written where it first stands: most texts hold but one or two
+        if marker not in values:  # encoded only if needed, since most texts have one or two of the markers
             if marker == NEXT:
                 value = _escaped(next_)
             elif marker == NEXT_QUERY:
@@ -41,7 +41,7 @@ def filled(
                 value = _escaped(title)
             elif marker == ANCHOR:
                 value = anchor.encode("ascii", "xmlcharrefreplace")
-            else:  # nonces are base64 by the grammar that found them
+            else:  # a nonce is base64 by the grammar of CSP, so it needs no escaping
                 nonce = style_nonce if marker == STYLE_NONCE else script_nonce
                 value = nonce.encode("ascii", "xmlcharrefreplace")
             values[marker] = value
@@ -50,21 +50,21 @@ def filled(
 
 
 def _escaped(text: str) -> bytes:
-    if PLAIN.fullmatch(text):  # most paths: a third of the time
+    if PLAIN.fullmatch(text):  # most paths match, and take a third of the time
         return text.encode("ascii")
     return str(escape(text)).encode("ascii", "xmlcharrefreplace")
 
 
 def choices_url(base: str, also: str) -> str:
-    """Return the address of the page of choices, with a slot for the way back."""
+    """Return the address of the page of choices, with a marker for the page to return to."""
     return f"{base}choices?next={NEXT_QUERY.decode()}" + (f"&{also}" if also else "")
 
 
 def in_attribute(document: str) -> str:
-    """Escape a document for an attribute in double quotes; what is beyond ASCII is left to `to_ascii`."""
+    """Return a document escaped for an attribute in double quotes; `to_ascii` replaces the non-ASCII characters."""
     return str(escape(str(document)))
 
 
 def to_ascii(text: str) -> bytes:
-    """Write what is beyond ASCII as references."""
+    """Return a text with its non-ASCII characters as character references."""
     return text.encode("ascii", "xmlcharrefreplace")

@@ -1,4 +1,4 @@
-"""The templates of what visitors see, each read once a process."""
+"""The Jinja environment with the templates of banner, control and our own pages; a process reads each file once."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from jinja2 import Environment, StrictUndefined
 from cookieguard.web.assets import template_sources
 from cookieguard.web.banner.localized_texts import fill
 
-# What stands in the shop's own pages. The others are our own pages, of which most processes show few.
+# Templates for the shop's own pages, read at start. The others are our own pages, of which most processes show few.
 AT_START = ("banner.html", "control.html", "embed.html")
 
 
 @cache
 def template_environment() -> Environment:
-    """Return the templates. No page of the shop's waits for one; one of ours does once, for 2 to 27 ms."""
+    """Return the environment. Templates of our own pages are read at first use, which takes 2 to 27 ms once."""
     environment = Environment(
         loader=template_sources(),
         autoescape=True,

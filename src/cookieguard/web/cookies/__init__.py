@@ -1,1 +1,1 @@
-"""The cookies of a request and a response: ours, the shop's, and those that nobody agreed to."""
+"""The cookies of a request and its response: ours, the shop's own, and those held until the visitor consents."""

@@ -1,4 +1,4 @@
-"""What consent cookies say, and writing them: each is verified once, then known by its text while time and key last."""
+"""Read and write consent cookies; each value is verified once, then found in a cache until it or its key expires."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from cookieguard.identity.cookies import bound_host, set_cookie
 from cookieguard.identity.tokens import Token, TokenCodec, TokenError
 from cookieguard.security_events import SecurityEvent
 
-# Visitors of an hour, say; an entry takes 3 KB. Only what verified is kept, so nobody can fill it with junk.
+# About the visitors of an hour; an entry takes 3 KB. Only genuine cookies are kept, so a client cannot fill the cache.
 COOKIES_KEPT = 2048
-# A cookie that ends with the browser (`max_age` 0) still says how long its choice counts in one left open.
+# With `max_age` 0 the cookie ends with the browser. The choice expires after this time in a browser that stays open.
 LONGEST_CONSENT = timedelta(days=180)
 
 
 class Consents:
-    """Decide what is in force for a cookie and a signal. Owns the answers given last (bounded)."""
+    """Decide which consent is in force by a cookie and the GPC signal. Owns a bounded cache of decisions."""
 
     def __init__(
         self,
@@ -44,17 +44,17 @@ class Consents:
         self._undecided = {gpc: Consent(gpc=gpc, has_question=len(register.ids) > 1) for gpc in (False, True)}
 
     def renewed(self, config: Config, register: Register, news: News) -> Consents:
-        """Return the same for other vendors; `news` are those that came in the console."""
+        """Return a copy for changed vendors; `news` are the vendors that staff added in the console."""
         return Consents(self._codec, config, register, self._matters, news)
 
     def undecided(self, gpc: bool) -> Consent:  # noqa: FBT001  # compiled
-        """Return what is in force without a cookie."""
+        """Return the consent that is in force without a cookie."""
         return self._undecided[gpc]
 
     def decided(
         self, cookie: str | None, *, host: str, gpc: bool, now: datetime, report: Callable[[str], None]
     ) -> Consent:
-        """Return what is in force by a cookie's value; one that does not count is reported, and undecided."""
+        """Return the consent in force by a cookie's value; an invalid one is reported and counts as undecided."""
         if cookie is None:
             return self.undecided(gpc)
         try:
@@ -64,9 +64,9 @@ class Consents:
             return self.undecided(gpc)
 
     def read(self, cookie: str, *, host: str, gpc: bool, now: datetime) -> Consent:
-        """Return what is in force by a cookie's value; raises TokenError for one that does not count."""
+        """Return the consent in force by a cookie's value; raises TokenError for an invalid one."""
         host, policy = self._shared or host, self._policy
-        # The day a version takes effect changes the answer, and so must the key.
+        # The decision changes on the day a policy version takes effect, so the key has to change too.
         key = (cookie, host, gpc, policy.effective is not None and is_announced_only(policy, now))
         known = self._known.get(key)
         if known is not None and self._codec.is_in_force(known[0]):
@@ -91,13 +91,13 @@ class Consents:
     def recorded(
         self, receipt: Receipt, *, host: str, gpc: bool, now: datetime
     ) -> tuple[Consent, tuple[bytes, bool]]:
-        """Return what is in force once the log has a choice that was pending, and its new cookie."""
+        """Return the consent in force, and the new cookie, once the consent log has a choice that was pending."""
         receipt = replace(receipt, pending=False, meanwhile=None)
         line = self.line_of(receipt, host=host, now=now)
         return self.decide_recorded(receipt, gpc=gpc, now=now), (line, False)
 
     def decide_recorded(self, receipt: Receipt, *, gpc: bool, now: datetime) -> Consent:
-        """Return what is in force by a receipt that the log has since it was written into a cookie."""
+        """Return the consent in force by a receipt that reached the consent log after its cookie was written."""
         return decide(
             to_payload(receipt),
             gpc=gpc,
@@ -122,6 +122,6 @@ class Consents:
 
 
 def _forget_first(known: dict[tuple[object, ...], tuple[Token, Consent]]) -> None:
-    """Let go of what came first. Apps that speak WSGI, and Django's views, ask in threads, several at once."""
-    with suppress(RuntimeError):  # another thread has just let go of one, or kept one
+    """Remove the oldest entry. WSGI apps and Django's views may call this from several threads at once."""
+    with suppress(RuntimeError):  # another thread changed the dict meanwhile
         known.pop(next(iter(known), ()), None)

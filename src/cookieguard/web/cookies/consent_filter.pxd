@@ -9,5 +9,5 @@ cdef class Gate:
     cpdef dict shown(self, dict scope)
     cpdef passed(self, headers)
     cpdef without_held(self, headers)
-    cdef _look_at(self, bytes header)
+    cdef _find_held(self, bytes header)
     cdef bint _is_held(self, bytes name, bytes line)

@@ -1,4 +1,4 @@
-"""The cookie filter right before the app: cookies without consent reach neither the app nor the browser."""
+"""The cookie filter around the app: cookies without consent are held from the app and from the browser."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ from cookieguard.web.request import RESOURCE_DESTINATIONS
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
 
-# Shared caches keep what a page shows, and a worker's script has a long policy: a page comes soon.
+# Responses to these get no removals: shared caches keep a page's resources, and a worker's script has a long policy
+# already. The next page removes the cookies.
 UNREMOVED_DESTINATIONS = RESOURCE_DESTINATIONS | WORKER_DESTINATIONS
 SOCKET_STARTS = frozenset({"websocket.accept", "websocket.http.response.start"})
 
 
 class Gate:
-    """Filter the cookies of one request and of its response.
-
-    Owned by the middleware for the time of one response. `_held` are the cookies of the request that are held.
-    """
+    """Filter the cookies of one request and of its response; `_held` has the names that the request may not send."""
 
     __slots__ = ("_cookies", "_exchange", "_held")
 
@@ -34,33 +32,33 @@ class Gate:
         self._held: list[bytes] = []
 
     def shown(self, scope: dict[str, Any]) -> dict[str, Any]:
-        """Return the scope that the app gets: the same, without the cookies that are held."""
+        """Return the app's scope, whose Cookie header no longer has the held cookies."""
         header = self._exchange.headers.get(COOKIE)
         if header is not None and not self._cookies.lets_all_pass(self._exchange.jar, header):
-            self._look_at(header)
+            self._find_held(header)
             if self._held or self._cookies.register.misleads(header):
                 scope["headers"] = self._shown_headers(scope["headers"])
         return scope
 
     @property
     def holds(self) -> bool:
-        """Return whether a cookie of the request is held."""
+        """Return whether the request has a held cookie."""
         return len(self._held) > 0
 
     def passed(self, headers: Headers) -> Headers:
-        """Return the headers of a response as the browser gets them; the same list where all of it passes."""
+        """Return a response's headers for the browser; the same list if they need no change."""
         kept = self.without_held(headers)
         return self._with_removals(kept) if self._held else kept
 
     def without_held(self, headers: Headers) -> Headers:
-        """Return the headers without the cookies that are held; the same list where there is none."""
-        # Most set none, so they are asked all at once.
+        """Return the headers without held cookies; the same list if no cookie is set."""
+        # Most responses set no cookie, so one search over all names is the fast way to find out.
         if b" ".join([name for name, _ in headers]).lower().find(SET_COOKIE) < 0:
             return headers
         return [(name, line) for name, line in read(headers)[0] if not self._is_held(name, line)]
 
     def around(self, send: Send) -> Send:
-        """Return what a WebSocket's messages are sent by."""
+        """Return a `send` for a WebSocket that filters the headers of the handshake."""
 
         def guarded(message: Message) -> Awaitable[None]:
             if message["type"] in SOCKET_STARTS:
@@ -73,10 +71,10 @@ class Gate:
 
     # The request
 
-    def _look_at(self, header: bytes) -> None:
-        """Find what is held in a Cookie header. Who has nothing beyond the necessary is asked for no consent."""
+    def _find_held(self, header: bytes) -> None:
+        """Find the held cookies of a Cookie header; consent is read only if there are cookies beyond the necessary."""
         register = self._cookies.register
-        is_browsers = header.count(b";") < MAX_COOKIES  # else each made-up name would be a line to the owner
+        is_browsers = header.count(b";") < MAX_COOKIES  # a hostile client must not flood the owner's log
         for name in register.beyond_necessary(header):
             use = register.use_of(name)
             if is_browsers and not use.is_declared:
@@ -97,7 +95,7 @@ class Gate:
     # The response
 
     def _is_held(self, name: bytes, line: bytes) -> bool:
-        """Return whether this is a Set-Cookie line that the browser must not get; one that removes always passes."""
+        """Return whether this is a Set-Cookie line without consent; a line that removes a cookie is never held."""
         if name != SET_COOKIE:
             return False
         cookie = cookie_name_of(line)
@@ -109,7 +107,7 @@ class Gate:
         return use.is_held(self._exchange.consent.in_force)
 
     def _with_removals(self, headers: Headers) -> Headers:
-        """Add the lines that remove what is held, once the visitor has answered, but to UNREMOVED_DESTINATIONS."""
+        """Add lines that remove the held cookies, if the visitor has decided; not for UNREMOVED_DESTINATIONS."""
         exchange = self._exchange
         is_resource = exchange.destination in UNREMOVED_DESTINATIONS
         if is_resource or exchange.scope["type"] != "http" or exchange.peek_consent().asks:

@@ -1,7 +1,8 @@
-"""Our own cookies in a response: what is set, and what is taken away because it would shadow what is set.
+"""Our own cookies in a response: those to set, and removals of older ones that would shadow them.
 
-A browser keeps one name several times: for the host and for its domain, in a partition and outside. After a change of
-these settings, or where another host of the site plants one, both come back, and neither counts. So both go.
+A browser can keep several cookies of one name: for the host and for its domain, inside a partition and outside. If
+these settings change, or another host of the site sets one, the browser sends both. Neither is trusted, so both are
+removed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from cookieguard.web.shared.pages import choice_lines, variant_lines
 
 
 def own_lines(exchange: Exchange) -> list[bytes]:
-    """Return the Set-Cookie lines of a response, the removals first: a browser takes them in their order."""
+    """Return our Set-Cookie lines for a response; removals come first, since browsers apply the lines in order."""
     lines, followed, jar = _session_lines(exchange), exchange.followed, exchange.jar
     if exchange.parts.variants is not None:
         lines = [*lines, *variant_lines(exchange)]
@@ -34,7 +35,7 @@ def own_lines(exchange: Exchange) -> list[bytes]:
         exchange.parts.findings.count(DROPS_COOKIES)
     shop = exchange.parts.shop_cookies
     if followed is None and not (shop.shadowable or jar.doubled or jar.sent(shop.former)):
-        return lines  # none of these can lie elsewhere
+        return lines  # the browser cannot have a second cookie of these names
     return [*removals(exchange, _written(exchange, lines)), *lines]
 
 
@@ -48,32 +49,32 @@ def _session_lines(exchange: Exchange) -> list[bytes]:
 
 
 def _displaces(exchange: Exchange) -> bool:
-    """Return whether the session that is set takes the place of one that the browser kept to itself."""
+    """Return whether the new session replaces one whose cookie the browser has but did not send, for SameSite."""
     identity, spec = exchange.parts.identity, exchange.parts.config.cookies.session
     is_kept_back = (
         identity is not None and spec.same_site != "None" and not identity.is_presented(exchange.jar)
     )
-    return is_kept_back and exchange.session.customer is None  # a login from elsewhere means it
+    return is_kept_back and exchange.session.customer is None  # a login posted by another site is intended
 
 
 def _written(exchange: Exchange, lines: list[bytes]) -> set[str]:
-    """Name what is set here and may lie elsewhere too; what is not set again must stay where it is."""
+    """Return the names that are set here and may be shadowed; a cookie that is not set again must not be removed."""
     parts = exchange.parts
     names = {line.partition(b"=")[0].decode("ascii") for line in lines}
     return names & {*parts.shop_cookies.shadowable, parts.consents.cookie_name}
 
 
 def removals(exchange: Exchange, written: Collection[str]) -> list[bytes]:
-    """Return the lines that remove what came doubled, or under the names of another setting.
+    """Return lines that remove cookies of ours which came twice, or under the names of another setting.
 
-    Also what came of `written`: the one that is there may lie elsewhere than the one that is about to be set.
+    Cookies named in `written` are removed too, since the one that came may have another domain than the new one.
     """
     if not exchange.is_own_host:
         return []
     parts, jar = exchange.parts, exchange.jar
     shop = parts.shop_cookies
     own = jar.doubled.union(jar.sent(written))
-    names = [one for one in shop.own if one in own] if own else []
+    names = [name for name in shop.own if name in own] if own else []
     names += jar.sent(shop.former)
     if not names:
         return []
@@ -85,11 +86,11 @@ def removals(exchange: Exchange, written: Collection[str]) -> list[bytes]:
 
 
 def consent_lines(exchange: Exchange, receipt: Receipt) -> list[bytes]:
-    """Return the Set-Cookie lines of a choice: what would shadow it goes first, so that it sticks."""
+    """Return the Set-Cookie lines of a choice, after removals of cookies that would shadow it."""
     removed = removals(exchange, (exchange.parts.consents.cookie_name,))
     return [*removed, consent_line(exchange, receipt), *choice_lines(exchange, receipt)]
 
 
 def consent_line(exchange: Exchange, receipt: Receipt) -> bytes:
-    """Return the Set-Cookie line of a choice, made here or arrived from elsewhere."""
+    """Return the Set-Cookie line of a choice, which was made here or on another device."""
     return exchange.parts.consents.line_of(receipt, host=exchange.request.origin.host, now=exchange.now)

@@ -1,4 +1,4 @@
-"""Whether a page of the shop began a request, as the Origin header says it."""
+"""Check by the Origin header whether a page of the shop made a request, such as a WebSocket handshake."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from cookieguard.web.http.origin import origin_of
 
 
 def is_own_page(exchange: Exchange) -> bool:
-    """Return whether a page of the shop began this: its host, a configured origin, or a host that shares the session.
+    """Return whether a page of the shop made the request: its host, a configured origin, or a host of its session.
 
-    No browser leaves the Origin out; what is no browser brings only cookies of its own.
+    Without Origin it counts as the shop's: browsers always send one, and other clients have no visitor's cookies.
     """
     parts, origin = exchange.parts, exchange.headers.get(b"origin")
     if origin is None:
@@ -22,7 +22,7 @@ def is_own_page(exchange: Exchange) -> bool:
     page = origin_of(scheme, authority.encode("latin-1"))
     if text in config.origins or (config.dev and page.is_loopback):
         return True
-    if config.origins and not config.dev:  # they name the scheme: anybody on the way can write a page of http
+    if config.origins and not config.dev:  # their scheme has to match, since http pages can be forged
         return False
     domain = config.cookies.session.domain
     is_shared = bool(domain) and not config.origins and is_inside(domain, page.host)

@@ -1,4 +1,4 @@
-"""The shop's cookies on their way through: what every request shares, built once at start."""
+"""The rules for the shop's cookies, shared by all requests: which are held, and how held ones are removed."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from cookieguard.identity.cookies import CookieJar
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.request import Request
 
-# Ends with the browser; no other site's link or form brings it along.
+# It ends with the browser, and is not sent with links or forms of other sites.
 STAFF_COOKIE = CookieSpec(name="__Host-cg_staff", max_age=0, same_site="Strict")
 BOTH_NAMES = frozenset(DEFAULT_NAMES) | frozenset(DEFAULT_NAMES.values())
-# How long after a choice pages carry the script that clears storage: the page that was open, and the next ones.
+# For this time after a choice, pages have the script that clears storage: the open page and the next ones.
 FORGETTING = timedelta(minutes=5)
 
 
 class ShopCookies:
-    """Judge the cookies that the app sets and reads. Knows no request."""
+    """Decide which of the cookies that the app sets and reads are held. Independent of a request."""
 
     def __init__(self, config: Config, findings: Findings, today: date | None = None) -> None:
         cookies = config.cookies
         self.own = tuple(cookie_name(spec, dev=config.dev) for spec in cookies.specs)
         self.former = tuple(sorted(BOTH_NAMES - set(self.own)))
-        """What our cookies are called under the other setting of `cookies.domain`; ours as well, and over."""
+        """The names of our cookies under the other setting of `cookies.domain`; we remove cookies of these names."""
         self.shadowable = frozenset(
             cookie_name(spec, dev=config.dev)
             for spec in cookies.specs
             if spec.domain or spec.partitioned or not spec.name.startswith(HOST_PREFIX)
         )
-        """Of those a browser may hold one elsewhere than where they are set now, from before a change."""
+        """Names of which a browser may still have a cookie with another domain or partition, from an older setting."""
         self.register = CookieRegister(
             vendors=config.vendors,
             own=cookies.own,
@@ -58,31 +58,31 @@ class ShopCookies:
             undeclared=cookies.undeclared,
             today=today,
         )
-        self._passing = set(self.register.necessary)  # and names that browsers sent, as NAMES_KEPT allows
+        self._passing = set(self.register.necessary)  # and up to NAMES_KEPT names that browsers sent
         self._findings = findings
-        self._tells = config.consent.enabled
+        self._reports = config.consent.enabled
         self._dev = config.dev
 
     def lets_all_pass(self, jar: CookieJar, header: bytes) -> bool:
-        """Return whether a request brings only cookies that every visitor may send, each noted before if undeclared."""
+        """Return whether a request has only cookies that need no consent, and whose undeclared names are noted."""
         if jar.has_only(self.register.necessary):
             return True
         return jar.has_only(self._passing) and is_plain(header)
 
     def let_pass(self, name: bytes) -> None:
-        """Remember a cookie that every visitor may send, so that requests with no others are not read again."""
+        """Remember a cookie that needs no consent, so that requests with only such cookies skip the filter."""
         if len(self._passing) >= NAMES_KEPT:
             self._passing = set(self.register.necessary)
         if len(name) <= LONGEST_NAME:
             self._passing.add(name.decode("latin-1"))
 
     def note(self, name: bytes, *, way: str, page: str) -> None:
-        """Tell the owner of a cookie that nobody declared."""
-        if self._tells and not self.register.use_of(name).is_declared:
+        """Report an undeclared cookie to the owner."""
+        if self._reports and not self.register.use_of(name).is_declared:
             self._findings.note_cookie(name, way=way, page=page)
 
     def held_names(self, header: bytes, granted: frozenset[str]) -> list[bytes]:
-        """Name the cookies of a Cookie header that are held from who granted these purposes; each once."""
+        """Return the names in a Cookie header that are held while only these purposes are granted; each once."""
         names = self.register.beyond_necessary(header)
         return [name for name in dict.fromkeys(names) if self.register.holds(name, granted)]
 
@@ -95,33 +95,34 @@ class ShopCookies:
         now: datetime,
         most: int = MOST_REMOVAL_BYTES,
     ) -> list[bytes]:
-        """Write the lines that remove these cookies, wherever under `path` they lie; at most so many bytes."""
+        """Return lines that remove these cookies from `path` and the paths above it, in at most `most` bytes."""
         origin = request.origin
-        deeper = [one.path for one in self.register.deeper if one.name.encode() in names]
+        deeper = [cookie.path for cookie in self.register.deeper if cookie.name.encode() in names]
         return removal_lines(
             names,
             site=site_of(origin.host, origin.port),
             paths=list(dict.fromkeys([*deeper, *paths_above(path)])),
-            secure=request.is_secure_context and not self._dev,  # Safari takes no Secure one on loopback
+            secure=request.is_secure_context and not self._dev,  # Safari refuses Secure cookies on loopback
             turn=int(now.timestamp() * 1000),
             most=most,
         )
 
     def removals_of_choice(self, request: Request, granted: frozenset[str], *, now: datetime) -> list[bytes]:
-        """Write the lines that go with a choice just made.
+        """Return lines that remove the held cookies after a choice.
 
-        What is sent to our own pages lies at the root; what lies deeper is removed by the pages there, and here
-        where it is declared.
+        A browser sends to our own pages only cookies of the root path. Cookies of deeper paths are removed here if
+        they are declared, and otherwise by the pages of these paths.
         """
         names = self.held_names(request.headers.get(b"cookie", b""), granted)
-        deeper = [one.name.encode() for one in self.register.deeper]
+        deeper = [cookie.name.encode() for cookie in self.register.deeper]
         names += [name for name in deeper if name not in names and self.register.holds(name, granted)]
         return self.removals(names, request, path="/", now=now, most=MOST_REMOVAL_BYTES_OF_CHOICE)
 
     def to_forget(self, consent: Consent, now: datetime) -> tuple[str, ...]:
-        """Name what pages clear the browser's storage of: what is held, for a while after the choice.
+        """Return the patterns of storage keys that a page has to clear, for FORGETTING after the choice.
 
-        Longer if the time of the choice is not known: under a signal that overrules it, and on pages that caches keep.
+        They are returned at any time if the time of the choice is unknown, as on pages out of a shared cache, or if a
+        signal overrules the choice.
         """
         receipt = consent.receipt
         if receipt is None and consent.state is not State.UNDECIDED:

@@ -1,4 +1,4 @@
-"""The gate of a shop whose own cookies are signed, or whose customers are named by somebody else."""
+"""Sign a shop's own cookies around its app, and let the app itself say which customer a request belongs to."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from cookieguard.web.identity.unkept_session import is_overtaken
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 from cookieguard.web.services import Services
 
-# Where browsers send SameSite=Lax cookies too: a session that is missing there is gone.
+# With these values browsers send SameSite=Lax cookies too, so a session that is missing has ended.
 FULL_SENDERS = frozenset({b"same-origin", b"same-site", b"none"})
 STARTS = SOCKET_STARTS | {"http.response.start"}
 Lines = list[tuple[bytes, bytes]]
-USER = "user"  # where the middleware of Starlette, Litestar and Channels puts whom it knows
+USER = "user"  # the scope's key under which middleware of Starlette, Litestar and Channels puts the user
 ASKED_TOO_EARLY = (
     'customer_from reads scope["user"], which middleware of the app sets too late: a signed cookie is bound to the '
     "session, so customer_from is called before the app. Have it read the request's own cookies, or set "
@@ -34,14 +34,14 @@ ASKED_TOO_EARLY = (
 
 
 def signs(parts: Services) -> bool:
-    """Return whether this gate is needed: who signs no cookie and asks nobody for customers pays for none of it."""
+    """Return whether this gate is needed: the shop signs cookies, or its app names the customer."""
     return parts.signed_cookies.are_there or parts.customers.are_asked
 
 
 class SigningGate:
-    """Show the app its own values, and the browser tokens that belong to session and customer.
+    """Give the app plain values, and the browser tokens that are bound to session and customer.
 
-    `_opened` are the signed cookies the app was shown, `_removed` the lines for what the browser need not keep.
+    `_opened` has the signed cookies that the app reads, `_removed` the lines that remove invalid ones from the browser.
     """
 
     __slots__ = ("_asked_with", "_exchange", "_filter", "_has_raised", "_opened", "_removed", "_send")
@@ -49,16 +49,15 @@ class SigningGate:
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self._exchange = exchange
         self._send = send
-        self._filter = Gate(exchange)  # what the browser will not get is not wrapped
+        self._filter = Gate(exchange)  # it drops held cookies before they are signed
         self._opened: dict[ShopToken, Content] = {}
         self._removed: dict[bytes, bytes] = {}
         self._has_raised = False
-        self._asked_with: dict[str, Any] | None = (
-            None  # the scope by which the customer was asked for before the app
-        )
+        # The scope with which customer_from was called before the app
+        self._asked_with: dict[str, Any] | None = None
 
     def shown(self, scope: dict[str, Any]) -> dict[str, Any]:
-        """Return the scope that the app gets, of one without what is held: what is signed is plain."""
+        """Return the app's scope, with signed cookies replaced by their plain values; held ones are gone already."""
         exchange, parts = self._exchange, self._exchange.parts
         signed, customers = parts.signed_cookies, parts.customers
         scope["headers"] = customers.without(scope["headers"])
@@ -69,16 +68,16 @@ class SigningGate:
             exchange.session.believe(partial(self._claim, scope))
         if any(token.is_bound for token in self._opened):
             self._asked_with = scope
-            if self._heed():
+            if self._follow_customer():
                 self._show(scope)
         return scope
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Take one message of the app."""
+        """Send a message of the app, with its cookies signed if it starts a response."""
         return self._send(self._start(message) if message["type"] in STARTS else message)
 
     def _claim(self, scope: Any) -> Any:
-        """Ask the shop whose request this is. After the start, and after a handshake, no cookie can follow."""
+        """Call customer_from. After the response's start no cookie can be set, so the answer is not kept."""
         exchange, customers = self._exchange, self._exchange.parts.customers
         return customers.claim(scope, lasts=not exchange.status, report=exchange.report_event)
 
@@ -99,7 +98,7 @@ class SigningGate:
         self._show(scope)
 
     def _judge(self, token: ShopToken, found: set[bytes | None]) -> None:
-        """Look at what came under one name; of different values neither counts."""
+        """Open a signed cookie, or report why not; different values under one name are all refused."""
         exchange, values = self._exchange, [value for value in found if value is not None]
         if len(values) < len(found):
             self._report(token, Plain.SPELLING)
@@ -115,17 +114,17 @@ class SigningGate:
             self._opened[token] = verdict.content
 
     def _refuse(self, token: ShopToken, content: Content | None, refusal: Refusal) -> None:
-        if not self._is_told(refusal):
+        if not self._is_reported(refusal):
             self._report(token, refusal)
         if content is not None and self._is_over(refusal):
             self._removed[token.name] = token.removal(content)
 
-    def _is_told(self, refusal: Refusal) -> bool:
-        """Return whether the event of a refused session says it all: what belongs to it is the consequence."""
+    def _is_reported(self, refusal: Refusal) -> bool:
+        """Return whether the refused session was reported already, which explains that its cookies are refused too."""
         return refusal is Mismatch.NO_SESSION and self._exchange.session.is_presented
 
     def _is_over(self, refusal: Refusal) -> bool:
-        """Return whether a genuine cookie can never open again, not only now: what is in flight takes nothing away."""
+        """Return whether a genuine cookie can never be valid again; one sent just before a logout is not removed."""
         if refusal is Reason.EXPIRED:
             return True
         if refusal not in (Mismatch.NO_SESSION, Mismatch.OTHER_SESSION):
@@ -133,21 +132,21 @@ class SigningGate:
         is_sent = self._exchange.headers.get(b"sec-fetch-site") in FULL_SENDERS
         return is_sent and not self._exchange.session.is_just_ended
 
-    def _heed(self) -> bool:
-        """Have the session follow whoever knows the customer; say whether cookies of the last one have to go."""
+    def _follow_customer(self) -> bool:
+        """Give the session the customer that the shop names; return whether cookies of the former one were dropped."""
         exchange, session = self._exchange, self._exchange.session
         session.heed()
         if not self._is_resource and session.is_stale(exchange.now):
-            session.mark_accessed()  # it is in use, so it is kept
+            session.mark_accessed()  # the session is in use, so its cookie is renewed
         if not (session.is_hidden or session.revocations):
             return False
-        if not session.revocations:  # a customer's, while nobody can tell whether it was ended
+        if not session.revocations:  # the store cannot say whether the customer's session was ended
             exchange.report_event(SecurityEvent.CUSTOMER_UNVOUCHED)
         self._forget(is_removed=bool(session.revocations))
         return True
 
     def _forget(self, *, is_removed: bool) -> None:
-        """Take away what belongs to the customer before."""
+        """Drop the opened cookies that are bound to the former customer's session."""
         for token, content in list(self._opened.items()):
             if token.is_bound and content.token is not None:
                 del self._opened[token]
@@ -173,12 +172,12 @@ class SigningGate:
     def _start(self, message: Message) -> Message:
         given = message.get("headers") or ()
         if self._asked_with is not None and USER in self._asked_with:
-            self._tell_of_late_user(self._asked_with)
+            self._warn_of_late_user(self._asked_with)
         headers = self._signed(self._obey(self._filter.without_held(read(given)[0])))
         return message if headers is given else {**message, "headers": headers}
 
-    def _tell_of_late_user(self, scope: dict[str, Any]) -> None:
-        """Tell the owner where the app knows by now who it is, and nobody did when the customer was asked for."""
+    def _warn_of_late_user(self, scope: dict[str, Any]) -> None:
+        """Warn the owner if the app knows the customer only now, after customer_from found none before the app."""
         exchange, customers = self._exchange, self._exchange.parts.customers
         if customers.ask is None or USER in exchange.scope or exchange.session.binding.customer is not None:
             return
@@ -186,7 +185,7 @@ class SigningGate:
             exchange.parts.findings.count(ASKED_TOO_EARLY)
 
     def _obey(self, headers: Headers) -> Headers:
-        """Log in or out as the app's header says, and take the header out."""
+        """Log the customer in or out as the app's response header says, and remove the header."""
         exchange, customers = self._exchange, self._exchange.parts.customers
         headers, customer = customers.take(headers, exchange.report_event)
         if customer is None or exchange.parts.identity is None or not exchange.is_own_host:
@@ -200,7 +199,7 @@ class SigningGate:
         return headers
 
     def _signed(self, headers: Headers) -> Headers:
-        """Wrap what the app sets; beside it, bind anew what it leaves as it is, and remove what is over."""
+        """Return the headers with the app's cookies signed, opened ones renewed if needed, and invalid ones removed."""
         if not (self._opened or self._removed) and not any(name == SET_COOKIE for name, _ in headers):
             return headers
         kept, is_changed, named = [], False, set()
@@ -220,21 +219,21 @@ class SigningGate:
         return [*kept, *lines]
 
     def _wrapped(self, line: bytes) -> tuple[bytes, bytes]:
-        """Return the name and the line that goes out for one of the app's; none where it could never open."""
+        """Return the name and the signed form of the app's Set-Cookie line; empty if the token could never be valid."""
         exchange, signed = self._exchange, self._exchange.parts.signed_cookies
-        read_one = read_line(line, exchange.now)
-        token = signed.of(read_one.name)
-        is_removal = read_one.ends is not None and read_one.ends <= exchange.now
+        cookie = read_line(line, exchange.now)
+        token = signed.of(cookie.name)
+        is_removal = cookie.ends is not None and cookie.ends <= exchange.now
         if token is None or is_removal:
-            return read_one.name, line
+            return cookie.name, line
         if not exchange.is_own_host or self._is_overtaken(token):
-            return read_one.name, b""
+            return cookie.name, b""
         try:
             host, now = exchange.request.origin.host, exchange.now
-            return read_one.name, token.wrap(read_one, self._binding(token), host=host, now=now)
+            return cookie.name, token.wrap(cookie, self._binding(token), host=host, now=now)
         except CookieTooLarge:
-            if self._has_raised:  # the error page that follows gets through
-                return read_one.name, b""
+            if self._has_raised:  # the app's error page sets it again, and must not fail too
+                return cookie.name, b""
             self._has_raised = True
             raise
 
@@ -242,12 +241,12 @@ class SigningGate:
         return token.is_bound and is_overtaken(self._exchange.session, self._exchange.destination)
 
     def _lines_beside(self, named: set[bytes]) -> Lines:
-        """Return the lines for signed cookies that the app did not name itself."""
+        """Return Set-Cookie lines for signed cookies that the app did not set itself."""
         session = self._exchange.session if any(token.is_bound for token in self._opened) else None
         if session is not None and session.revocations:
             self._forget(is_removed=True)
         elif session is not None and session.is_open and session.is_continued:
-            _ = session.id  # what belongs to it keeps it
+            _ = session.id  # cookies are bound to the session, so reading its id keeps it
         lines = []
         if not self._is_resource:
             lines += [line for name, line in self._removed.items() if name not in named]
@@ -257,7 +256,7 @@ class SigningGate:
         return [(SET_COOKIE, line) for line in lines]
 
     def _must_follow(self, token: ShopToken, content: Content) -> bool:
-        if content.token is None:  # what was never signed came without its attributes
+        if content.token is None:  # an unsigned cookie came without its attributes, so it cannot be set again
             return False
         is_old = not token.is_current(content) and not self._is_resource
         if not token.is_bound:
@@ -270,12 +269,12 @@ class SigningGate:
         try:
             host, now = exchange.request.origin.host, exchange.now
             return token.follow(content, self._binding(token), host=host, now=now)
-        except CookieTooLarge:  # by a longer key id: the app did nothing wrong, so no error of its
+        except CookieTooLarge:  # through a longer key id, which is no error of the app's
             self._report(token, Reason.TOO_LONG, "too long once it is signed again")
             return token.removal(content)
 
     def _binding(self, token: ShopToken) -> Binding:
-        """Return what is written now belongs to; it begins a session that is kept where there is none."""
+        """Return the binding of a cookie that is signed now; a bound cookie begins a session if there is none."""
         if not token.is_bound:
             return NOBODY
         session = self._exchange.session

@@ -1,1 +1,1 @@
-"""What becomes of an HTML document's headers and body."""
+"""Rewrite an HTML document's headers and body, and keep pages that are the same for many visitors."""

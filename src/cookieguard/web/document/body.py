@@ -1,4 +1,4 @@
-"""The body of a document on its way out: decoded, rewritten, encoded again; what fails never lets raw bytes by."""
+"""Decode, rewrite and encode the body of a document as it streams; after a failure no raw byte is sent."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from cookieguard.web.http.charsets import Charset
 from cookieguard.web.http.content_coding import Coding, Decoder, Encoder
 from cookieguard.web.http.content_type import BLANK, SPACES, XML_START
 
-PIECE = 1024  # bytes of a piece of a page: of smaller ones there are too many, of larger ones too much is read again
-NEXT_TAG = re.compile(rb"<(?!/(?i:title|style|textarea|script))|\Z")  # none that ends a text
-MOST_SMALL = 64  # places where another page is another, which are pieces of their own
+PIECE = 1024  # bytes: smaller pieces would be too many, of larger ones too much would be read again
+NEXT_TAG = re.compile(rb"<(?!/(?i:title|style|textarea|script))|\Z")  # a tag that does not end a text
+MOST_SMALL = 64  # small pieces of a page, around places where two of its versions differ
 
 
 class Untouched:
-    """Let a body pass as it is: the rewriter is off, or it is no page, or cannot be read and the policy is strict."""
+    """Pass a body unchanged: the rewriter is off, it is no page, or it cannot be read and has the strict policy."""
 
     def rest(self) -> int:
-        """Return that no piece of it may be another."""
+        """Return UNSETTLED, since no piece of such a body may be replaced."""
         return UNSETTLED
 
     def feed(self, chunk: bytes) -> bytes:
@@ -35,24 +35,24 @@ class Untouched:
         return chunk
 
     def close(self) -> bytes:
-        """Return what is left: nothing."""
+        """Return the end of the body, which is empty."""
         return b""
 
-    abandon = close  # nor is half of it wanted
+    abandon = close  # the end is also empty after a failure
 
 
 class Sent(Untouched):
-    """Be what is left of a document that was sent whole: nothing passes after it."""
+    """The body after a document that was sent whole: it drops everything."""
 
     def feed(self, _chunk: bytes) -> bytes:
-        """Return nothing."""
+        """Return no bytes."""
         return b""
 
 
-# What a service worker makes itself came from no server, with no policy: where it is shown, it gets the worker's. All
-# that came over the network passes as it is (another type than "default"), but for a worker's script: it was asked for
-# as data, which gets no policy of ours, and every type of it runs. At the end, since the scripts of others may begin
-# with a directive; events come later.
+# A response that a service worker makes itself (type "default") has no policy, so this gives it the worker's if it is
+# shown as a page. Responses from the network pass unchanged, except a worker's script: the service worker fetches it as
+# data, to which we add no policy, and a script of any type runs. It is appended, since a script may begin with a
+# directive, and events come later.
 OWN_PAGES = b"""
 ;(p=>{const r=p.respondWith;p.respondWith=function(a){const d=this.request.destination;\
 if(!/doc|frame|emb|obj|work/.test(d))return r.call(this,a);\
@@ -62,8 +62,9 @@ return new Response(a.body,{status:a.status,statusText:a.statusText,headers:h})}
 
 
 class WorkerMark(Untouched):
-    """Let a service worker's script pass, with a last line that gives what it makes the policy it runs under, and
-    names that policy: a browser that finds the same bytes keeps the worker it has, with the one of its registration.
+    """Append OWN_PAGES to a service worker's script.
+
+    Its last line names the policy, since a browser that gets the same bytes keeps the old worker with its old policy.
     """
 
     def __init__(self, policy: bytes) -> None:
@@ -76,15 +77,15 @@ class WorkerMark(Untouched):
 
 
 class LateReader(Untouched):
-    """Read a response without a type, its owner, by what `make` returns for its first bytes; blanks go out before."""
+    """Read a response without a type by the reader that `make` returns for its first bytes; leading blanks pass."""
 
     def __init__(self, make: Callable[[bytes], Rewriter | SourceKeeper | Untouched]) -> None:
         self._make = make
         self._reader: Rewriter | SourceKeeper | Untouched | None = None
-        self._begin = b""  # a part of a mark or a declaration: a few bytes
+        self._begin = b""  # the first few bytes, while they may be part of a mark or a declaration
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return what the chunk becomes."""
+        """Return the rewritten chunk."""
         if self._reader is None:
             chunk = self._begin + chunk
             if XML_START.startswith(chunk) or not chunk.strip(BLANK):
@@ -94,15 +95,15 @@ class LateReader(Untouched):
         return self._reader.feed(chunk)
 
     def close(self) -> bytes:
-        """Return what is left."""
+        """Return the end of the body."""
         return self._begin if self._reader is None else self._reader.close()
 
 
 class DocumentBody:
-    """Rewrite one document's body as it streams. Owned by one response.
+    """Rewrite a document's body as it streams. Owned by one response.
 
-    Once the rewriter or the coding fails, what it may safely give up is sent and the rest is left out: the page
-    is cut short, but nothing of it contacts anybody.
+    If the rewriter or the decoder fails, only bytes that are known to be safe are sent, and the rest is left out. The
+    page is then cut short, but contacts no third party.
     """
 
     def __init__(
@@ -115,32 +116,32 @@ class DocumentBody:
         is_strict: bool = False,
         is_data: bool = False,
     ) -> None:
-        """`on_event` hears of a failure; what is sent of a wide `charset` is UTF-8.
+        """`on_event` reports a failure. A body in a wide `charset` is sent as UTF-8.
 
-        What `is_data` is so for who asked now: to a browser that opens its address it would be a page.
+        `is_data`: this request gets data, but a browser that opens the address would get a page.
         """
         self._on_event = on_event
         self.rewriter = rewriter
         self.is_strict = is_strict
         self.is_data = is_data
-        self.has_head = type(rewriter) is not Untouched  # what goes first into a page
-        self.is_coded = coding is not None  # then the length is not known in advance
+        self.has_head = type(rewriter) is not Untouched  # our markup at its start
+        self.is_coded = coding is not None  # its new length is then not known in advance
         self._has_failed = False
         self._decoder: Decoder | None = None if coding is None else coding.decoder(PIECE_BYTES)
         self._encoder: Encoder | None = None if coding is None else coding.encoder()
         self.is_transcoded = charset is not Charset.PLAIN
         self._wide: codecs.IncrementalDecoder | None = None
         if self.is_transcoded:
-            # Its byte order mark becomes UTF-8's. What is no character becomes U+FFFD, as in browsers.
+            # The byte order mark becomes that of UTF-8. Invalid bytes become U+FFFD, as in browsers.
             self._wide = codecs.getincrementaldecoder(charset.value)("replace")
 
     @property
     def is_faithful(self) -> bool:
-        """Return whether what was returned is all of the page, and would be again."""
+        """Return whether the output is the whole page, so that the same body will give the same output."""
         return not (self._has_failed or self.is_transcoded)
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what `chunk` becomes, in pieces of bounded size."""
+        """Yield the rewritten chunk, in pieces of bounded size."""
         if self._decoder is None:
             yield self._rewrite(chunk)
             return
@@ -151,21 +152,22 @@ class DocumentBody:
             yield self._encode(self._fail(error))
 
     def whole(self, rest: bytes) -> bytes:
-        """Return what all that is left of an uncoded body becomes."""
+        """Return the rewritten rest of an uncoded body."""
         content, end = self._rewrite(rest), self.close()
-        return content + end if end else content  # a page is not copied for nothing
+        return content + end if end else content  # without an end, the page need not be copied
 
     def cut(self, body: bytes, other: bytes, passes: Passes) -> tuple[bytes, tuple[Piece, ...]]:
-        """Return what a whole uncoded body becomes, and its pieces that may be others: small where `other` is another.
+        """Return a whole uncoded body rewritten, and its pieces that may be replaced: small ones where `other` differs.
 
-        What passes as it is, between two places where a page is read alike, might be any other markup that passes.
-        `passes` says so of it as it will of the other: what tells the rest of a page something stays where it is.
+        A piece may be replaced if the rewriter leaves it unchanged, and is in the same state before and after it. Other
+        markup that passes unchanged may then be in its place. `passes` decides this for the piece, and later for the
+        other markup. A piece that affects the rest of the page does not pass.
         """
         pieces: list[Piece] = []
         written: list[bytes] = []
-        place = size = begun = start = since = 0  # the last three: where both were last read alike
+        place = size = begun = start = since = 0  # the last three: of the last place with a settled state
         before = UNSETTLED
-        # What begins a page without a type is not cut: it tells what it is.
+        # A body without a type is not cut, since its start decides how it is read.
         for end in () if type(self.rewriter) is LateReader else _cuts(body, other, end_begun(body)):
             written.append(self._rewrite(piece(body, place, end)))
             size, place, rest = size + len(written[-1]), end, self.rewriter.rest()
@@ -179,7 +181,7 @@ class DocumentBody:
         return b"".join(written), tuple(pieces)
 
     def close(self) -> bytes:
-        """Return what is left when the app's body has ended."""
+        """Return the rest of the output, once the app's body has ended."""
         rest = b"" if self._has_failed else self._finish()
         return rest if self._encoder is None else self._encode(rest) + self._encoder.close()
 
@@ -188,7 +190,7 @@ class DocumentBody:
             return b""
         try:
             return self.rewriter.feed(chunk if self._wide is None else self._wide.decode(chunk).encode())
-        except Exception as error:  # noqa: BLE001 - whatever it is, no raw byte may pass and no page become a 500
+        except Exception as error:  # noqa: BLE001 - no error may let a raw byte pass, or turn a page into a 500
             return self._fail(error)
 
     def _finish(self) -> bytes:
@@ -212,7 +214,7 @@ class DocumentBody:
 
 
 def _cuts(body: bytes, other: bytes, most: int) -> Iterator[int]:
-    """Yield where the pieces of a page end, the last at `most`: before a tag, and around what the other has not."""
+    """Yield where the pieces of a page end, up to `most`: before a tag, and around each place where `other` differs."""
     place = shift = 0
     left = MOST_SMALL
     while place < most:
@@ -230,10 +232,11 @@ def _cuts(body: bytes, other: bytes, most: int) -> Iterator[int]:
 
 
 def _around(body: bytes, place: int, differs: int) -> tuple[int, int]:
-    """Return where the tag begins, from `place` on, that something is in or behind, and how far that is to be read."""
+    """Return where the tag before a difference begins, not before `place`, and where the piece with both may end."""
     script = body.rfind(b"<script", place, differs)
     if script >= 0 and body.find(b"</script", script, differs) < 0:
         return script, max(body.find(b"</script", differs), differs)
     begin = max(body.rfind(b"<", place, differs), place)
     tail = piece(body, max(begin - LONGEST_END, place), begin)
-    return begin - len(tail) + end_begun(tail), differs  # what may be the end of the page would be kept back
+    # The rewriter keeps back a possible end of the page, so the piece begins before it.
+    return begin - len(tail) + end_begun(tail), differs

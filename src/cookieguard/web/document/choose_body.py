@@ -1,4 +1,4 @@
-"""What becomes of a document's body: rewritten, or passed as it is under the strict policy."""
+"""Choose whether a document's body is rewritten, passed unchanged, or passed unchanged under the strict policy."""
 
 from __future__ import annotations
 
@@ -41,26 +41,26 @@ from cookieguard.web.walls import REPORT_ONLY
 
 DISPOSITION = b"content-disposition"
 USE = b"Sec-Fetch-Dest"
-SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the latter where the former does not
-# Of what a script fetches for itself. Workers' caches compare Accept, and see no such header: with Accept in it, a
-# drawing that was stored ahead would be found for no `<img>`.
+SHOWN_BY = (USE, b"Accept")  # show whether a page will be shown; Accept does if the browser sends no USE
+# Vary for a response to `fetch`. A worker's cache compares Accept, but does not see Sec-Fetch-Dest. With Accept in Vary
+# it would never find a stored drawing for an `<img>`.
 FETCHED_BY = (USE, b"Sec-Fetch-Mode")
 NONCE, LENGTH = b"'nonce-", b"content-length"
-FOLDERS_KEPT = 32  # of each wall: as many as the rules keep answers of
-STATES_KEPT = 64  # purposes granted together
+FOLDERS_KEPT = 32  # per wall; the rules keep answers for as many
+STATES_KEPT = 64  # combinations of granted purposes, each with its own list of held cookies
 JSON_STARTS = (b"{", b"[", b'"')
-MOST_PIECES = 1024  # of a coded body that are read to tell whether it is JSON: 4 MB
-READ_DESTINATIONS = frozenset({b"image", b"empty"})  # whose documents are no contexts
-# What is a script or a picture to who asked for it, whatever type its app gave it (Flask calls all bytes HTML). Read as
-# HTML it would lose what looks like a tag that does not end, and get a banner into its strings.
+MOST_PIECES = 1024  # of a coded body (4 MB), read to find out whether it is JSON
+READ_DESTINATIONS = frozenset({b"image", b"empty"})  # a document fetched for these does not run
+# A browser uses the response as a script or a picture, whatever type the app gave it (Flask sends all bytes as HTML).
+# Rewriting would remove text that looks like an unfinished tag, and insert a banner into its strings.
 UNSHOWN_DESTINATIONS = RESOURCE_DESTINATIONS - WORKER_DESTINATIONS
 SVG_TYPE = b"image/svg+xml"
 XML = kind_of(b"text/xml")
-LONGEST_FOLDER = 1024  # characters; clients choose paths
+LONGEST_FOLDER = 1024  # characters of a key in the cache; a client may request any path
 
 
 def is_rewritten(exchange: Exchange, kind: Kind, names: dict[bytes, bytes]) -> bool:
-    """Return whether this is a page: HTML, or XML and SVG that a browser asks for to show; `names` are its headers."""
+    """Return whether a response is rewritten: HTML, XML or SVG to be shown, or a service worker's script."""
     if kind.is_plain or exchange.status in BODILESS_STATUSES:
         return False
     if DISPOSITION in names and is_attachment(names[DISPOSITION]):
@@ -76,7 +76,7 @@ def is_rewritten(exchange: Exchange, kind: Kind, names: dict[bytes, bytes]) -> b
 def choose_body(
     exchange: Exchange, kind: Kind, headers: Headers, coding: bytes, start: bytes
 ) -> DocumentBody:
-    """Choose how a document's body is sent, from its headers and first bytes."""
+    """Return the body that sends a document, chosen by its headers and first bytes."""
     count = exchange.parts.findings.count
     if is_service_worker(exchange, kind):
         mark = WorkerMark(exchange.wall.policy) if coding in CODINGS else Untouched()
@@ -98,13 +98,13 @@ def choose_body(
 def _read_body(
     exchange: Exchange, kind: Kind, headers: Headers, coding: bytes, first: bytes, start: bytes
 ) -> DocumentBody:
-    """Choose the body of what comes in a coding that is read, and begins so."""
+    """Return the body of a document that could be decoded, and whose decoded start is `first`."""
     if first.lstrip()[:1] in JSON_STARTS and is_json_for_script(exchange, coding, start):
         return untouched(exchange, is_data=True)
     charset = charset_of(b",".join(every(headers, CONTENT_TYPE)), first)
     if charset is Charset.UNREAD:
         return give_up(exchange, "a charset that does not contain ASCII")
-    # A browser makes no page of what begins with no tag, and what has a length would lose it. Scripts may put it in.
+    # A browser shows a body without a tag at its start as text, which keeps its Content-Length. A script may insert it.
     is_put_in = exchange.marks & SWAPPED or exchange.destination == b"empty"
     is_file = first[:1].strip(BLANK + b"<") and every(headers, LENGTH) and not is_put_in
     if kind.is_sniffed and charset is Charset.PLAIN and (is_file or is_binary(first)):
@@ -117,17 +117,17 @@ def _read_body(
 
 
 def untouched(exchange: Exchange, *, is_data: bool = False) -> DocumentBody:
-    """Return a body that passes as it is; under the strict policy, should a cache or a browser show it as a page."""
+    """Return a body that passes unchanged, under the strict policy in case a cache or a browser shows it as a page."""
     is_strict = exchange.parts.config.html.enabled and not exchange.wall.has_everything
     on_event = exchange.parts.findings.count
     return DocumentBody(Untouched(), None, on_event=on_event, is_strict=is_strict, is_data=is_data)
 
 
 def is_json_for_script(exchange: Exchange, coding: bytes, start: bytes) -> bool:
-    """Return whether this is JSON that its app calls HTML, for a script that asked for it, and whole.
+    """Return whether a script fetches complete JSON that the app sends as HTML.
 
-    Markup in it is data to us, as in JSON of the right type: a quote that we put into a string would end the string.
-    A browser that goes there, and what swaps answers into a page, read it as HTML.
+    Its markup is not rewritten, as in JSON of the right type, since a quote that we insert would end a string. For a
+    navigation, and for a library that inserts responses into a page, it is HTML.
     """
     if (
         exchange.destination not in (None, b"empty")
@@ -147,10 +147,10 @@ def is_json_for_script(exchange: Exchange, coding: bytes, start: bytes) -> bool:
 
 
 def says_too_little(exchange: Exchange, kind: Kind, content_type: bytes, coding: bytes, start: bytes) -> bool:
-    """Return whether a document's first bytes do not say yet in which encoding it is read.
+    """Return whether more of a document is needed to know its encoding.
 
-    What a script streams into its page is UTF-8 there, whatever a `meta` element in it says. A response without a type
-    starts with its first byte: streams of data have none.
+    A script that fetches a document reads it as UTF-8, whatever its `meta` element says. A response without a type is
+    sent from its first byte on, since it may be a stream of data.
     """
     if len(start) >= FIRST_BYTES or kind.is_sniffed:
         return not start
@@ -162,7 +162,7 @@ def says_too_little(exchange: Exchange, kind: Kind, content_type: bytes, coding:
 
 
 def passing(exchange: Exchange) -> Passes:
-    """Return what says of markup in this page's body whether it passes as it is; by what is kept with the wall."""
+    """Return the function, kept with the wall, that decides whether markup in this page's body passes unchanged."""
     wall, request = exchange.wall, exchange.request
     path: str = request.full_path if request.root_path else exchange.scope["path"]
     folder = path.rpartition("/")[0]
@@ -171,24 +171,24 @@ def passing(exchange: Exchange) -> Passes:
         glance = Glance(wall.rules, wall.rules.page(request.url))
         if len(wall.folders) >= FOLDERS_KEPT:
             wall.folders.clear()
-        # Else `?query` may lead from page to tracker
+        # Else `?query`, a link that depends on the page and not on its folder, may lead to a vendor's own path.
         if len(folder) <= LONGEST_FOLDER and wall.rules.own_is_free:
             wall.folders[folder] = glance
     return glance.passes
 
 
 def give_up(exchange: Exchange, reason: str) -> DocumentBody:
-    """Let a document pass as it is: under the strict policy, unless its visitor agreed to everything."""
+    """Return a body that passes unchanged, under the strict policy unless the visitor accepted everything."""
     if not exchange.wall.has_everything:
         exchange.parts.findings.count(f"a page was not rewritten but sent under the strict policy: {reason}")
     return untouched(exchange)
 
 
 def becomes_context(exchange: Exchange, kind: Kind) -> bool:
-    """Return whether this runs under the policy of its own response: XML, a worker's script, documents in a series.
+    """Return whether a response runs under its own policy: XML, a worker's script, or documents in a series.
 
-    A 304 names no type, and leaves a stored worker the policy of another state of consent. A worker runs whatever it
-    gets, plain text as well.
+    A 304 has no type, but the stored worker must not keep the policy of another state of consent. A worker runs a
+    response of any type, even plain text.
     """
     destination = exchange.destination
     runs = destination in WORKER_DESTINATIONS
@@ -206,17 +206,17 @@ def becomes_context(exchange: Exchange, kind: Kind) -> bool:
 
 
 def policy_of_context(exchange: Exchange, kind: Kind) -> bytes:
-    """Return the policy of what becomes a context, in this visitor's state."""
-    # Nobody reads the documents of a series: they are told apart by their parts, and it has no end.
+    """Return the policy for a response that runs under its own policy, by this visitor's consent."""
+    # The documents of a series are not rewritten, since it may never end, so it has the strict policy.
     is_strict = kind.is_series and not exchange.wall.has_everything
     return exchange.wall.in_headers(is_strict=is_strict, destination=exchange.destination)
 
 
 def policy_for_everyone(exchange: Exchange, kind: Kind, names: dict[bytes, bytes]) -> bytes:
-    """Return the strict policy for XML that is not shown, empty for all else; `names` are its headers.
+    """Return the strict policy for XML that is not shown, else an empty one; `names` are its headers.
 
-    A picture and what a script reads run nothing: so caches in front may keep a logo or a site map. Who opens what a
-    cache kept that knows no Vary is under that policy. Browsers without fetch metadata may show an SVG.
+    A picture, or XML that a script reads, does not run, so shared caches may keep a logo or a site map. The policy is
+    for visitors who open what a cache without Vary has kept. A browser without fetch metadata may show an SVG.
     """
     destination = exchange.destination
     is_read = destination in READ_DESTINATIONS or (
@@ -228,7 +228,7 @@ def policy_for_everyone(exchange: Exchange, kind: Kind, names: dict[bytes, bytes
 
 
 def carries_policy(exchange: Exchange, kind: Kind) -> bool:
-    """Return whether a page has the policy in itself: headers do not take it, and a parser reads from the start."""
+    """Return whether a page gets the policy as a `<meta>`, since it is too long for headers, and a parser reads it."""
     is_read = kind.is_document and not (kind.is_xml or kind.is_piece or kind.is_sniffed)
     request = exchange.request
     is_page = is_read and request.opens_document and not request.is_fragment
@@ -236,10 +236,10 @@ def carries_policy(exchange: Exchange, kind: Kind) -> bool:
 
 
 def vary_by_use(exchange: Exchange, headers: Headers, kind: Kind, *, is_data: bool = False) -> Headers:
-    """Return headers that say so where a response depends on what a browser means to do with it.
+    """Return headers with a Vary that names how the browser uses the response, if the response depends on it.
 
-    A picture in SVG is not read, nor what a script gets as data: out of a cache it would be what is shown to who then
-    opens it. So would a piece of a page or a frame's, which has no banner.
+    An SVG for an `<img>`, and data for a script, are not rewritten. Without Vary, a cache could show them to a visitor
+    who opens the address. The same holds for fragments and frames, which have no banner.
     """
     if is_data or (kind.is_xml and not kind.is_document):
         is_fetched = exchange.request.is_fetched and not is_data
@@ -250,21 +250,21 @@ def vary_by_use(exchange: Exchange, headers: Headers, kind: Kind, *, is_data: bo
 
 
 def is_service_worker(exchange: Exchange, kind: Kind) -> bool:
-    """Return whether this is a script that a browser keeps running, under the policy it came with."""
+    """Return whether a browser installs the script as a service worker, which runs under the response's policy."""
     if not kind.is_script:
         return False
     return exchange.destination == b"serviceworker" and exchange.parts.config.csp.enabled
 
 
 def _policies(exchange: Exchange, headers: Headers) -> list[bytes]:
-    """Return the shop's policies that what we insert has to fit: those in force, and those on trial that cost nothing.
+    """Return the shop's policies that our markup has to satisfy: those in force, and Report-Only ones if that is free.
 
-    A policy is tried out in Report-Only first: without its nonce each script of ours would be reported with each page.
+    It is free if a nonce, or no change, satisfies them. Without the nonce, each page would report each of our scripts.
     """
     in_force, tried = every(headers, POLICY), every(headers, REPORT_ONLY)
     if not tried:
         return in_force
-    texts = [one.decode("latin-1") for one in (*in_force, *tried)]
+    texts = [policy.decode("latin-1") for policy in (*in_force, *tried)]
     origin, base = exchange.request.origin.text, exchange.own_base
     ways = {allowance(texts, kind, origin=origin, path=base).way for kind in ("script", "style")}
     return [*in_force, *tried] if ways <= {Way.NONCE, Way.INLINE} else in_force
@@ -273,7 +273,7 @@ def _policies(exchange: Exchange, headers: Headers) -> list[bytes]:
 def _reader(
     exchange: Exchange, kind: Kind, policies: list[bytes], begin: bytes
 ) -> Rewriter | SourceKeeper | Untouched:
-    """Return what reads a body that begins so. Without a type browsers take data for no page, and XML for XML."""
+    """Return the reader of a body that begins so; without a type, browsers treat data as data, and XML as XML."""
     if kind.is_sniffed:
         is_json = begin.lstrip(BLANK)[:1] in JSON_STARTS and not exchange.marks & SWAPPED
         if is_json or is_binary(begin):
@@ -294,7 +294,7 @@ def _reader(
         head=meta + first + (insertion.head if insertion else b""),
         stand=Placeholders(exchange, policies=policies) if has_places else None,
         xml=kind.is_xml,
-        # What has no type may be JSON: our markup before it would make HTML of it. There only tags make a document.
+        # A body without a type may be JSON, which our markup before it would turn into HTML, so it needs a tag first.
         is_document=exchange.request.opens_document and not kind.is_sniffed,
     )
     exchange.rewriter = reader = (
@@ -304,8 +304,8 @@ def _reader(
 
 
 def _first_scripts(exchange: Exchange, policies: list[bytes]) -> bytes:
-    """Return what goes first into a document: the guard, and what tells of the choice; kept with the wall."""
-    if policies:  # with a nonce in most
+    """Return the scripts for the start of a document: the guard, and those that pass the choice on."""
+    if policies:  # most have a nonce, so the wall's cache would not help
         return _guard_of(exchange, policies) + choice_scripts(exchange, policies)
     consent, heads = exchange.consent, exchange.wall.heads
     state = (consent.granted, consent.state)
@@ -316,7 +316,7 @@ def _first_scripts(exchange: Exchange, policies: list[bytes]) -> bytes:
 
 
 def _guard_of(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
-    """Return the guard for the start of a document; nothing where nobody is held or the shop wants none."""
+    """Return the guard for the start of a document; empty if no party is held, or if html.guard is off."""
     parts = exchange.parts
     if exchange.wall.is_open or not parts.config.html.guard:
         return b""
@@ -327,19 +327,18 @@ def _guard_of(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
 
 @lru_cache(maxsize=STATES_KEPT)
 def _names(patterns: Iterable[str]) -> str:
-    """Write declared names of cookies as a JavaScript pattern for a cookie's text or a key, without blanks."""
-    names = [re.escape(one.removesuffix("*")) + "[^=;]*" * one.endswith("*") for one in patterns]
+    """Return a JavaScript pattern, without blanks, that matches the declared cookies and storage keys."""
+    names = [re.escape(name.removesuffix("*")) + "[^=;]*" * name.endswith("*") for name in patterns]
     joined = "|".join(names).replace(" ", "x20")
     return rf"^\s*({joined or '(?!)'})\s*(=|;|$)"
 
 
 def key_of(exchange: Exchange, kind: Kind, names: dict[bytes, bytes], headers: Headers) -> Key | None:
-    """Return all that the rewriting of a page depends on, beside its bytes; `names` are its headers.
+    """Return the cache key of a rewritten page: everything but its bytes that it depends on; None if it is not cached.
 
-    The walls come from the configuration, the origin, what is granted and where our own pages are, so they are in it.
-    None where that is more than can be told: the path of another page (a POST), a grant for this document alone, a
-    piece of a page, a choice that the browser would not keep (which is counted), a nonce; and where a cache in front
-    keeps the page.
+    The wall is covered by the origin, the granted purposes and the path of our pages. Not cached are an answer to a
+    POST (it depends on another page's path), a page with a grant or a nonce, a fragment, a page with the note that the
+    browser keeps no choice (each is counted), and a page for a cache in front. `names` are the page's headers.
     """
     if not kind.is_document or exchange.status == PARTIAL_CONTENT or not exchange.parts.config.html.enabled:
         return None
@@ -351,7 +350,7 @@ def key_of(exchange: Exchange, kind: Kind, names: dict[bytes, bytes], headers: H
     consent = exchange.consent
     if consent.asks and not request.is_secure_context:
         return None
-    policies = tuple([bytes(one) for one in every(headers, POLICY)]) if POLICY in names else ()
+    policies = tuple([bytes(policy) for policy in every(headers, POLICY)]) if POLICY in names else ()
     if (b"".join(policies) + names.get(REPORT_ONLY, b"")).lower().find(NONCE) >= 0:
         return None
     has_chosen = consent.receipt is not None or consent.is_overruled

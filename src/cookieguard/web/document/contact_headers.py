@@ -1,4 +1,4 @@
-"""Hold back response headers that make a browser contact somebody: Link, Refresh, reporting headers."""
+"""Remove from response headers whatever makes a browser contact a held host: Link, Refresh, reporting headers."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from cookieguard.html.contact_points import INERT_RELATIONS
 from cookieguard.html.referrer_policy import tighten
 from cookieguard.web.http.headers import Headers
 
-Holds = Callable[[str], bool]  # tells of one URL reference whether the host it reaches is held
+Holds = Callable[[str], bool]  # returns whether a URL reference leads to a held host
 
 LINK_VALUE = re.compile(rb'[ \t]*<([^>]*)>((?:[^",<]|"(?:[^"\\]|\\.)*")*)(?:,|$)', re.DOTALL)
 NO_TARGET = re.compile(rb"[^<,]*(?:,|$)")
 RELATION = re.compile(rb';[ \t]*rel[ \t]*=[ \t]*(?:"([^"]*)"|([^ \t;,"]+))', re.IGNORECASE)
 PICTURES = re.compile(rb';[ \t]*imagesrcset[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^ \t;,"]+))', re.IGNORECASE)
-# After the seconds a blank will do (HTML, "shared declarative refresh steps"); Chromium skips other text too.
+# A blank may follow the seconds (HTML, "shared declarative refresh steps"); Chromium skips other text too.
 REFRESH_URL = re.compile(
     rb"^[ \t]*(?:[^;, \t]*[ \t]*[;,]|[^;, \t]*[ \t]|[^;,]*[;,])[ \t]*(?:url[ \t]*=)?[ \t]*['\"]?([^'\"]*)",
     re.IGNORECASE | re.DOTALL,
 )
 OFFER = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*+"?)+', re.DOTALL)
-# A quote that nothing closes goes to the end: else it would be looked for again from each quote in it.
+# An unclosed quote extends to the end. Otherwise the search would start again at each quote in it.
 QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)')
 URL = re.compile(rb"(?:https?:)?//[^\s\"'<>,;]+", re.IGNORECASE)
-# A comma ends a whole policy: what stands behind it is another one.
+# A comma ends a policy, and another policy follows it.
 REPORT_DIRECTIVE = re.compile(rb"(?:^|(?<=[;,]))\s*report-uri\s([^;,]*)(?:;|(?=,)|$)", re.IGNORECASE)
 
 
 def filter_contacts(headers: Headers, holds: Holds) -> Headers:
-    """Return the headers without what would reach a held host."""
+    """Return the headers without values that lead to a held host."""
     kept: Headers = []
     refreshes = [value for name, value in headers if name == b"refresh"]
     if len(refreshes) > 1 and not _refresh(b", ".join(refreshes), holds):
-        headers = [pair for pair in headers if pair[0] != b"refresh"]  # browsers read them as one
+        headers = [pair for pair in headers if pair[0] != b"refresh"]  # browsers join them into one value
     for name, value in headers:
         keep = CONTACT_HEADERS.get(name)
         remains = keep(value, holds) if keep and value else value
@@ -46,7 +46,7 @@ def filter_contacts(headers: Headers, holds: Holds) -> Headers:
 
 
 def tighten_referrers(headers: Headers) -> Headers:
-    """Return headers with a Referrer-Policy that tells others no more of a page than browsers do by default."""
+    """Return headers whose Referrer-Policy sends other sites no more of an address than browsers do by default."""
     return [
         (name, tighten(value.decode("latin-1")).encode("latin-1") if name == b"referrer-policy" else value)
         for name, value in headers
@@ -54,9 +54,9 @@ def tighten_referrers(headers: Headers) -> Headers:
 
 
 def _link(value: bytes, holds: Holds) -> bytes:
-    """Keep the link-values (RFC 8288) that reach nobody held; one that names a target and does not parse is dropped.
+    """Return the link-values (RFC 8288) that lead to no held host; one with a target that does not parse is dropped.
 
-    A value without `<` names none, to any browser.
+    A value without `<` has no target in any browser.
     """
     kept: list[bytes] = []
     dropped = position = 0
@@ -74,18 +74,18 @@ def _link(value: bytes, holds: Holds) -> bytes:
 
 
 def _targets(match: re.Match[bytes]) -> list[str]:
-    """List what a link-value names: its target, and the pictures that may be loaded in its place."""
-    pictures = [(_plain(quoted) or bare).decode("latin-1") for quoted, bare in PICTURES.findall(match[2])]
-    return [match[1].decode("latin-1"), *(url for one in pictures for url in candidates(one))]
+    """Return the URLs of a link-value: its target, and the pictures that may be loaded in its place."""
+    sets = [(_plain(quoted) or bare).decode("latin-1") for quoted, bare in PICTURES.findall(match[2])]
+    return [match[1].decode("latin-1"), *(url for srcset in sets for url in candidates(srcset))]
 
 
 def _plain(quoted: bytes) -> bytes:
-    """Return what a quoted string says (RFC 9110 5.6.4)."""
+    """Return the text of a quoted string (RFC 9110 5.6.4)."""
     return re.sub(rb"\\(.)", rb"\1", quoted)
 
 
 def _is_inert(parameters: bytes) -> bool:
-    """Return whether no relation of a link makes a browser fetch it; one without any might."""
+    """Return whether no relation of a link makes a browser fetch it; a link without a relation may be fetched."""
     values = [(quoted or bare).decode("latin-1") for quoted, bare in RELATION.findall(parameters)]
     return bool(values) and INERT_RELATIONS.issuperset(" ".join(values).lower().split())
 
@@ -100,15 +100,15 @@ def _any_url(value: bytes, holds: Holds) -> bytes:
 
 
 def _endpoints(value: bytes, holds: Holds) -> bytes:
-    """Drop endpoints of which any reaches a held host, in whatever spelling (`/\\host` is one)."""
-    urls = [one.replace(b"\\\\", b"\\") for one in QUOTED.findall(value)]
+    """Return the header; empty if an endpoint leads to a held host in any spelling (such as `/\\host`)."""
+    urls = [url.replace(b"\\\\", b"\\") for url in QUOTED.findall(value)]
     return b"" if any(holds(url.decode("latin-1")) for url in urls) else _any_url(value, holds)
 
 
 def _groups(value: bytes, holds: Holds) -> bytes:
-    """End the groups of endpoints of which any reaches a held host.
+    """Return the groups of endpoints; a group with a held host is replaced by one that ends it.
 
-    A browser keeps a group for its `max_age`, whatever later answers say, unless one of them ends it.
+    A browser keeps a group for its `max_age` unless a later response ends it.
     """
     try:
         groups = json.loads(b"[%s]" % value)
@@ -131,7 +131,7 @@ def _whole_url(value: bytes, holds: Holds) -> bytes:
 
 
 def _policy(value: bytes, holds: Holds) -> bytes:
-    """Cut a report-uri that reaches a held host out of the shop's policy; what it allows stays the same."""
+    """Return the shop's policy without a report-uri that leads to a held host; it allows the same as before."""
 
     def cut(match: re.Match[bytes]) -> bytes:
         return b"" if any(holds(url.decode("latin-1")) for url in match[1].split()) else match[0]
@@ -140,9 +140,9 @@ def _policy(value: bytes, holds: Holds) -> bytes:
 
 
 def _alternatives(value: bytes, holds: Holds) -> bytes:
-    """Drop what offers a held host in place of the shop's (RFC 7838); "clear" ends what was offered before."""
-    offers = [offer for one in OFFER.findall(value) if (offer := one.strip(b" \t"))]
-    kept = [one for one in offers if not _leads_away(one, holds)]
+    """Return the alternative services (RFC 7838) on hosts that are not held; "clear" ends earlier ones."""
+    offers = [offer for found in OFFER.findall(value) if (offer := found.strip(b" \t"))]
+    kept = [offer for offer in offers if not _leads_away(offer, holds)]
     return value if len(kept) == len(offers) else b", ".join(kept) or b"clear"
 
 

@@ -1,6 +1,6 @@
-"""What a browser fetches ahead of a click: a redirect must not take it to a held host before anybody clicked.
+"""Keep a prefetch from following a redirect to a held host before the visitor has clicked.
 
-Speculation rules may name the shop's own pages, and no policy stops where those lead to.
+Speculation rules may name the shop's own pages, and no policy applies to the redirects of those.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from cookieguard.web.request import SEC_PURPOSE
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 LOCATION = b"location"
-# An address on this host, or one of http with a plain name. Browsers show the body beside an empty Location; what is
-# not surely an address counts as none.
+# A path on this host, or an http address with a plain name. With an empty Location browsers show the body, so any text
+# that is not certainly an address counts as none.
 FOLLOWED = re.compile(
     rb"(?:https?://[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[0-5]?[0-9]{1,4})?)?[/?](?![/\\])[!-~]*", re.IGNORECASE
 )
@@ -25,9 +25,9 @@ REPLACED = frozenset({LOCATION, CACHE_CONTROL})
 
 
 def leads_to_others(exchange: Exchange, names: Mapping[bytes, bytes]) -> bool:
-    """Return whether a redirect with these headers would take a browser to a held host ahead of a click.
+    """Return whether a redirect with these headers would take a browser's prefetch to a held host.
 
-    Not a script that fetches ahead: the policy stops that one, and it may show what it got at the click.
+    A script that fetches ahead is not meant: the policy stops it, and it may show the response at the click.
     """
     target = names.get(LOCATION)
     if target is None or b"prefetch" not in exchange.headers.get(SEC_PURPOSE, b""):
@@ -36,9 +36,9 @@ def leads_to_others(exchange: Exchange, names: Mapping[bytes, bytes]) -> bool:
 
 
 def is_same_for_all(exchange: Exchange, status: int, names: Mapping[bytes, bytes]) -> bool:
-    """Return whether this is a redirect that a browser follows, and to nobody held: so caches in front may keep it.
+    """Return whether a browser follows this redirect, and to a host that is never held, so that caches may keep it.
 
-    They answer what is fetched ahead as they answer a click.
+    A cache gives the same answer to a prefetch and to a click.
     """
     if status not in REDIRECTS or FOLLOWED.fullmatch(names.get(LOCATION, b"")) is None:
         return False
@@ -47,6 +47,6 @@ def is_same_for_all(exchange: Exchange, status: int, names: Mapping[bytes, bytes
 
 
 def put_off(message: Mapping[str, Any], headers: Headers) -> dict[str, Any]:
-    """Return a start message that refuses for now: the click asks again."""
+    """Return a start message that refuses the prefetch with 503, so that the browser asks again at the click."""
     kept = [*without(headers, REPLACED), (CACHE_CONTROL, b"no-store")]
     return {**message, "status": HTTPStatus.SERVICE_UNAVAILABLE.value, "headers": kept}

@@ -1,1 +1,1 @@
-"""HTTP itself: headers, codings, charsets, validators, origins."""
+"""Read and write HTTP: headers, content codings, charsets, ETags and origins."""

@@ -1,6 +1,6 @@
-"""br and zstd, where the packages for them are installed: `pip install '.[compression]'`.
+"""Decode and encode br and zstd, if the packages for them are installed: `pip install '.[compression]'`.
 
-Only packages whose decoders can be told how much to give at a time: without that a bomb fills the memory.
+A package is used only if its decoder can limit its output, since a compression bomb would otherwise fill the memory.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any
 
 from cookieguard.errors import CookieGuardError
 
-# Output of one decoding step: a bomb becomes many small pieces, never one large one.
+# Output of one decoding step. A bomb becomes many small pieces, never a large one.
 PIECE_BYTES = 64 * 1024
-# The lowest level: what is sent was compressed by the app already, and time to first byte matters more than size.
+# The lowest level, since pages are encoded as they stream, and time to first byte matters more than size.
 ENCODE_LEVEL = 1
 BROTLI_WINDOW = 18  # bits; the default of 22 costs megabytes for each response
 ZSTD_WINDOW = 23  # bits: 8 MB is all that RFC 9659 lets a server use for `zstd`
 
 
 class CodingError(CookieGuardError):
-    """Say that a document's bytes are not in the coding its header names."""
+    """Raised when a document's bytes are not in the coding that its header names."""
 
 
 def installed(*names: str, attribute: str) -> ModuleType | None:
-    """Return the first of these modules that is there and has what we need."""
+    """Return the first of these modules that is installed and has `attribute`; else None."""
     for name in names:
         try:
             module = import_module(name)
@@ -36,7 +36,7 @@ def installed(*names: str, attribute: str) -> ModuleType | None:
     return None
 
 
-# Before 1.2 a decoder gave all at once.
+# Before brotli 1.2 a decoder returned all its output at once.
 BROTLI: Any = installed("brotli", "brotlicffi", attribute="Decompressor.can_accept_more_data")
 ZSTD: Any = installed("compression.zstd", "backports.zstd", attribute="ZstdDecompressor.needs_input")
 
@@ -57,7 +57,7 @@ class BrotliDecoder:
             except BROTLI.error as error:
                 raise CodingError("a document is not br, although its Content-Encoding says so") from error
             chunk = b""
-            if not piece:  # "can accept more" may be said while there still is output
+            if not piece:  # `can_accept_more_data` is no end: it may be true while there is more output
                 return
             yield piece
 

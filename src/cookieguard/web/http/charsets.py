@@ -1,10 +1,9 @@
-"""Which encoding a browser reads a document in, as far as the scanner must know it.
+"""Find out in which encoding a browser reads a document, as far as the scanner has to know it.
 
-The scanner reads bytes below 0x80 as ASCII. That is right in every encoding of the web (Encoding standard) but
-three. UTF-16 is transcoded to UTF-8: forms and queries of its pages are UTF-8 already, so the shop notices
-nothing. ISO-2022-JP is not, since the shop would get its forms in another encoding; and nothing decodes what
-browsers map to `replacement` (HZ, ISO-2022-KR) or refuse (UTF-32). These go out as they are, under the strict
-policy.
+The scanner reads bytes below 0x80 as ASCII, which is right in all encodings of the web (Encoding standard) except
+three. UTF-16 is transcoded to UTF-8. Browsers send forms and queries of such pages in UTF-8 anyway, so the shop notices
+no change. Pages in ISO-2022-JP (which would send their forms in another encoding then), or in an encoding that browsers
+map to `replacement` (HZ, ISO-2022-KR) or refuse (UTF-32), are sent unchanged, under the strict policy.
 """
 
 from __future__ import annotations
@@ -18,20 +17,20 @@ from cookieguard.web.http.headers import Headers
 
 
 class Charset(Enum):
-    """Say how the scanner gets at a document; the value names Python's codec where it is decoded first."""
+    """How the scanner reads a document; a value may be the Python codec that has to decode it first."""
 
-    PLAIN = ""  # as it is
+    PLAIN = ""  # without decoding
     WIDE_LITTLE = "utf-16-le"
     WIDE_BIG = "utf-16-be"
     UNREAD = "-"  # not at all
 
 
-# What browsers give no meaning to any more; older ones decoded it.
+# Labels that browsers no longer know, but older ones decoded.
 _REFUSED = frozenset(b"utf-7 utf-32 utf-32be utf-32le".split())
 _WIDE_LITTLE = b"csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff utf-16 utf-16le".split()
 _WIDE_BIG = b"unicodefffe utf-16be".split()
-# Labels that settle it whatever the page says of itself. Not all that browsers know: a page with a rarer one is
-# looked at, as one without any.
+# With these labels the page's own declarations do not matter. The list is not complete: a page with a rarer label is
+# searched for declarations, like a page without a label.
 _SETTLED = (
     b"utf-8 utf8 ascii us-ascii latin1 iso8859-1 big5 euc-jp euc-kr gb18030 gb2312 gbk koi8-r koi8-u ks_c_5601-1987 "
     b"macintosh shift-jis shift_jis sjis tis-620 windows-31j x-sjis x-user-defined"
@@ -48,7 +47,7 @@ LABELS: dict[bytes, Charset] = (
     | dict.fromkeys([*SHIFTING_CHARSETS, *_REFUSED], Charset.UNREAD)
 )
 
-# A byte order mark wins over every label. `FF FE 00 00` is UTF-16 to today's browsers and was UTF-32 to older ones.
+# A byte order mark overrides every label. Browsers read `FF FE 00 00` as UTF-16, but older ones read it as UTF-32.
 Starts = tuple[tuple[bytes, Charset], ...]
 MARKS: Starts = (
     (b"\xff\xfe\x00\x00", Charset.UNREAD),
@@ -57,47 +56,47 @@ MARKS: Starts = (
     (b"\xff\xfe", Charset.WIDE_LITTLE),
     (b"\xfe\xff", Charset.WIDE_BIG),
 )
-# Without a mark and a label, the first characters of an XML declaration tell (HTML standard, the prescan).
+# Without a mark and a label, the first bytes of an XML declaration decide (HTML standard, the prescan).
 XML_STARTS: Starts = ((b"<\x00?\x00", Charset.WIDE_LITTLE), (b"\x00<\x00?", Charset.WIDE_BIG))
 STARTS = tuple(start for start, _ in (*MARKS, *XML_STARTS))
-MARKED = frozenset(start[0] for start, _ in MARKS)  # the first byte of hardly any page
+MARKED = frozenset(start[0] for start, _ in MARKS)  # hardly any page begins with one of these bytes
 LONGEST_START = max(map(len, STARTS))
-LONGEST_DECLARATION = 1024  # bytes that are waited for, as the prescan does
+LONGEST_DECLARATION = 1024  # bytes in which a declaration is searched, as in the prescan of the HTML standard
 
 NAMED = re.compile(rb"charset[ \t]*=[ \t]*\"?([^ \t\";,(]+)\"?", re.IGNORECASE)
-# Only so do all browsers read the same label.
+# In this form all browsers read the same label.
 CLEARLY_NAMED = re.compile(rb"[^;,\"']*;[ \t]*charset=(\"?)[^ \t\"';,()]+\1[ \t]*", re.IGNORECASE)
-# Where a page names an encoding itself. One in a comment or a script counts too: either may be read by some.
+# A page's own declaration of an encoding. One in a comment or a script counts too, since some browsers may read it.
 DECLARED = re.compile(
     rb"<(?:meta|\?xml)[\t\n\f\r /][^<>]*?(?:charset|encoding)[\t\n\f\r ]*=[\t\n\f\r \"']*(?:"
     + b"|".join(map(re.escape, sorted(SHIFTING_CHARSETS)))
     + rb")(?![0-9a-z-])",
     re.IGNORECASE,
 )
-SUSPECT = (b"2022", b"-2312", b"eplacement")  # one of these is in each of them: a quick look first
-# Nobody says which encoding, but it shifts: browsers used to guess ISO-2022-JP (Chromium 156 does not).
+SUSPECT = (b"2022", b"-2312", b"eplacement")  # each such name contains one of these: a quick test first
+# Escapes of ISO-2022-JP in a page without a declaration: browsers used to guess it (Chromium 156 does not).
 SHIFTS = re.compile(rb"\x1b[$(]")
-HEADERS_KEPT = 512  # as many as content_type.py keeps
+HEADERS_KEPT = 512  # the same limit as in content_type.py
 
 
 def is_part_of_start(start: bytes) -> bool:
-    """Return whether more bytes must be seen: these may begin a mark, or an XML declaration that is not over."""
-    if len(start) < LONGEST_START and any(one.startswith(start) and one != start for one in STARTS):
+    """Return whether more bytes are needed, since these may begin a mark, or an XML declaration that has not ended."""
+    if len(start) < LONGEST_START and any(mark.startswith(start) and mark != start for mark in STARTS):
         return True
     begins = start.removeprefix(b"\xef\xbb\xbf").startswith(b"<?xml")
     return begins and b">" not in start and len(start) < LONGEST_DECLARATION
 
 
 def is_undeclared(content_type: bytes, start: bytes) -> bool:
-    """Return whether more bytes must be seen, as browsers do: the page may name an encoding, and nothing else does."""
+    """Return whether more bytes are needed, as in browsers, since only the page itself may name its encoding."""
     if len(start) >= LONGEST_DECLARATION or NAMED.search(content_type):
         return False
     text = start.lower()
-    return not any(one in text for one in (b"charset", b"</head", b"<body"))
+    return not any(end in text for end in (b"charset", b"</head", b"<body"))
 
 
 def charset_of(content_type: bytes, start: bytes) -> Charset:
-    """Return how to read a document with this Content-Type (several joined by commas) that begins with `start`."""
+    """Return how to read a document that begins with `start`; several Content-Types are joined by commas."""
     charset = _begun(start, MARKS) if start and start[0] in MARKED else None
     charset = charset or _charset_of_header(content_type) or _begun(start, XML_STARTS)
     if charset is not None:
@@ -106,15 +105,15 @@ def charset_of(content_type: bytes, start: bytes) -> Charset:
 
 
 def as_utf_8(headers: Headers) -> Headers:
-    """Return the headers of a document that was transcoded."""
+    """Return the headers with utf-8 as the charset, for a document that was transcoded."""
     return [(name, _relabelled(value) if name == b"content-type" else value) for name, value in headers]
 
 
 @lru_cache(maxsize=HEADERS_KEPT)
 def _charset_of_header(content_type: bytes) -> Charset | None:
-    """Return what the header settles. Where browsers differ about the label, one that cannot be read wins."""
-    names = [one.lower() for one in NAMED.findall(content_type)]
-    labels = {*names, *(one.strip(b"'") for one in names)}
+    """Return the charset that the header decides, else None; if browsers may read several, an unreadable one wins."""
+    names = [name.lower() for name in NAMED.findall(content_type)]
+    labels = {*names, *(name.strip(b"'") for name in names)}
     readings = {LABELS.get(label) for label in labels}
     if len(labels) != 1 or not CLEARLY_NAMED.fullmatch(content_type):
         readings.add(None)
@@ -124,11 +123,11 @@ def _charset_of_header(content_type: bytes) -> Charset | None:
 
 
 def _begun(start: bytes, starts: Starts) -> Charset | None:
-    return next((charset for one, charset in starts if start.startswith(one)), None)
+    return next((charset for mark, charset in starts if start.startswith(mark)), None)
 
 
 def _shifts(start: bytes) -> bool:
-    if any(one in start for one in SUSPECT) and DECLARED.search(start):
+    if any(part in start for part in SUSPECT) and DECLARED.search(start):
         return True
     return b"\x1b" in start and SHIFTS.search(start) is not None
 

@@ -1,4 +1,4 @@
-"""Decode a compressed document as it streams and encode it again in the same coding."""
+"""Decode a compressed document as it streams, and encode it again in the same content coding."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Encoder(Protocol):
 class Inflater:
     """Decode gzip or deflate in bounded pieces, member after member. Owned by one response.
 
-    Browsers leave unread what lies behind the end and is no member (blanks, zeros): so is it here.
+    Bytes after the last member, such as blanks or zeros, are ignored, as in browsers.
     """
 
     def __init__(self, wbits: int | None, piece: int = PIECE_BYTES) -> None:
         self._wbits = wbits
-        self._is_whole = False  # a member has ended, and nothing came of another one yet
+        self._is_whole = False  # a member has ended, and the next one has no output yet
         self._is_over = False
         self._piece = piece
         self._inflate = zlib.decompressobj(wbits) if wbits is not None else None
@@ -79,7 +79,7 @@ class Inflater:
             yield from self._rest()
 
     def _rest(self) -> Iterator[bytes]:
-        """Yield what is decoded but was cut off by `piece` with no input left."""
+        """Yield the output that is still buffered although all input is read."""
         while self._inflate is not None and not self._inflate.eof:
             piece = self._inflate.decompress(b"", self._piece)
             if not piece:
@@ -88,7 +88,7 @@ class Inflater:
 
 
 class Deflater:
-    """Encode gzip or deflate, flushed with each chunk so that nothing waits. Owned by one response."""
+    """Encode gzip or deflate, and flush with each chunk, so that it is sent at once. Owned by one response."""
 
     def __init__(self, wbits: int) -> None:
         self._deflate = zlib.compressobj(ENCODE_LEVEL, zlib.DEFLATED, wbits)
@@ -101,24 +101,24 @@ class Deflater:
 
 
 def _deflate_wbits(chunk: bytes) -> int:
-    """Return the window bits by the first byte: some servers send "deflate" without the zlib header."""
+    """Return the window bits for the first byte, since some servers send "deflate" without the zlib header."""
     return ZLIB_WBITS if chunk[0] & 0x0F == 8 else RAW_WBITS
 
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """Make what decodes (in pieces of so many bytes) and encodes one body."""
+    """A content coding: how to make a decoder (for pieces of so many bytes) and an encoder of a body."""
 
     decoder: Callable[[int], Decoder]
     encoder: Callable[[], Encoder]
 
 
 GZIP = Coding(partial(Inflater, GZIP_WBITS), partial(Deflater, GZIP_WBITS))
-# What some servers write where nothing is coded. Browsers know no coding of these names and show the body as it is.
+# Some servers send these for an uncoded body. Browsers do not know such a coding, and show the body unchanged.
 MISTAKEN = frozenset(
     b"none null utf-8 utf8 iso-8859-1 ascii text 7bit 8bit binary chunked aws-chunked html text/html".split()
 )
-# Content-Encoding -> its coding, None where there is none. What is missing here goes out under the strict policy.
+# Content-Encoding -> its coding, None for an uncoded body. Documents in other codings get the strict policy.
 CODINGS: dict[bytes, Coding | None] = {
     **dict.fromkeys((b"", b"identity", *sorted(MISTAKEN))),
     b"gzip": GZIP,
@@ -131,11 +131,11 @@ if ZSTD is not None:
     CODINGS[b"zstd"] = Coding(ZstdDecoder, ZstdEncoder)
 
 NO_CODINGS = MISTAKEN | {b"", b"identity"}
-FIRST_BYTES = 4096  # of a coded document that are looked at before it starts
+FIRST_BYTES = 4096  # read of a coded document before the response starts
 
 
 def first_bytes(start: bytes, coding: Coding | None) -> bytes | None:
-    """Return what a body begins with once decoded, empty where that cannot be told yet, None where it never can."""
+    """Return the decoded first bytes of a body; empty if more input is needed, None if it cannot be decoded."""
     if coding is None:
         return start
     try:
@@ -145,28 +145,28 @@ def first_bytes(start: bytes, coding: Coding | None) -> bytes | None:
 
 
 def coding_of(value: bytes) -> bytes:
-    """Return the coding that a Content-Encoding names, empty where it names none; several are no one's name here."""
-    return b",".join(one for part in value.lower().split(b",") if (one := part.strip()) not in NO_CODINGS)
+    """Return the coding of a Content-Encoding, empty if there is none; several, joined by commas, are unknown here."""
+    return b",".join(name for part in value.lower().split(b",") if (name := part.strip()) not in NO_CODINGS)
 
 
 ACCEPTED = frozenset(CODINGS) - MISTAKEN - {b""}
-LONGEST_ACCEPT = 256  # bytes; browsers send about 25, and what is kept is as long as a client likes
+LONGEST_ACCEPT = 256  # bytes of a key in the cache; browsers send about 25, but a client may send any length
 
 
 def cut_accept_encoding(value: bytes) -> bytes:
-    """Return an Accept-Encoding with only the codings decoded here; `*` would let in others."""
+    """Return an Accept-Encoding with only the codings that are decoded here, without `*`, which allows others."""
     return _cut(value) if len(value) <= LONGEST_ACCEPT else b"identity"
 
 
 @lru_cache(maxsize=256)
 def _cut(value: bytes) -> bytes:
-    kept = [one.strip() for one in value.split(b",") if one.partition(b";")[0].strip().lower() in ACCEPTED]
+    kept = [part.strip() for part in value.split(b",") if part.partition(b";")[0].strip().lower() in ACCEPTED]
     return b", ".join(kept) or b"identity"
 
 
-# What browsers ask for, as far as all of it is read here.
+# Values that browsers send and that need no change, since each of their codings is decoded here.
 READ_WHOLE = frozenset(
-    one
-    for one in (b"gzip, deflate, br, zstd", b"gzip, deflate, br", b"gzip, deflate", b"identity")
-    if _cut(one) == one
+    value
+    for value in (b"gzip, deflate, br, zstd", b"gzip, deflate, br", b"gzip, deflate", b"identity")
+    if _cut(value) == value
 )

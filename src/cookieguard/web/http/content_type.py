@@ -1,4 +1,4 @@
-"""What kind of response this is, told from its start message alone: document, context of its own, or neither."""
+"""Decide from a response's headers how a browser treats it: as a page, as a context with its own policy, or as data."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ NOT_MODIFIED = 304
 BODILESS_STATUSES = frozenset({204, 205, NOT_MODIFIED})
 XHTML_TYPE = b"application/xhtml+xml"
 HTML_TYPE = b"text/html"
-PIECE_TYPE = b"text/vnd.turbo-stream.html"  # HTML that Turbo puts into the page that is there
+PIECE_TYPE = b"text/vnd.turbo-stream.html"  # HTML that Turbo inserts into the open page
 HTML_TYPES = frozenset({HTML_TYPE, PIECE_TYPE})
-# Types a browser sniffs as HTML, beside no type at all (WHATWG MIME Sniffing, 7: unknown types). The last is Firefox's.
+# With these types, as without any, a browser may sniff HTML (WHATWG MIME Sniffing, 7). The last is only in Firefox.
 SNIFFED_TYPES = frozenset(
     {b"", b"unknown/unknown", b"application/unknown", b"*/*", b"application/x-unknown-content-type"}
 )
-# Bytes that no text has, among the first of what is sniffed (the same, 3 and 7): HTML is known by how it begins.
+# Bytes that do not occur in text (WHATWG MIME Sniffing, 3 and 7). HTML is recognized by its start before them.
 BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
-SNIFFED_BYTES = 512  # that every browser looks at
+SNIFFED_BYTES = 512  # every browser reads as many
 SPACES = b" \t\n\f\r"
 BLANK = b"\xef\xbb\xbf" + SPACES
 XML_START = b"<?xml"
 TEXT_TYPE = b"text/plain"
-PUTS_ALL_IN = b"hx-request"  # a header of htmx
+PUTS_ALL_IN = b"hx-request"  # htmx sends it, and inserts a response of any type
 SERIES_TYPE = b"multipart/x-mixed-replace"
-# As Chromium and WebKit have it: the second is no type of any standard, and shown like the others.
+# The XML types of Chromium and WebKit. The second is not standard, but it is shown like the others.
 XML_TYPES = frozenset({b"text/xml", b"text/xsl", b"application/xml"})
-# WHATWG MIME Sniffing, 4.6: what a browser runs as JavaScript.
+# JavaScript types (WHATWG MIME Sniffing, 4.6)
 SCRIPT_TYPES = frozenset(
     {
         b"application/ecmascript",
@@ -46,32 +46,31 @@ SCRIPT_TYPES = frozenset(
         b"text/x-javascript",
     }
 )
-# Destinations of what becomes a context of its own, with the policy of its own response: a script, or (an SVG)
-# what an element embeds.
+# Destinations whose response becomes a context with its own policy: a worker's script, or an embedded document.
 WORKER_DESTINATIONS = frozenset({b"worker", b"sharedworker", b"serviceworker"})
 EMBED_DESTINATIONS = frozenset({b"embed", b"object"})
-# What is shown though nobody goes there: those, and a style sheet that makes a page of XML.
+# Destinations that are rendered without a navigation: embedded documents, and an XSLT sheet that turns XML into a page.
 RENDERED_DESTINATIONS = EMBED_DESTINATIONS | {b"xslt"}
 
-# A type ends where a browser ends it: `text/html charset=utf-8`, its semicolon forgotten, is HTML.
+# Browsers end a type at these, so `text/html charset=utf-8` without its semicolon is HTML.
 TYPE_END = re.compile(rb"[ \t;(]")
-# A comma in a parameter's quotes parts no types: `; name="Invoice, 2026.pdf"`. Not where a type may be in it, if
-# somebody reads the quotes in another way.
+# A comma in a quoted parameter does not separate types: `; name="Invoice, 2026.pdf"`. A value with a slash is not
+# matched, since a browser that reads the quotes differently could find a type in it.
 QUOTED = re.compile(rb'(;[^",;]*=)"[^"\\\'/]*"')
 
-# Apps name a few dozen types; a type made up per response must not pile up.
+# Apps use a few dozen types. An app that makes up a type for each response must not fill the memory.
 KINDS_KEPT = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Say what a browser makes of a Content-Type.
+    """Hold how a browser treats a Content-Type.
 
-    `is_document`: HTML or XHTML. `is_xml`: read by an XML parser (XHTML, SVG, XML), and surely not as HTML; it
-    may hold scripts and takes its policy from its own response. `is_script`: JavaScript, which a worker may be made of.
-    `is_series`: documents or pictures one after the other, each in place of the last. `is_plain`: none of these.
-    `is_torn`: several types that browsers read in different ways. `is_piece`: a document that a script puts
-    into another one. `is_sniffed`: no type says HTML, so the first bytes decide.
+    `is_document`: HTML or XHTML. `is_xml`: certainly read by an XML parser (XHTML, SVG, XML); it may contain scripts,
+    which run under the policy of its own response. `is_script`: JavaScript, which may become a worker.
+    `is_series`: documents or pictures of which each replaces the one before. `is_plain`: none of these.
+    `is_torn`: several types, of which browsers choose different ones. `is_piece`: a document that a script inserts
+    into another one. `is_sniffed`: it may be HTML without such a type, so the first bytes decide.
     """
 
     is_document: bool
@@ -92,29 +91,29 @@ class Kind:
 
 
 def _kind_of(content_type: bytes) -> Kind:
-    """Read a Content-Type: several lines joined by commas, empty where there is none.
+    """Return the kind of a Content-Type: several lines are joined by commas, and empty means none.
 
-    Of several types any may win, so one that says HTML is enough. A type without a slash does not parse, and
-    is sniffed like none at all: behind another one too, by WebKit (`application/json, utf-8`). That one takes a comma
-    before the first semicolon for a letter of the type, and sniffs `image/png, image/png`.
+    A browser may choose any of several types, so HTML in one of them is enough. A type without a slash does not parse,
+    and is sniffed like a missing type; WebKit does so even after another type (`application/json, utf-8`). WebKit also
+    takes a comma before the first semicolon as a character of the type, and sniffs `image/png, image/png`.
     """
     parts = QUOTED.sub(rb"\1", content_type).split(b",")
-    types = [TYPE_END.split(one.strip(b" \t\r\n"), maxsplit=1)[0].lower() for one in parts]
-    is_html = any(one in HTML_TYPES or one in SNIFFED_TYPES or b"/" not in one for one in types)
-    is_xml = any(one in XML_TYPES or one.endswith(b"+xml") for one in types)
+    types = [TYPE_END.split(part.strip(b" \t\r\n"), maxsplit=1)[0].lower() for part in parts]
+    is_html = any(name in HTML_TYPES or name in SNIFFED_TYPES or b"/" not in name for name in types)
+    is_xml = any(name in XML_TYPES or name.endswith(b"+xml") for name in types)
     return Kind(
         is_document=is_html or XHTML_TYPE in types,
         is_xml=not is_html and is_xml,
         is_script=not SCRIPT_TYPES.isdisjoint(types),
         is_torn=is_xml if is_html else b"," in content_type.partition(b";")[0],
         is_series=SERIES_TYPE in types and not is_html and XHTML_TYPE not in types,
-        is_piece=all(one == PIECE_TYPE for one in types),
+        is_piece=all(name == PIECE_TYPE for name in types),
         is_sniffed=is_html and HTML_TYPES.isdisjoint(types) and XHTML_TYPE not in types,
     )
 
 
 class Kinds(dict[bytes, Kind]):
-    """Keep the kinds of the types that were named (bounded): to ask for one that is known takes a tenth of a call."""
+    """A bounded cache of kinds by Content-Type; a look-up takes a tenth of the time of a function call."""
 
     def __missing__(self, content_type: bytes) -> Kind:
         if len(self) >= KINDS_KEPT:
@@ -128,20 +127,20 @@ PIECE = kind_of(PIECE_TYPE)
 
 
 def is_unsniffed(names: Mapping[bytes, bytes]) -> bool:
-    """Return whether browsers are told not to sniff: several values forbid it in some browsers only."""
+    """Return whether the headers forbid all browsers to sniff; with several values, some browsers sniff."""
     return names.get(b"x-content-type-options", b"").strip(b" \t").lower() == b"nosniff"
 
 
 def is_put_in(kind: Kind, names: Mapping[bytes, bytes], asked: Mapping[bytes, bytes]) -> bool:
-    """Return whether a text is put into a page: htmx takes any type for HTML, and Litestar calls a `str` plain text.
+    """Return whether htmx inserts a plain text into the page as HTML; Litestar sends a `str` as plain text.
 
-    `asked` are the request's headers. JSON is not meant: to read it as HTML would spoil it.
+    `asked` are the request's headers. JSON is excluded, since rewriting it as HTML would break it.
     """
     return kind.is_plain and PUTS_ALL_IN in asked and essence(names.get(b"content-type", b"")) == TEXT_TYPE
 
 
 def is_binary(start: bytes) -> bool:
-    """Return whether no browser takes what begins so and has no type for HTML: a picture, an archive.
+    """Return whether a response without a type that begins so is not HTML in any browser: a picture, an archive.
 
     >>> is_binary(b"PK\\x03\\x04"), is_binary(b"Hello <b>"), is_binary(b" <p>\\x00")
     (True, False, False)
@@ -151,10 +150,10 @@ def is_binary(start: bytes) -> bool:
 
 
 def one_type(content_type: bytes) -> bytes:
-    """Return the last of several types that names one, as the standard has it (Fetch, extract a MIME type)."""
-    parts = [one.strip(b" \t\r\n") for one in content_type.split(b",")]
-    # With a quote in it, it stood in the quotes of a parameter.
-    named = [one for one in parts if b"/" in one and b'"' not in essence(one)]
+    """Return the last valid one of several types, as the Fetch standard does (extract a MIME type)."""
+    parts = [part.strip(b" \t\r\n") for part in content_type.split(b",")]
+    # A part with a quote in its type is the rest of a quoted parameter.
+    named = [part for part in parts if b"/" in part and b'"' not in essence(part)]
     return named[-1] if named else content_type
 
 

@@ -1,15 +1,15 @@
-"""Cut IPv4 addresses to their networks of 24 bits: each request pays this, and asking the system takes ten times as long.
+"""Truncate IPv4 addresses to their /24 networks. Each request needs this, and the system's parser takes ten times as long.
 
-A number that begins with 0, or anything else that readers of addresses may differ on, is left to the full reading.
+A number with a leading 0, or anything else that parsers of addresses read differently, is left to the full parser.
 """
 
 cdef enum:
-    LONGEST = 15  # letters of 255.255.255.255
-    ZERO = 48  # the letter 0
+    LONGEST = 15  # characters of 255.255.255.255
+    ZERO = 48  # the code of "0"
 
 
 cpdef str network_24(str address):
-    """Return an IPv4 address with its last number 0; empty: it needs the full reading."""
+    """Return an IPv4 address with its last number set to 0; empty if it needs the full parser."""
     cdef Py_ssize_t place = -1, last = 0
     cdef int number = 0, digits = 0, dots = 0
     cdef Py_UCS4 letter

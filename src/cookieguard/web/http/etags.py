@@ -1,4 +1,4 @@
-"""Keep browser caches honest: a document's ETag says for which state of consent it was written."""
+"""ETags that name the state of consent, so that a browser's cache never shows a page of another state."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from cookieguard.web.http.headers import Headers, every, first, read, without
 
-# What we append inside the quotes: whether the app's own tag was weak, and the state of the page.
+# The suffix inside the quotes says whether the app's own tag was weak, and names the page's state.
 SUFFIX = re.compile(rb'(?:W/)?"(?P<own>[^"]*)-cg(?P<weak>w?)\.(?P<state>[0-9a-f]{12})"')
 OTHER_TAG = re.compile(rb'(?:W/)?"(?![^"]*-cgw?\.[0-9a-f]{12}")[^"]*"|\*')
-# Digests and ranges of bytes that we rewrite, and dates that know nothing of consent.
+# Removed: digests and ranges of bytes that we rewrite, and dates, which do not change with consent.
 STALE_HEADERS = frozenset(
     {
         b"accept-ranges",
@@ -22,28 +22,28 @@ STALE_HEADERS = frozenset(
         b"repr-digest",
     }
 )
-# What asks for a part of a page, or for one that did not change since a date.
+# Request headers for a part of a page, or for a page that has changed since a date.
 CONDITIONS = frozenset({b"if-match", b"if-modified-since", b"if-range", b"if-unmodified-since", b"range"})
 MATCH, RANGE = b"if-match", b"range"
 NONE_MATCH = frozenset({b"if-none-match"})
-WHOLE = 200  # the status of a response that is no part of one
+WHOLE = 200  # the status of a whole response, not a part (206)
 FILES_KEPT = 1000
-LONGEST_ADDRESS = 1000  # characters of what a file is known by
+LONGEST_ADDRESS = 1000  # characters of an address in the cache
 VALIDATING = frozenset({b"etag", b"last-modified"})
 Validators = tuple[bytes | None, bytes | None]  # a response's ETag and Last-Modified
 
 
 class Files:
-    """Remember of what a browser was shown that is no document (a PDF, a picture) how it is revalidated.
+    """Remember the validators of files that browsers opened (a PDF, a picture), so that their conditions reach the app.
 
-    Owned by the middleware, bounded. Only a page's conditions are kept from the app.
+    Conditions for a page are withheld from the app, and those for a file are not. Owned by the middleware, bounded.
     """
 
     def __init__(self) -> None:
         self._known: dict[str, Validators] = {}
 
     def note(self, address: str, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Take note of a whole response that is no document."""
+        """Remember the validators of a whole response that is not a document."""
         names = read(headers)[1]
         validators = names.get(b"etag"), names.get(b"last-modified")
         if validators == (None, None) or len(address) > LONGEST_ADDRESS:
@@ -53,14 +53,14 @@ class Files:
         self._known[address] = validators
 
     def knows(self, address: str, asked: Mapping[bytes, bytes]) -> bool:
-        """Return whether a request asks for such a response, and for nothing older, by all of its conditions."""
+        """Return whether all conditions of a request name the current validators of such a file."""
         known = self._known.get(address)
         conditions = [asked[name] for name in (*CONDITIONS, *NONE_MATCH) if name in asked and name != RANGE]
-        return known is not None and bool(conditions) and all(one in known for one in conditions)
+        return known is not None and bool(conditions) and all(value in known for value in conditions)
 
 
 def mark_state(headers: Headers, state: bytes) -> Headers:
-    """Return a document's headers with its ETag weakened and suffixed by `state` (12 hex digits), left out without."""
+    """Return a document's headers with a weak ETag that ends in `state` (12 hex digits); without a state, no ETag."""
     etag = first(headers, b"etag")
     kept = without(headers, STALE_HEADERS)
     if etag is None or not state:
@@ -71,18 +71,18 @@ def mark_state(headers: Headers, state: bytes) -> Headers:
 
 
 def names_document(if_none_match: bytes) -> bool:
-    """Return whether a conditional request asks for a document that passed here before."""
+    """Return whether a conditional request names a document that cookieguard sent before."""
     return SUFFIX.search(if_none_match) is not None
 
 
 def unmark_request(headers: Headers, state: bytes, *, is_navigation: bool) -> Headers:
-    """Return a request's headers as the app may see them.
+    """Return a request's headers for the app.
 
-    Of our tags only those of the current state reach the app, without the suffix: a page written for another
-    consent is never answered by 304. A navigation loses every other condition too, unless it is known for no page's
-    (`Files`): its page may be one from before cookieguard was there, and a rewritten document has no ranges.
+    Our tags reach the app without their suffix, and only if they have the current state, so a page of another state is
+    never confirmed by a 304. A navigation loses all other conditions too, unless they are a file's (`Files`): the page
+    may be from before cookieguard was installed, and a rewritten document has no ranges.
     """
-    # What is changed is the same in every state
+    # A change (If-Match) concerns the app's resource, whatever the state.
     headers = [(name, SUFFIX.sub(_own_tag, value) if name == MATCH else value) for name, value in headers]
     value = b", ".join(every(headers, b"if-none-match"))
     tags = [_own_tag(match) for match in SUFFIX.finditer(value) if match["state"] == state]

@@ -1,4 +1,4 @@
-"""Read and write header lists: lower-case byte names, several values kept apart."""
+"""Read and change lists of HTTP headers, as pairs of a lower-case name and a value in bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Headers = list[tuple[bytes, bytes]]
 POLICY = b"content-security-policy"
 CONTENT_TYPE = b"content-type"
 COOKIE, SET_COOKIE = b"cookie", b"set-cookie"
-# Most of what apps send: known to be in lower case without a look at their letters.
+# Most headers that apps send. A name in this set is known to be in lower case without a check.
 USUAL = frozenset(
     b"accept-ranges access-control-allow-origin cache-control content-disposition content-encoding content-language "
     b"content-length content-security-policy content-type cross-origin-opener-policy date etag expires last-modified "
@@ -17,28 +17,28 @@ USUAL = frozenset(
     b"x-content-type-options x-frame-options".split()
 )
 
-# What invites a shared cache (RFC 9111), and what we write ourselves.
+# Replaced: directives that allow shared caches to keep a response (RFC 9111), and the one that we set ourselves.
 SHARED_DIRECTIVES = frozenset({b"public", b"s-maxage", b"private", b"proxy-revalidate"})
-# What a cache in front of us obeys before Cache-Control: RFC 9213's CDN-Cache-Control and its relatives
-# (Cloudflare-CDN-, Vercel-CDN-, X-LiteSpeed-Cache-Control), Surrogate-Control, Akamai, nginx.
+# Headers that take precedence over Cache-Control in a cache: RFC 9213's CDN-Cache-Control and its relatives
+# (Cloudflare-CDN-, Vercel-CDN-, X-LiteSpeed-Cache-Control), Surrogate-Control, Akamai's and nginx's own.
 CACHE_CONTROL = b"cache-control"
 VARY = b"vary"
-SILENT = USUAL - {CACHE_CONTROL, VARY}  # what most apps send, and says nothing of the kind
+SILENT = USUAL - {CACHE_CONTROL, VARY}  # usual headers that do not concern caches
 PRIVATE = (CACHE_CONTROL, b"private")
 PRIVATE_UNSTORED = (CACHE_CONTROL, b"private, no-store")
 TARGETED_SUFFIX = b"-cache-control"
 TARGETED_HEADERS = frozenset({b"edge-control", b"surrogate-control", b"x-accel-expires"})
-CONTROL_SUFFIXES = (b"-control", b"-expires")  # of all of these
+CONTROL_SUFFIXES = (b"-control", b"-expires")  # each header for caches has one of these
 
 
-# Header lines of a request that anybody reads, the app included: servers let hundreds of thousands through. A browser
-# sends some dozens, over HTTP/2 a line more for each of its cookies (identity.cookies.MAX_COOKIES). A proxy
-# writes its own behind them, so half of what is read are the last.
+# The limit of header lines of a request, for us and the app, since servers accept hundreds of thousands. A browser
+# sends some dozens, and over HTTP/2 another for each of its cookies (identity.cookies.MAX_COOKIES). A proxy appends
+# its own lines, so the first and the last half of the limit are read.
 MOST_HEADERS = 2000
 
 
 def listed(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Return a request's headers as a list of pairs, as many as are read."""
+    """Return a request's headers as a list of pairs, at most MOST_HEADERS."""
     lines = headers if isinstance(headers, list) else list(headers)
     if len(lines) > MOST_HEADERS:
         lines = [*lines[: MOST_HEADERS // 2], *lines[-MOST_HEADERS // 2 :]]
@@ -46,7 +46,7 @@ def listed(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
 
 
 def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
-    """Return the first value of a header, None without one."""
+    """Return the first value of a header; None if it is missing."""
     for key, value in headers:
         if key == name:
             return value
@@ -61,8 +61,8 @@ def every(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
 def read(headers: Iterable[Sequence[bytes]]) -> tuple[Headers, dict[bytes, bytes]]:
     """Return headers as pairs with lower-case names, and joined by name; some apps send them capitalized.
 
-    The same list where it is one of tuples in lower case already. Blanks around a name go: not every server refuses
-    them, and Chromium reads such a header as if they were not there.
+    A list that already has this form is returned itself. Blanks around a name are removed, since some servers send
+    such a header, and Chromium reads it as if they were not there.
     """
     if type(headers) is list and _are_pairs(headers):
         return headers, by_name(headers)
@@ -71,14 +71,15 @@ def read(headers: Iterable[Sequence[bytes]]) -> tuple[Headers, dict[bytes, bytes
 
 
 def _bytes_of(value: Any) -> Any:
-    """Return a value as bytes, if it is of another kind of them; what is none is the server's to refuse or to take."""
+    """Return a bytearray or memoryview as bytes; any other value is left for the server to accept or refuse."""
     return bytes(value) if isinstance(value, bytearray | memoryview) else value
 
 
 def quiet_type(headers: object, loud: frozenset[bytes], quiet: frozenset[bytes]) -> bytes:
-    """Return the Content-Type of headers with none of `loud` among them; empty where it takes a closer look.
+    """Return the Content-Type of headers if none of them is in `loud`; empty if they have to be read in full.
 
-    Most responses have such headers: it is told without joining them by name. `quiet` are the usual ones not in `loud`.
+    Most responses need no more than this, which saves joining their headers by name. `quiet` are the usual names that
+    are not in `loud`.
     """
     found = b""
     if type(headers) is not list:
@@ -97,8 +98,8 @@ def quiet_type(headers: object, loud: frozenset[bytes], quiet: frozenset[bytes])
 
 
 def has_any(headers: Headers, names: frozenset[bytes]) -> bool:
-    """Return whether one of these headers is there; names are lower-case."""
-    for name, _ in headers:  # noqa: SIM110 - asked for each page of JSON: a generator takes three times as long
+    """Return whether the headers have one of these lower-case names."""
+    for name, _ in headers:  # noqa: SIM110 - called for each JSON response: a generator takes three times as long
         if name in names:
             return True
     return False
@@ -119,7 +120,8 @@ def _is_lower(name: bytes) -> bool:
 
 
 def by_name(headers: Headers) -> dict[bytes, bytes]:
-    """Join several values of a header with commas, cookies with semicolons (RFC 9110 5.3, RFC 9113 8.2.3)."""
+    """Return headers by name, with several values joined by commas, or semicolons for cookies (RFC 9110 5.3, RFC 9113
+    8.2.3)."""
     joined = {name: value for name, value in headers}  # noqa: C416  # compiled, `dict` takes twice as long
     if len(joined) == len(headers):
         return joined
@@ -146,7 +148,7 @@ def without(headers: Headers, names: frozenset[bytes]) -> Headers:
 
 
 def replaced(headers: Headers, name: bytes, old: bytes, new: bytes) -> Headers:
-    """Return headers with `new` for a header whose values, joined, are `old`."""
+    """Return headers with the value `new` for a header whose joined values are `old`."""
     try:
         index = headers.index((name, old))
     except ValueError:  # several of them
@@ -157,11 +159,11 @@ def replaced(headers: Headers, name: bytes, old: bytes, new: bytes) -> Headers:
 
 
 def add_vary(headers: Headers, *names: bytes) -> Headers:
-    """Return headers whose Vary names `names` too."""
+    """Return headers with `names` added to Vary."""
     values = every(headers, VARY)
     if not values:
         return [*headers, (VARY, b", ".join(names))]
-    known = {one.strip().lower() for value in values for one in value.split(b",")}
+    known = {name.strip().lower() for value in values for name in value.split(b",")}
     if b"*" in known:
         return headers
     missing = [name for name in names if name.lower() not in known]
@@ -169,10 +171,7 @@ def add_vary(headers: Headers, *names: bytes) -> Headers:
 
 
 def make_private(headers: Headers, varying: tuple[bytes, ...], store: bool = True) -> Headers:  # noqa: FBT001, FBT002  # compiled
-    """Return headers of a response that varies by `varying` and stays out of shared caches.
-
-    Out of every cache without `store`.
-    """
+    """Return headers that add `varying` to Vary and exclude shared caches, or all caches without `store`."""
     for name, _ in headers:
         if name not in SILENT:
             return _keep_private(add_vary(headers, *varying), store)
@@ -180,7 +179,7 @@ def make_private(headers: Headers, varying: tuple[bytes, ...], store: bool = Tru
 
 
 def _keep_private(headers: Headers, store: bool) -> Headers:  # noqa: FBT001  # compiled
-    """Return headers that keep the response out of shared caches, and out of every cache without `store`."""
+    """Return headers that exclude shared caches, or all caches without `store`, whatever the app allowed."""
     if not _speak_to_caches(headers):
         return [*headers, PRIVATE if store else PRIVATE_UNSTORED]
     kept = [
@@ -197,7 +196,7 @@ def _keep_private(headers: Headers, store: bool) -> Headers:  # noqa: FBT001  # 
 
 
 def _speak_to_caches(headers: Headers) -> bool:
-    """Return whether one of these may be a header that caches obey; all of those end alike."""
+    """Return whether a header may be one for caches, by its last characters."""
     for name, _ in headers:  # noqa: SIM110 - compiled, `any` makes a generator that costs as much as the rest
         if name.endswith(CONTROL_SUFFIXES):
             return True
@@ -206,8 +205,8 @@ def _speak_to_caches(headers: Headers) -> bool:
 
 def _own_directives(headers: Headers) -> list[bytes]:
     return [
-        one.strip()
+        directive.strip()
         for value in every(headers, b"cache-control")
-        for one in value.split(b",")
-        if one.strip() and essence(one.partition(b"=")[0]) not in SHARED_DIRECTIVES
+        for directive in value.split(b",")
+        if directive.strip() and essence(directive.partition(b"=")[0]) not in SHARED_DIRECTIVES
     ]

@@ -1,8 +1,8 @@
-"""The headers of our own pages. What a page needs besides, or otherwise, it says itself: `{**PAGE_HEADERS, ...}`."""
+"""The response headers of our own pages. A page adds or replaces headers with `{**PAGE_HEADERS, ...}`."""
 
 from __future__ import annotations
 
-# A page loads its style sheet and its script, and posts its forms, all from here.
+# A page loads its style sheet and script from the shop's own host, and posts its forms there.
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -14,7 +14,7 @@ PAGE_HEADERS = {
     "vary": "Cookie, Sec-GPC, Accept-Language",
     "x-content-type-options": "nosniff",
 }
-# An answer to a form quotes what it refuses in plain text, and must not be taken for a page.
+# A plain-text answer to a form may quote what was posted, so a browser must not sniff it as HTML.
 ANSWER_HEADERS = {
     "cache-control": "private, no-store",
     "vary": "Cookie",

@@ -1,4 +1,4 @@
-"""The words of the policy's pages and notices, from the files of the languages."""
+"""The texts about new versions of the shop's policy, in each language, and the line that announces one on pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cookieguard.config.languages import SectionTexts, texts_of
 
 
 class News(Protocol):
-    """Be a version of the policy that pages announce."""
+    """A version of the policy that pages announce."""
 
     @property
     def name(self) -> str: ...
@@ -21,21 +21,21 @@ class News(Protocol):
 
 
 class PolicyTexts(SectionTexts):
-    """Hold the texts about the policy."""
+    """The texts about the policy in a language."""
 
     @classmethod
     def of(cls, lang: str) -> PolicyTexts:
-        """Return the texts for readers of a language."""
+        """Return the texts in a language."""
         return cls(lang, texts_of(lang)["policy"])
 
 
 def news_key(version: News | None) -> str:
-    """Name what the line about a version depends on: its day can move."""
+    """Return a cache key for the line about a version: its name and its day, which can change."""
     return "" if version is None else f"{version.name} {version.effective}"
 
 
 def objection_place(config: Config, base: str) -> str:
-    """Return where customers object: the page for requests, else the shop's mail address, else nothing."""
+    """Return the address at which customers object: the page for requests, else the shop's mail address, else ""."""
     if config.rights.enabled:
         return f"{base}privacy"
     return f"mailto:{config.controller.email}" if config.controller.email else ""
@@ -44,7 +44,7 @@ def objection_place(config: Config, base: str) -> str:
 def news_line(
     version: News | None, texts: PolicyTexts, *, base: str, query: str = "", objects: bool = False
 ) -> Markup:
-    """Return the line that announces a version on the shop's pages, with the way to what changes and to objections."""
+    """Return the line that announces a version on the shop's pages, with links to its changes and to objections."""
     if version is None:
         return Markup()
     line = texts.line("news", date=version.effective)

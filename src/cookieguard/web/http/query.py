@@ -1,4 +1,4 @@
-"""What the query of a link of ours asks for."""
+"""Read the query of a link to one of our own pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 
 def first_values(query: str, most: int) -> dict[str, str]:
-    """Return the first value of each name; nothing where there are more fields than any link of ours has."""
+    """Return the first value of each name; empty if there are more than `most` fields, which our links never have."""
     try:
         return {name: values[0] for name, values in parse_qs(query, max_num_fields=most).items()}
     except ValueError:

@@ -1,4 +1,4 @@
-"""The app's name for a page: its route, as Starlette, FastAPI and Litestar write it into the scope."""
+"""Find the route of a page, such as `/products/{id}`, which Starlette, FastAPI and Litestar write into the scope."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def route_in(scope: Mapping[str, Any], root_path: str) -> str:
-    """Return the route in an app's scope; empty where it takes any path. `root_path` is what the server gave."""
+    """Return the route in an app's scope; empty if it matches any path. `root_path` is the server's."""
     template = scope.get("path_template")
     if template:
         return str(template)

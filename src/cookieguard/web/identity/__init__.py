@@ -1,1 +1,1 @@
-"""Who the visitor is, as a request finds out: customers, remember-me, the wait for the store."""
+"""Find out which customer a request belongs to: by the app, by remember-me, and from the store of sessions."""

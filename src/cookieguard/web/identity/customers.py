@@ -1,4 +1,4 @@
-"""Whose request it is, where not `visitor.login` says so: a callable of the shop's, or a header of its response."""
+"""Read the customer's number from the app: by the shop's callable `customer_from`, or from a header of its response."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from cookieguard.web.http.headers import Headers
 CustomerFrom = Callable[[Any], str | int | None]
 Report = Callable[[str], None]
 
-NUMBER = re.compile(rb"[ -~]{1,128}")  # as much as a session takes, and what no log line can be broken by
+NUMBER = re.compile(rb"[ -~]{1,128}")  # sessions have room for it; control characters could split a log line
 GUEST = ""
 
 
 class Customers:
-    """Know who else names the customer. Made once; knows no request."""
+    """Read the customer from the source that the shop has configured. Built once, independent of a request."""
 
     def __init__(self, ask: CustomerFrom | None, header: str) -> None:
         self.ask = ask
@@ -30,7 +30,7 @@ class Customers:
 
     @classmethod
     def of(cls, config: Config, ask: CustomerFrom | None) -> Customers:
-        """Take the two ways there are, if any. Raises ConfigError where they do not fit."""
+        """Return the source that the configuration names, if any. Raises ConfigError if the settings conflict."""
         header = config.identity.customer_header
         if ask is None:
             return cls(None, header)
@@ -47,26 +47,26 @@ class Customers:
         return cls(ask, "")
 
     def claim(self, scope: Any, *, lasts: bool, report: Report) -> Claim:
-        """Ask the shop's callable. Whatever goes wrong in it, the request is nobody's and no error."""
+        """Call `customer_from`. If it fails, the visitor counts as a guest, and the failure is reported."""
         if self.ask is None:
             return Claim(None, is_certain=False)
         try:
-            said = self.ask(scope)
-            number = "" if said is None else _text(said)
-        except Exception as error:  # noqa: BLE001  # the shop's own code: it may raise anything, and anything ends as a guest
+            answer = self.ask(scope)
+            number = "" if answer is None else _text(answer)
+        except Exception as error:  # noqa: BLE001  # the shop's own code may raise anything
             report(SecurityEvent.CUSTOMER_FROM_FAILED.format(error=type(error).__name__))
             return Claim(None, is_certain=False)
         return Claim(number or None, lasts=lasts)
 
     def without(self, headers: Headers) -> Headers:
-        """Return a request's headers without the one that only the app may say; `_` is read as `-` by some."""
+        """Return a request's headers without the customer header, which only the app may send; `_` may equal `-`."""
         if not self._header:
             return headers
         kept = [pair for pair in headers if pair[0].lower().replace(b"_", b"-") != self._header]
         return headers if len(kept) == len(headers) else kept
 
     def take(self, headers: Headers, report: Report) -> tuple[Headers, str | None]:
-        """Take the header out of a response's (lower-case) headers: GUEST for none, None where nothing counts."""
+        """Return a response's headers without the customer header, and its number: GUEST if empty, None if invalid."""
         values = {value.strip(b" \t") for name, value in headers if name == self._header}
         if not self._header or not values:
             return headers, None
@@ -79,10 +79,10 @@ class Customers:
         return kept, value.decode("ascii")
 
 
-def _text(said: object) -> str:
-    if isinstance(said, bool) or not isinstance(said, str | int):
+def _text(answer: object) -> str:
+    if isinstance(answer, bool) or not isinstance(answer, str | int):
         raise TypeError("customer number")
-    number = str(said)
+    number = str(answer)
     if number and not NUMBER.fullmatch(number.encode("utf-8", "surrogatepass")):
         raise ValueError("customer number")
     return number

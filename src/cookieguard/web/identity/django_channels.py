@@ -1,7 +1,7 @@
-"""Django Channels inside: it brings a session of its own, and keeps it only where it finds none in the scope.
+"""Support for Django Channels, which has a session of its own and saves it only if the scope has none yet.
 
-Which part of an app a request reaches shows when it gets there, so ours is in the scope first: Starlette and Litestar
-look for it. Channels gives itself away by filling it (`OtherSession`), before it has read or said anything.
+Starlette and Litestar read our session from the scope. Which framework gets a request is known only later, so the scope
+has our session first. Channels then tries to fill it, which raises `OtherSession` before any message is read or sent.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from cookieguard.errors import CookieGuardError, OtherSession
 
-CHANNELS = "channels.sessions"  # the module whose middleware does so: asked for in `sys.modules`
+CHANNELS = "channels.sessions"  # the module of that middleware; it is in `sys.modules` if the app uses it
 TOO_LATE = (
     "Django Channels' SessionMiddleware comes after middleware that has already read the request; "
     "put it before that middleware"
@@ -21,7 +21,7 @@ ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 async def call_beside_channels(app: ASGIApp, scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Call an app with our session in the scope, and once more without it where Channels brings its own."""
+    """Call an app with our session in the scope, and once more without it if Channels has a session of its own."""
     has_begun = False
 
     async def receive_noting() -> Any:

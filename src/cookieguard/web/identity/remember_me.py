@@ -1,6 +1,7 @@
-"""Remember-me in a request: a visitor with its cookie and no session is logged in before the app is called.
+"""Remember-me: a visitor with this cookie and without a session is logged in before the app is called.
 
-Each use rotates the number in the cookie; a number that somebody else used ends everything that came of the login.
+Each use rotates the number in the cookie. If an old number comes again, it was copied, and all sessions of the login
+end.
 """
 
 from __future__ import annotations
@@ -42,56 +43,56 @@ EVENTS = {
 
 
 class Remembering:
-    """Know the cookie, the store and how long who is remembered; one for all requests."""
+    """Log remembered visitors in, and rotate their cookies in the store. All requests share one."""
 
     def __init__(self, identity: Identity, store_sync: StoreSync) -> None:
         self._channel = identity.remember_channel
         self._store_sync = store_sync
         self._life = identity.life
         self.mark = self._channel.name.encode()
-        """What a Cookie header holds that concerns remember-me."""
+        """The name of the cookie, to look for in a Cookie header."""
 
     async def recall(self, session: Session) -> bool:
-        """Log in whom the browser is remembered as; say whether something became of it.
+        """Log in the customer whom the browser remembers; return whether the session was changed or refused.
 
-        Not who is a customer already, who comes with a session that was ended, or while the store is silent.
+        A customer with a session and a visitor whose session was ended are skipped, and all while the store is down.
         """
         if session.is_uncertain:
             return session.was_refused
         if session.customer is not None:
-            return await self._go_on(session)
+            return await self._check_customer(session)
         if session.ended_at is not None or not session.presented.jar.has(self._channel.name):
             return session.was_refused
         await self._log_in(session)
         return True
 
     async def settle(self, session: Session, *, waits: bool) -> None:
-        """Have the store know what this request made of being remembered, before its response starts.
+        """Write this request's changes of remember-me into the store, before the response starts.
 
-        Without `waits`, since it just did not answer, nobody waits for it a second time.
+        Without `waits` the store has just failed to answer, so the response does not wait for it again.
         """
         state = session.remember_state
         if not waits:
-            self.tell(session)
+            self.record_ended(session)
             return
         if state is None or not state.is_news:
             return
         state.is_news = False
         update = self._update(session, state)
         done = await self._ask(partial(run, update=update))
-        told = self._end(session, update, is_forgotten=done is not None)
-        if done is None:  # nobody waits a second time
+        ended = self._end(session, update, is_forgotten=done is not None)
+        if done is None:  # the store did not answer, so the response does not wait for it again
             return
-        if told is not None:
-            await is_done(told)
+        if ended is not None:
+            await is_done(ended)
         if update.begun is not None:
             key, series = update.begun
             session.link, state.token = Link(key), _remember_token(key, series)
         if state.has_logged_in and done.warned is not None:
             session.warn(done.warned)
 
-    def tell(self, session: Session) -> None:
-        """Tell the store what was ended after the response had started; nobody waits, nobody gets a cookie."""
+    def record_ended(self, session: Session) -> None:
+        """Write into the store what ended after the response had started; no cookie can be set any more."""
         state = session.remember_state
         if state is not None and state.is_news:
             state.is_news = state.is_wanted = False
@@ -104,37 +105,37 @@ class Remembering:
         if token is None:
             session.remember_state = RememberState(is_over=True)
             return
-        series = await self._turn(session, use, token.series, token.number)
+        series = await self._advance(session, use, token.series, token.number)
         if series is not None:
             session.resume(series, Link(token.series, series.current, is_remembered=True))
             session.remember_state = RememberState(token=_remember_token(token.series, series))
 
-    async def _go_on(self, session: Session) -> bool:
-        """Look after a customer's session: whether it came with its number, and is still alone with it.
+    async def _check_customer(self, session: Session) -> bool:
+        """Check that a customer's session has the newest number of its cookie; return whether the session changed.
 
-        The latter when its cookie is renewed, every 1.4 days: who comes daily would never use the number, and a
-        thief could for all the life of a series.
+        The number is also used when the session's cookie is renewed, every 1.4 days. A daily visitor would otherwise
+        never use it, and a thief could use a copy for the whole life of the series.
         """
         link = session.link
         if link is not None and link.unseen:
-            if await self._turn(session, see, link.series, link.unseen) is not None:
+            if await self._advance(session, see, link.series, link.unseen) is not None:
                 session.link = link._replace(unseen=0)
             return True
         if not session.is_stale(session.presented.now):
             return False
         token = self._remember_token(session)
-        if token is None or token.customer != session.customer:  # whoever planted it would be in next
+        if token is None or token.customer != session.customer:  # another customer's cookie may be planted
             session.remember_state = RememberState(is_over=True)
             return True
         is_remembered = session.is_remembered
-        series = await self._turn(session, use, token.series, token.number)
+        series = await self._advance(session, use, token.series, token.number)
         if series is not None:
             session.link = Link(token.series, series.current, is_remembered)
             session.remember_state = RememberState(token=_remember_token(token.series, series))
         return True
 
-    async def _turn(self, session: Session, move: Move, key: str, number: int) -> Series | None:
-        """Have the store take a series on; None where the number does not count, or the store is silent."""
+    async def _advance(self, session: Session, move: Move, key: str, number: int) -> Series | None:
+        """Return the series after `move` in the store; None if the number is invalid, or the store does not answer."""
         now, revocations = session.presented.now, self._store_sync.revocations
 
         def step(series: Series) -> tuple[Outcome, Series]:
@@ -145,14 +146,14 @@ class Remembering:
         revocation = ended_series(key, now=now, longest=self._life.remembered)
         result = await self._ask(partial(turn, key=key, step=step, revocation=revocation))
         if result is None:
-            return None  # the browser keeps its cookie for better times
+            return None  # the store is down, so the browser keeps its cookie
         if result.outcome is Outcome.GOOD:
             return result.series
         await self._refuse(session, result.outcome)
         return None
 
     async def _refuse(self, session: Session, outcome: Outcome) -> None:
-        """Take the cookie away; after a copy the session too, and hear at once what ends with it."""
+        """Remove the cookie; after a copy, end the session too, and read from the store at once what ended with it."""
         session.presented.on_event(EVENTS[outcome])
         if outcome is Outcome.COPY:
             await self._ask(lambda _: None)
@@ -163,7 +164,7 @@ class Remembering:
         session.remember_state.is_over = True
 
     def _update(self, session: Session, state: RememberState) -> StoreUpdate:
-        """Gather what the store has to do, and decide whether the browser's cookie stays."""
+        """Return the changes for the store, and decide whether the browser keeps its cookie."""
         token, customer = self._remember_token(session), session.binding.customer
         left = dict.fromkeys(state.left, session.presented_binding.customer or "")
         if token is not None and not self._is_kept(token, customer, state):
@@ -175,7 +176,7 @@ class Remembering:
         return StoreUpdate(left, begun, customer, state.shown)
 
     def _is_kept(self, token: RememberToken, customer: str | None, state: RememberState) -> bool:
-        """Return whether a login leaves the browser its cookie: the same customer's, and of a series that lives."""
+        """Return whether a login keeps the browser's cookie: it is the same customer's, and its series is in force."""
         is_theirs = token.customer == customer and not state.is_wanted
         return is_theirs and self._store_sync.revocations.end_of_series(token.series) is None
 
@@ -189,7 +190,7 @@ class Remembering:
         )
 
     def _end(self, session: Session, update: StoreUpdate, *, is_forgotten: bool) -> Future[None] | None:
-        """End what came of series that are left; where the store could not forget them, for as long as they live."""
+        """Revoke the sessions of series that were left; for the life of a series if the store could not delete it."""
         if not update.left:
             return None
         longest = self._life.idle if is_forgotten else self._life.remembered
@@ -202,12 +203,12 @@ class Remembering:
         )
 
     def _remember_token(self, session: Session) -> RememberToken | None:
-        """Read the cookie."""
+        """Return the token in the browser's cookie; None if it has no valid one."""
         found = self._channel.read(session.presented, remember_token_of)
         return None if found is None else found[1]
 
     async def _ask(self, question: Callable[[Store], Answer]) -> Answer | None:
-        """Ask the store; None where it says nothing in time, as where it has nothing to say."""
+        """Return the store's answer; None if it has none, fails, or does not answer in time."""
         future = self._store_sync.ask(question)
         if not await is_done(future):
             self._store_sync.give_up()

@@ -1,4 +1,4 @@
-"""Where a request waits for the store: before the app, and before its response starts."""
+"""Wait for the store of sessions at two moments of a request: before the app, and before the response starts."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import is_done, read_store
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 
-LOGIN_BYTES = 300  # that wait for the store
-# Told by whoever waited in vain: the thread that speaks with the store hangs with it, and says nothing.
+LOGIN_BYTES = 300  # of memory for a login in the store's queue
+# Logged by the request that waited in vain, since the store's own thread hangs.
 SILENT = "store: it neither answers nor fails; until it does, logins, logouts and carts take up to 2 s each"
-# A guest's cart would be gone with its session, and nobody logged in for it.
+# Such a login counts for its request only. Else the guest's session would end, and the cart with it.
 LATE = (
     "login was called after the response had started or a WebSocket was accepted: no cookie can be set any more, so "
     "the login counts for this request only; call login earlier"
 )
-MOST_RACES = 3  # how often a cart is overtaken by another tab's before it lets that one be the newer
+MOST_RACES = 3  # attempts to write a cart that another tab keeps changing; after that the other tab's is kept
 
 
 def must_wait(exchange: Exchange) -> bool:
-    """Return whether the store is to be asked first.
+    """Return whether the app has to wait for the store.
 
-    A session came before this process heard what was ended: once, at its start. Or the store has what a cookie
-    was too small for.
+    It waits if a session came before this process has read the revocations, once after its start. It also waits if
+    data of the visitor is in the store because a cookie was too small.
     """
     store_sync, identity = exchange.parts.store_sync, exchange.parts.identity
     if store_sync is None or identity is None:
         return False
-    # Not `in`: between bytes it first takes what is looked for to be a number, and drops that error.
+    # `find` is faster than `in`, which for bytes first tries to read its operand as a number, and drops the error.
     if exchange.headers.get(b"cookie", b"").find(MARK_IN_HEADER) >= 0:
         return True
     return not store_sync.is_ready and identity.is_presented(exchange.jar)
 
 
 async def hear_first(exchange: Exchange) -> None:
-    """Wait for the store's first word, and for what is oversized; without one nobody is a customer."""
+    """Wait until the store has read the revocations, and for oversized data; without an answer, visitors are guests."""
     store_sync, identity = exchange.parts.store_sync, exchange.parts.identity
     if store_sync is None or identity is None:
         return
@@ -71,7 +71,7 @@ async def customer_here(exchange: Exchange) -> str:
 
 
 def must_recall(exchange: Exchange) -> bool:
-    """Return whether the browser says it is remembered. Pictures log nobody in: shared caches keep them."""
+    """Return whether the request has a remember-me cookie; pictures do not log in, since shared caches keep them."""
     remembering, cookie = exchange.parts.remembering, exchange.headers.get(b"cookie")
     if remembering is None or cookie is None or cookie.find(remembering.mark) < 0:  # as above
         return False
@@ -79,65 +79,65 @@ def must_recall(exchange: Exchange) -> bool:
 
 
 async def recall(exchange: Exchange) -> None:
-    """Log in whom the browser is remembered as; where nothing came of it, the app opens the session, or nobody.
+    """Log in the customer whom the browser remembers, and read cart and orders for this very page.
 
-    Who was logged in finds cart and orders on this very page: no page of a login comes before it.
+    If the session did not change, it is closed again, so that it is opened only if the app reads it.
     """
     remembering, store_sync = exchange.parts.remembering, exchange.parts.store_sync
     if remembering is None or store_sync is None:
         return
     was_open, is_new = exchange.has_open_session(), await remembering.recall(exchange.session)
-    if not (was_open or is_new):  # what was done in an open one would be lost
+    if not (was_open or is_new):  # an open one may have changes, which closing would lose
         exchange.close_session()
     elif is_new and exchange.visit.asks:
-        await _hear(exchange, store_sync, is_ahead=True)
+        await _read_visit(exchange, store_sync, is_ahead=True)
 
 
 async def settle(exchange: Exchange) -> bool:
-    """Have the store know what this request ended and changed, and a login count after all that was ended before.
+    """Write what this request ended and changed into the store; return whether the store answered in time.
 
-    Where that takes too long or fails, this worker obeys already and the rest is written later. Returns whether
-    the store answered in time.
+    A login is dated after all earlier revocations. If the store fails or is slow, the revocations are in force in this
+    worker at once, and are written later.
     """
     store_sync = exchange.parts.store_sync
     if store_sync is None:
         return True
     visit, is_own_host = exchange.visit, exchange.is_own_host
     session = visit.session
-    told = store_sync.record(session.take_news()) if session.has_news else None
+    written = store_sync.record(session.take_news()) if session.has_news else None
     answers = True
     if is_own_host and visit.asks:
-        answers = await _hear(exchange, store_sync)
-    elif told is not None:
-        answers = await _answers(exchange, told)
-    if told is not None:
+        answers = await _read_visit(exchange, store_sync)
+    elif written is not None:
+        answers = await _answers(exchange, written)
+    if written is not None:
         session.settle()
         if exchange.parts.remembering is not None:
             await exchange.parts.remembering.settle(session, waits=answers)
     if is_own_host:
-        await _pay(exchange, store_sync, waits=answers and not store_sync.is_down)
+        await _write_visit(exchange, store_sync, waits=answers and not store_sync.is_down)
         _note_login(exchange, store_sync)
     return answers
 
 
-async def _hear(exchange: Exchange, store_sync: StoreSync, *, is_ahead: bool = False) -> bool:
-    """Have the visit hear what the store has of its visitor; return whether the store answered in time."""
+async def _read_visit(exchange: Exchange, store_sync: StoreSync, *, is_ahead: bool = False) -> bool:
+    """Read the visitor's cart and orders from the store into the visit; return whether it answered in time."""
     visit = exchange.visit
     answer = await read_store(store_sync, visit.asks, now=to_milliseconds(exchange.now))
     visit.hear(answer, exchange.report_event, is_ahead=is_ahead)
     return answer is not None
 
 
-async def _answers(exchange: Exchange, said: Future[Any]) -> bool:
-    """Wait for the store, and tell the owner where nothing comes."""
-    if await is_done(said):
+async def _answers(exchange: Exchange, future: Future[Any]) -> bool:
+    """Wait for the store and return whether it answered; if it did not, the owner finds it in the log."""
+    if await is_done(future):
         return True
     exchange.parts.findings.count(SILENT)
     return False
 
 
 def _note_login(exchange: Exchange, store_sync: StoreSync) -> None:
-    """Have the customer's list know of a session that begins or ends here; no response waits for that."""
+    """Queue a session that begins or ends here for the customer's list of logins; no response waits for that."""
     session, identity = exchange.visit.session, exchange.parts.identity
     now, before = session.binding, session.presented_binding
     if before.customer is not None and before.session_id is not None and now.customer != before.customer:
@@ -164,8 +164,8 @@ def _note_login(exchange: Exchange, store_sync: StoreSync) -> None:
     store_sync.enqueue((LOGINS_NAMESPACE, login.session), task, size=LOGIN_BYTES, when=when)
 
 
-async def _pay(exchange: Exchange, store_sync: StoreSync, *, waits: bool) -> None:
-    """Tell the store what this visit owes it, before the browser gets what depends on it."""
+async def _write_visit(exchange: Exchange, store_sync: StoreSync, *, waits: bool) -> None:
+    """Write the visit's changes into the store before the browser gets cookies that depend on them."""
     visit = exchange.visit
     for _ in range(MOST_RACES):
         revocations, works = visit.owed(now=exchange.now)
@@ -179,7 +179,7 @@ async def _pay(exchange: Exchange, store_sync: StoreSync, *, waits: bool) -> Non
 
 
 def tell_store(exchange: Exchange) -> None:
-    """Tell the store what was ended, and which orders were placed, after the response had started."""
+    """Write into the store what was ended, and which orders were placed, after the response had started."""
     session, store_sync = exchange.news, exchange.parts.store_sync
     if store_sync is not None and exchange.has_read_cookies and exchange.parts.identity is not None:
         late = exchange.visit.late_orders(now=exchange.now) if exchange.is_own_host else []
@@ -190,4 +190,4 @@ def tell_store(exchange: Exchange) -> None:
     if session is not None and store_sync is not None:
         store_sync.record(session.take_news())
         if exchange.parts.remembering is not None:
-            exchange.parts.remembering.tell(session)
+            exchange.parts.remembering.record_ended(session)

@@ -1,4 +1,4 @@
-"""How the store is waited for: without a thread, under asyncio and trio, and not for long."""
+"""Wait for an answer of the store's thread, for at most 2 s, under asyncio or trio, without using a thread."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from cookieguard.storage.store.values import reading
 
 Answer = TypeVar("Answer")
 
-TIMEOUT = timedelta(seconds=2)  # what a page may cost at most when the store does not answer
+TIMEOUT = timedelta(seconds=2)  # the longest delay of a page when the store does not answer
 
 
 class Waitable(Protocol):
-    """Be what a thread ends, well or badly: a Future, or an Acknowledgement of the log."""
+    """An operation that a thread completes, with success or an error: a Future, or an Acknowledgement of the log."""
 
     def done(self) -> bool:
-        """Return whether it ended."""
+        """Return whether it is complete."""
         ...
 
-    def add_done_callback(self, tell: Callable[[Any], object], /) -> None:
-        """Call `tell` once it ends, in whichever thread; at once where it did."""
+    def add_done_callback(self, callback: Callable[[Any], object], /) -> None:
+        """Call `callback` on completion, in any thread; call it at once if it is complete already."""
         ...
 
 
 class Written(Waitable, Protocol):
-    """Be what ends when a record is on disk, or with the error that says why it is not there yet."""
+    """The writing of a record, which completes when the record is on disk, or with the error that prevented it."""
 
     @property
     def is_kept(self) -> bool:
@@ -46,9 +46,9 @@ class Written(Waitable, Protocol):
 
 
 async def is_done(future: Waitable) -> bool:
-    """Wait until a future ends, well or badly, but not longer than TIMEOUT.
+    """Return whether a future completes within TIMEOUT, with a result or an error.
 
-    No thread waits: a store that hangs would take all threads of the shop, whose plain functions need them.
+    No thread waits. Else a store that hangs would take all threads of the shop, whose plain functions need them.
     """
     if future.done():
         return True
@@ -66,10 +66,10 @@ async def is_done(future: Waitable) -> bool:
 
 
 class _Waits:
-    """Wait in one event loop for what threads end. Owns who waits: one timer and one wake-up serve many of them.
+    """Wait in an event loop for operations of threads. Owns the waiters, who share a timer and a wake-up.
 
-    By the loop's own means: anyio's event and scope cost a choice as much as all else of it, and a timer for each
-    waiter a fifth.
+    It uses the loop directly: anyio's event and scope would double the cost of a choice, and a timer for each waiter
+    would add a fifth.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -79,7 +79,7 @@ class _Waits:
         self._is_timed = self._is_called = False
 
     def begin(self) -> asyncio.Future[None]:
-        """Return what ends with `end`, or with TIMEOUT."""
+        """Return a future that `end` completes, or else TIMEOUT."""
         waiter = self.loop.create_future()
         until = self.loop.time() + TIMEOUT.total_seconds()
         self._until.append((until, waiter))
@@ -89,19 +89,19 @@ class _Waits:
         return waiter
 
     def end(self, waiter: asyncio.Future[None], _: object) -> None:
-        """Have the loop end a wait, in any thread; those of one commit end with one call."""
+        """Ask the loop, from any thread, to end a wait; waits that end together share a call."""
         self._ended.append(waiter)
         if not self._is_called:
             self._is_called = True
             _call(partial(self.loop.call_soon_threadsafe, self._wake))
 
     def _wake(self) -> None:
-        self._is_called = False  # first: what ends from here on calls once more
+        self._is_called = False  # reset first, so that a wait which ends from now on calls again
         while self._ended:
             _end(self._ended.popleft())
 
     def _give_up(self) -> None:
-        """End the waits whose time is over; they began in this order, and each may wait as long."""
+        """End the waits that have timed out; they are in order, since all have the same timeout."""
         now, until = self.loop.time(), self._until
         while until and (until[0][0] <= now or until[0][1].done()):
             _end(until.popleft()[1])
@@ -119,7 +119,7 @@ def _end(waiter: asyncio.Future[None]) -> None:
 
 
 async def _is_done_in_trio(future: Waitable) -> bool:
-    token = import_module("trio.lowlevel").current_trio_token()  # which need not be installed
+    token = import_module("trio.lowlevel").current_trio_token()  # imported here because trio is optional
     ended = Event()
     future.add_done_callback(lambda _: _call(partial(token.run_sync_soon, ended.set)))
     with move_on_after(TIMEOUT.total_seconds()):
@@ -128,20 +128,20 @@ async def _is_done_in_trio(future: Waitable) -> bool:
 
 
 def _call(wake: Callable[[], object]) -> None:
-    """Wake a loop, in any thread; nothing where it is over by then."""
-    with suppress(RuntimeError):  # trio's RunFinishedError is one
+    """Call `wake`, which wakes a loop from any thread, and ignore the error of a loop that has ended."""
+    with suppress(RuntimeError):  # trio's RunFinishedError is a RuntimeError too
         wake()
 
 
 async def read_store(
     store_sync: StoreSync, keys: Iterable[tuple[StoreNamespace, str]], *, now: int
 ) -> dict[tuple[StoreNamespace, str], bytes | None] | None:
-    """Return values of the store (times in milliseconds), None where it does not answer in time."""
+    """Return values from the store (`now` is in milliseconds); None if it does not answer in time."""
     if store_sync.is_down:
         return None
     return await answer_of(store_sync.ask(reading(keys, now=now)))
 
 
 async def answer_of(future: Future[Answer]) -> Answer | None:
-    """Return what the store says; None where it does not answer in time, or not at all."""
+    """Return the store's answer; None if it fails or does not answer in time."""
     return future.result() if await is_done(future) and future.exception() is None else None

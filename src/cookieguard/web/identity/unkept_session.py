@@ -1,6 +1,6 @@
-"""Whose session is not kept: a script's that asked too early; and, told once, what else takes one from a browser.
+"""Find sessions that the browser will not keep, and warn the owner once of each cause.
 
-Browsers keep Secure cookies of http://localhost; the clients that tests use keep them of no http URL at all.
+Browsers keep Secure cookies of http://localhost, but the clients of tests do not keep those of any http URL.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from cookieguard.identity.session import Session
 from cookieguard.web.request import PAGE_DESTINATIONS, Request
 from cookieguard.web.services import Services
 
-# How the User-Agent of those clients begins, in lower case: Starlette's and FastAPI's TestClient, httpx, requests.
+# The User-Agents of these clients begin so, in lower case: Starlette's and FastAPI's TestClient, httpx, requests.
 TEST_CLIENTS = ("testclient", "python-httpx", "python-requests")
 DROPS_COOKIES = (
     "a client such as TestClient asked over http: it drops Secure cookies, even on localhost, so session, cart and "
@@ -24,31 +24,31 @@ DISPLACED = (
 
 
 def brings_no_lax(request: Request) -> bool:
-    """Return whether another site posts this: browsers keep cookies with SameSite=Lax to themselves then."""
+    """Return whether another site posts this request, so that browsers do not send SameSite=Lax cookies with it."""
     return request.headers.get(b"sec-fetch-site") == b"cross-site" and not request.is_read
 
 
 def drops_cookies(request: Request, *, dev: bool) -> bool:
-    """Return whether whoever asks drops the cookies of its answer without a word."""
+    """Return whether the client is a test client that silently drops Secure cookies, which it got over http."""
     if dev or request.origin.scheme not in ("http", "ws"):
         return False
     return request.text(b"user-agent").lower().startswith(TEST_CLIENTS)
 
 
 def is_overtaken(session: Session, destination: bytes | None) -> bool:
-    """Return whether a script asked for this before it had the answer to a login; a page may begin anew."""
+    """Return whether a script made this request before it had the answer to a login; a page may begin a new session."""
     return destination is not None and destination not in PAGE_DESTINATIONS and session.is_overtaken
 
 
 def tell_of_lost(session: Session | None, parts: Services) -> list[bytes]:
-    """Return no cookies, and tell the owner where something would have been kept by them."""
+    """Return no Set-Cookie lines, and warn the owner if a session is lost by that."""
     if session is not None and session.is_open and session.is_needed:
         parts.findings.count(_not_kept(parts.config))
     return []
 
 
 def _not_kept(config: Config) -> str:
-    """Return which setting keeps a session from a host, and what is allowed; the host is the client's own text."""
+    """Return the warning: which setting excludes the host, and what is allowed; the host itself is a client's text."""
     lost = "a session was written on another host and is lost"
     if config.dev:
         return f"dev is true, so sessions are kept only on loopback hosts, testserver and *.test: {lost}"

@@ -1,1 +1,1 @@
-"""Our own pages under the prefix: the choice endpoint, the page of choices, and the banner's files."""
+"""The core's own pages under the prefix: they take choices and reports, show choices, and serve the banner's files."""

@@ -1,4 +1,4 @@
-"""Where browsers post what our policy stopped: the owner's list of what scripts on the pages tried."""
+"""The endpoint for CSP violation reports; from them the owner sees which third parties scripts tried to contact."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from cookieguard.web.pages.form import BadRequestError, Receive, read_body
 from cookieguard.web.undeclared_loads import is_of_extension
 from cookieguard.web.walls import REPORT_PAGE
 
-# The directives that our policy has, and those that fall back to `default-src`: no other can be a violation of it.
+# Only these directives can be violated in our policy: those that it has, and those that fall back to `default-src`.
 FALLS_BACK = ("-src", "-src-elem", "-src-attr")
 
 
 async def take_report(exchange: Exchange, receive: Receive) -> Response:
-    """Answer POST {prefix}report. Of a report only host, directive and own path are kept; all else is dropped."""
+    """Answer POST {prefix}report with 204; only host, directive and own path of a report are kept."""
     if exchange.request.headers.get(b"sec-fetch-site", b"same-origin") == b"same-origin" and _has_room(
         exchange
     ):
@@ -67,14 +67,14 @@ async def _note(exchange: Exchange, posted: Any) -> None:
 
 
 def _granted_on(exchange: Exchange, page: str) -> frozenset[str]:
-    """Return what counts on a page, of which the report has the address: strict ones stop more."""
+    """Return the purposes in force on the page that a report names; fewer are in force on a strict page."""
     return exchange.parts.strict.narrowed(exchange.wall.granted, exchange.request.path_in_app(page))
 
 
 async def _note_undeclared(
     exchange: Exchange, report: dict[str, Any], verdict: Verdict, page: str, *, is_held: bool = False
 ) -> None:
-    """Keep a report of an undeclared host, which loaded in spite of the declared hosts' policy, or was held."""
+    """Note an undeclared host that a page loaded, or tried to load (`is_held`), unless an extension loaded it."""
     wall = exchange.wall
     if is_of_extension(report):
         return
@@ -92,14 +92,14 @@ async def _note_undeclared(
 
 
 def _directive(report: dict[str, Any]) -> str:
-    """Return what was violated: `img-src`; `default-src` where a report does not say it."""
+    """Return the violated directive, such as `img-src`; `default-src` if the report names none."""
     return str(report.get("effective-directive") or report.get("violated-directive") or "default-src")
 
 
 def _may_be_ours(report: dict[str, Any], address: str) -> bool:
-    """Return whether our policy may have been violated, by what a report says of it; it names where reports go."""
+    """Return whether a report may be about our policy, which has our report address, and not about the shop's own."""
     directive = _directive(report)
     is_known = directive.partition(" ")[0].endswith(FALLS_BACK) or directive.startswith("form-action")
-    # Each browser writes it in its own way
+    # Browsers serialize a policy differently, so only the address in it is compared.
     is_ours = address in str(report.get("original-policy") or address)
     return is_known and is_ours and report.get("disposition", "enforce") in ("enforce", "report")

@@ -1,4 +1,4 @@
-"""The cookie declaration: every cookie and key that is configured or was seen, in the words of a language."""
+"""The cookie declaration: a table of every cookie and storage key that is configured or was seen."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ DAY, MONTH, YEAR = 86400, 30 * 86400, 365 * 86400
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": DAY, "week": 7 * DAY, "month": MONTH, "year": YEAR}
 UNITS = (("year", YEAR), ("month", MONTH), ("day", DAY), ("hour", 3600), ("minute", 60))
 MOST_SEEN = 100
-_OF_VISITOR = re.compile(r"[A-Za-z]*[0-9][0-9A-Za-z]*")  # between the signs of a name
+_OF_VISITOR = re.compile(r"[A-Za-z]*[0-9][0-9A-Za-z]*")  # a part of a name that may identify a visitor
 
 
 class Stored(NamedTuple):
-    """Hold one line: the name, who sets it, the id of its purpose (empty for one nobody declared), how long."""
+    """Hold a line of the declaration: name, setter, purpose (empty if undeclared) and how long it is kept."""
 
     name: str
     party: str
@@ -31,7 +31,7 @@ class Stored(NamedTuple):
 
 
 class CookieDeclaration:
-    """Know the lines of a shop's declaration. `seen` says what the shop set that nobody declared."""
+    """Render a shop's declaration. `seen` returns the names of undeclared cookies that the shop has set."""
 
     def __init__(self, config: Config, renderer: Renderer, seen: Callable[[], Iterable[str]]) -> None:
         self._config = config
@@ -40,29 +40,29 @@ class CookieDeclaration:
         self._lines = tuple(_declared(config))
 
     def table(self, lang: str, *, base: str) -> bytes:
-        """Render the table, to stand in a page of the shop's or of ours."""
+        """Return the table as HTML, for a page of the shop or of ours."""
         return self._renderer.page("cookie_table.html", lang, base=base, stored=self.lines(lang))
 
     def lines(self, lang: str, *, with_seen: bool = True) -> list[Stored]:
-        """Return the lines in the words of a language; those that nobody declared only `with_seen`."""
+        """Return the lines in a language; undeclared cookies are left out unless `with_seen`."""
         texts = texts_of(lang)["rights"]
-        titles = {one.id: one.title for one in shown_purposes(self._config, lang)}
-        known = {one.name for one in self._lines}
+        titles = {purpose.id: purpose.title for purpose in shown_purposes(self._config, lang)}
+        known = {line.name for line in self._lines}
         patterns = sorted({pattern_of(name) for name in self._seen() if name not in known})
         seen = [Stored(name, "", "", "") for name in patterns[:MOST_SEEN] if with_seen]
         return [
             Stored(
-                one.name,
-                one.party or texts["shop"],
-                titles.get(one.purpose, one.purpose) if one.purpose else texts["seen"],
-                life_text(one.life, lang),
+                line.name,
+                line.party or texts["shop"],
+                titles.get(line.purpose, line.purpose) if line.purpose else texts["seen"],
+                life_text(line.life, lang),
             )
-            for one in (*self._lines, *seen)
+            for line in (*self._lines, *seen)
         ]
 
 
 def pattern_of(name: str) -> str:
-    """Return a cookie's name as everybody may read it: numbers, and words with a number in them, may be a visitor's.
+    """Return a cookie's name for publication; words with digits become `*`, since they may identify a visitor.
 
     >>> pattern_of("basket_10042"), pattern_of("t-9f3ab2"), pattern_of("theme")
     ('basket_*', 't-*', 'theme')
@@ -71,7 +71,7 @@ def pattern_of(name: str) -> str:
 
 
 def life_text(life: str, lang: str) -> str:
-    """Return in words how long something is kept: `session`, `persistent`, a count and a unit, or nothing known."""
+    """Return in words how long something is kept; `life` is `session`, `persistent`, `13 months` or empty."""
     texts = texts_of(lang)
     if life in ("session", "persistent", ""):
         endless = {"persistent": "endless", "": "unstated"}
@@ -84,7 +84,7 @@ def life_text(life: str, lang: str) -> str:
 
 
 def seconds_text(seconds: int, lang: str) -> str:
-    """Return a number of seconds in words, in the largest unit that it is whole in."""
+    """Return a number of seconds in words, in the largest unit that divides it."""
     if seconds <= 0:
         return str(texts_of(lang)["durations"]["session"])
     unit, size = next(((unit, size) for unit, size in UNITS if seconds % size == 0), ("minute", 60))
@@ -92,7 +92,7 @@ def seconds_text(seconds: int, lang: str) -> str:
 
 
 def _declared(config: Config) -> Iterator[Stored]:
-    """Yield what is configured: ours, the shop's own, each vendor's."""
+    """Yield the configured cookies: ours, the shop's own, then each vendor's."""
     cookies = config.cookies
     ours = [spec for spec in cookies.specs if config.identity.enabled and spec is not cookies.consent]
     of_choice = [cookies.consent] if config.consent.enabled else []
@@ -109,17 +109,17 @@ def _declared(config: Config) -> Iterator[Stored]:
 def _of_vendor(vendor: Vendor) -> Iterator[Stored]:
     catalogue = load_catalogue()
     entry = catalogue.find(vendor.catalogue) if vendor.catalogue else None
-    known = {} if entry is None else {one.name: one for one in entry.cookies}
+    known = {} if entry is None else {cookie.name: cookie for cookie in entry.cookies}
     for name in vendor.cookies:
         yield Stored(name, vendor.name, vendor.purpose, _life(known.get(name), name))
-    for one in known.values():
-        if one.name not in vendor.cookies:  # on its own hosts, where the shop cannot reach it
-            yield Stored(one.name, vendor.name, vendor.purpose, one.life)
+    for cookie in known.values():
+        if cookie.name not in vendor.cookies:  # set on the vendor's own hosts, out of the shop's reach
+            yield Stored(cookie.name, vendor.name, vendor.purpose, cookie.life)
 
 
 def _life(known: StoredName | None, name: str) -> str:
     if known is not None:
         return known.life
     entry = load_catalogue().by_cookie(name)
-    found = () if entry is None else (one for one in entry.cookies if one.name == name)
-    return next((one.life for one in found), "")
+    found = () if entry is None else (cookie for cookie in entry.cookies if cookie.name == name)
+    return next((cookie.life for cookie in found), "")

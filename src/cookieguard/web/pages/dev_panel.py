@@ -1,6 +1,6 @@
-"""The panel of dev mode: its script, what it asks about hosts, and the way back to a visitor who has not answered.
+"""The endpoints behind the panel of dev mode: its script, facts about the hosts of a page, and forgetting the choice.
 
-Rule: none of it is there outside dev mode, and it answers developers' hosts only.
+Rule: they exist in dev mode only, and only on developers' hosts.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
 async def answer_dev(exchange: Exchange, _: Receive) -> Response:
-    """Answer GET {prefix}dev?hosts=img a/x.png,b with what is known of them; POST forgets the choice.
+    """Answer GET {prefix}dev?hosts=img a/x.png,b with the vendor of each host; a POST deletes the consent cookie.
 
-    Before a host may stand the elements that load it, and behind it a path, which tells vendors apart.
+    Elements that load the host may precede it. A path may follow it, since vendors can share a host.
     """
     if not is_developers(exchange) or not _is_own(exchange):
         return Response("there is no such page\n", 404, HEADERS, "text/plain")
@@ -39,7 +39,7 @@ async def answer_dev(exchange: Exchange, _: Receive) -> Response:
     facts = {
         "state": _state(exchange),
         "granted": sorted(granted),
-        "hosts": dict(_facts_of(one, exchange) for one in asked[:MOST_HOSTS]),
+        "hosts": dict(_facts_of(address, exchange) for address in asked[:MOST_HOSTS]),
         "cookies": [
             name.decode("latin-1") for name in exchange.parts.shop_cookies.held_names(header, granted)
         ],
@@ -59,7 +59,7 @@ def _is_own(exchange: Exchange) -> bool:
     if request.method != "POST":
         return request.headers.get(b"sec-fetch-site", b"same-origin") == b"same-origin"
     origins = exchange.parts.config.origins
-    # A form is somebody else's: the panel posts JSON.
+    # The panel posts JSON, which a form on another page cannot.
     is_json = essence(request.headers.get(b"content-type", b"")) == JSON_TYPE
     return is_json and not why_foreign(request.headers, host=request.origin.authority, origins=origins)
 
@@ -72,7 +72,7 @@ def _state(exchange: Exchange) -> str:
 
 
 def _facts_of(asked: str, exchange: Exchange) -> tuple[str, dict[str, str]]:
-    """Return a host, its vendor, and the lines that would declare it if it is undeclared."""
+    """Return a host with its vendor and purpose; for an undeclared host, the lines that would declare it."""
     *elements, address = asked.split(" ")
     try:
         url = parse_url(f"https://{address}")

@@ -1,4 +1,4 @@
-"""What a placeholder's buttons post to: "load once" leads back with a grant, "always" is consent for the purpose."""
+"""The endpoints of a placeholder: its page, and its buttons "load once" (a grant) and "always" (consent)."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from cookieguard.web.recording.choices import record_choice
 from cookieguard.web.recording.hits import note_choice
 
 ANCHOR = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
-# The last is a script's: that of the guard puts the text into a frame.
+# `empty` is a fetch by a script: the guard fetches the placeholder and puts it into a frame.
 PLACE_DESTINATIONS = EMBED_DESTINATIONS | {b"frame", b"iframe", b"empty"}
 PLACE_FIELDS = 9  # in the query of a placeholder
 ACTIONS = ("once", "always")
-NOBODY = "nothing is held from a vendor or host of this name\n"
+NOT_HELD = "nothing is held from a vendor or host of this name\n"
 PLACE_HEADERS = {
     **PAGE_HEADERS,
     "content-security-policy": PAGE_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'"),
@@ -39,19 +39,19 @@ PLACE_HEADERS = {
 async def answer_embed(exchange: Exchange, receive: Receive) -> Response:
     """Answer POST {prefix}embed with act=once|always, party=<name>, next=<local path>, at=<element id>.
 
-    303 back to the page: with a grant in its query, or with the cookie of a choice. 400, 403, 413 or 415 with
-    one line; the page of choices for a form that is not ours, or too old.
+    303 leads back to the page, with a grant in its query or with the consent cookie. Errors are 400, 403, 413 or 415
+    with one line of text. A form that is not ours, or is out of date, gets the page of choices.
     """
     try:
         pairs = await own_pairs(exchange, receive, not_ours=NOT_OURS)
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
-    fields = dict(reversed(pairs))  # of two the first counts
+    fields = dict(reversed(pairs))  # the first field of a name counts
     action, verdict = fields.get("act", ""), _party(exchange, fields.get("party", ""))
     if action not in ACTIONS:
         return refusal(400, f"act is {action[:40]!r}; allowed: {', '.join(ACTIONS)}\n")
     if verdict is None:
-        return refusal(400, NOBODY)
+        return refusal(400, NOT_HELD)
     page = local_path(fields.get("next") or exchange.request.referring_path).partition("#")[0]
     granted = exchange.consent.granted | ({verdict.purpose} if action == "always" else frozenset())
     asked = ask_again(exchange, banner=fields.get("banner", ""), granted=granted, next_=page)
@@ -69,9 +69,9 @@ def _once(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, str
 
 
 async def _always(exchange: Exchange, granted: frozenset[str], page: str, fields: dict[str, str]) -> Response:
-    """Save a choice: all that was agreed to before, and this purpose."""
+    """Save the choice `granted`: the purposes agreed to before, and the placeholder's."""
     receipt = receipt_of(exchange, granted, banner=fields.get("banner", ""))
-    if exchange.consent.is_asked_anew:  # a placeholder lists none of the vendors that are new
+    if exchange.consent.is_asked_anew:  # a placeholder does not list new vendors, as the banner would
         receipt = replace(receipt, listed=listed_before(exchange.consent.receipt))
     receipt = await record_choice(exchange, receipt)
     note_choice(exchange, granted)
@@ -93,24 +93,24 @@ def _party(exchange: Exchange, name: str) -> Verdict | None:
 
 
 async def drop_grant(exchange: Exchange, _: Receive) -> Response:
-    """Lead a page that was opened with a grant which does not count to its own address."""
+    """Redirect to the address without its grant, because the grant is not valid here."""
     return Response(status_code=303, headers={"location": exchange.request.address, **ANSWER_HEADERS})
 
 
 def _held(exchange: Exchange, url: str) -> Verdict | None:
-    """Find whom a page's guard holds: as its visitor agreed by now, else as they had not when that page was loaded.
+    """Return the party that the guard of an open page holds at `url`, or None.
 
-    A page with unsaved input stays as it was when its visitor agrees, and goes on holding.
+    The strictest wall counts too, since a page with unsaved input is not reloaded when its visitor agrees.
     """
     before = exchange.parts.walls.strictest(exchange.request.origin, base=exchange.own_base)
     return exchange.wall.held_party(url) or before.held_party(url)
 
 
 async def show_place(exchange: Exchange, _: Receive) -> Response:
-    """Answer GET {prefix}place: the placeholder as a page, for elements that hold no document of their own.
+    """Answer GET {prefix}place with the placeholder as a page, for elements that cannot have a `srcdoc`.
 
-    By `party`, as the rewriter names it, or for what the guard holds by `url`; then `base` says that the page's base is
-    another's, `title` what it calls the element, and `scheme` which colours the page has.
+    The rewriter names the held vendor by `party`, the guard by `url`. The guard adds `base` if the page has a foreign
+    base, the element's `title`, and the page's color scheme in `scheme`.
     """
     asked = first_values(exchange.request.query, PLACE_FIELDS)
     party, url, next_, at, lang, title, base, scheme = (
@@ -119,10 +119,10 @@ async def show_place(exchange: Exchange, _: Receive) -> Response:
     verdict = _held(exchange, url) if url else _party(exchange, party)
     destination = exchange.request.headers.get(b"sec-fetch-dest", b"embed")
     if verdict is None or destination not in PLACE_DESTINATIONS:
-        return PlainTextResponse(NOBODY, 404, ANSWER_HEADERS)
+        return PlainTextResponse(NOT_HELD, 404, ANSWER_HEADERS)
     offer = offer_for(exchange, verdict)
     if url and not (offer.once or offer.always):
-        return PlainTextResponse(NOBODY, 404, ANSWER_HEADERS)
+        return PlainTextResponse(NOT_HELD, 404, ANSWER_HEADERS)
     place = Place(
         lang=exchange.parts.renderer.pick_language(lang, exchange.request.text(b"accept-language")),
         base=exchange.request.own_base(exchange.parts.config.prefix, is_foreign=bool(base)),

@@ -1,4 +1,4 @@
-"""The refusals below our prefix as people read them: a page in their language, where scripts get one line."""
+"""Error pages below the prefix: browsers get a page in the visitor's language, scripts one line of text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.page_headers import PAGE_HEADERS
 
-# What each status says, by section and name of static/lang/; all others say FAILED.
+# The text of each status, by section and name in static/lang/; any other status has the text FAILED.
 SAID = {
     403: ("errors", "forbidden"),
     404: ("errors", "missing"),
@@ -24,7 +24,7 @@ REPLACED = {b"content-type", b"content-length", *(name.encode() for name in HEAD
 
 
 def as_page(exchange: Exchange, refusal: Response) -> Response:
-    """Return a refusal in one line of text as a page, if a browser asks for one; anything else as it is."""
+    """Return a one-line refusal as a page if a browser navigates to it; return any other response unchanged."""
     if refusal.media_type != "text/plain" or not _shows_pages(exchange):
         return refusal
     lang, status = language_asked(exchange), refusal.status_code
@@ -45,7 +45,7 @@ def as_page(exchange: Exchange, refusal: Response) -> Response:
 
 
 def _shows_pages(exchange: Exchange) -> bool:
-    """Return whether a page of its own is asked for below our prefix: no script, no picture and no frame."""
+    """Return whether a browser opens a page below our prefix itself, not for a script, a picture or a frame."""
     headers = exchange.headers
     parts, origin = exchange.parts, exchange.request.origin
     is_ours = exchange.path.startswith(parts.config.prefix) or parts.is_console(origin)

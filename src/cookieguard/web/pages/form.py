@@ -1,4 +1,4 @@
-"""Read the fields of a posted choice, urlencoded or JSON, within fixed limits."""
+"""Read the fields of a posted form or JSON object, within fixed limits."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl
 
 from cookieguard.errors import CookieGuardError
 
-# A choice is under 1 KB; what a person asks for has 2,000 characters, of which a form makes nine bytes each in many
-# scripts, and a letter that staff enters names and address beside it.
+# A choice is under 1 KB. A customer's request has up to 2,000 characters, each nine bytes once urlencoded in many
+# scripts, and a letter that staff enter has a name and an address too.
 MAX_BODY_BYTES = 24 * 1024
-MAX_FIELDS = 100  # of a choice each purpose is one
+MAX_FIELDS = 100  # each purpose of a choice is a field
 FORM_TYPE = b"application/x-www-form-urlencoded"
 JSON_TYPE = b"application/json"
 
@@ -21,7 +21,7 @@ Receive = Callable[[], Awaitable[Any]]
 
 
 class BadRequestError(CookieGuardError):
-    """Say in one line why a posted choice is refused, with the HTTP status that says so too."""
+    """Raised when a post is refused: one line for the reader, and the HTTP status of the answer."""
 
     def __init__(self, status: int, reason: str) -> None:
         self.status = status
@@ -30,7 +30,7 @@ class BadRequestError(CookieGuardError):
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Hold what a visitor posted: the choice, the purposes ticked, the way back, the hash of the banner shown."""
+    """Hold a posted choice: button, ticked purposes, page to return to, and hash of the banner that was shown."""
 
     choice: str
     purposes: tuple[str, ...]
@@ -95,9 +95,9 @@ def _json_pairs(body: bytes) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     for name, value in fields.items():
         values = value if isinstance(value, list) else [value]
-        if not all(isinstance(one, str) for one in values):
+        if not all(isinstance(text, str) for text in values):
             raise BadRequestError(400, "each member of a choice must be text or a list of text")
-        pairs.extend((name, one) for one in values)
+        pairs.extend((name, text) for text in values)
     return pairs
 
 

@@ -1,4 +1,4 @@
-"""The endpoint a choice is posted to: it answers with the consent cookie and the way back."""
+"""The endpoint that takes a visitor's choice: it sets the consent cookie and redirects back to the page."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ NOT_OURS = "a choice can only be posted from a page of this shop"
 async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     """Answer POST {prefix}consent with choice=accept|reject|save, purpose=<id> (repeated), next=<local path>.
 
-    303 to `next` with the cookie, JSON for `Accept: application/json`; 400, 403, 413 or 415 with one line. 403 with
-    the page of choices, and nothing changed, for a form that is not ours, or too old.
+    303 to `next` with the cookie, or JSON for `Accept: application/json`. Errors are 400, 403, 413 or 415 with one line
+    of text. A form that is not ours, or is out of date, changes nothing and gets the page of choices with 403.
     """
     if reason := why_refused(exchange):
         exchange.parts.findings.count(f"a choice was refused (403): {reason}")
@@ -44,9 +44,9 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     receipt = await record_choice(exchange, receipt_of(exchange, granted, banner=fields.banner))
     response = _answer(exchange, fields, receipt)
     note_choice(exchange, receipt.granted)
-    if exchange.consent.granted - receipt.granted:  # no page from before a withdrawal comes alive again
+    if exchange.consent.granted - receipt.granted:  # pages cached before a withdrawal must not be shown
         response.headers["clear-site-data"] = '"cache"'
-        # What the shop had network errors reported by while that was agreed to would go on for its `max_age`.
+        # Else the browser would report network errors to an endpoint of a withdrawn purpose until its `max_age`.
         response.headers["nel"] = '{"max_age":0}'
     if drops_cookies(exchange.request, dev=exchange.parts.config.dev):
         exchange.parts.findings.count(DROPS_COOKIES)
@@ -60,7 +60,7 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
 
 
 def receipt_of(exchange: Exchange, granted: frozenset[str], *, banner: str) -> Receipt:
-    """Write the receipt of a choice just made; `banner` is the hash of the wording, with the form's value behind it."""
+    """Return the receipt of a choice just made; `banner` is the wording's hash, a dot and the form's value."""
     parts, before = exchange.parts, exchange.consent.receipt
     known = "" if before is None else before.subject
     shown, _, value = banner.partition(".")
@@ -73,13 +73,13 @@ def receipt_of(exchange: Exchange, granted: frozenset[str], *, banner: str) -> R
         now=exchange.now,
         terms=parts.policy.terms(exchange.now),
         subject=parts.records.subject(known),
-        # What a script posts without the form may come from a page that listed fewer vendors.
+        # A script may post without the form, from a page that listed fewer vendors.
         listed=parts.listed if parts.listed and has_form_value(exchange, value) else listed_before(before),
     )
 
 
 def listed_before(before: Receipt | None) -> int:
-    """Return what a visitor's earlier choice had in its list of vendors."""
+    """Return which list of vendors the visitor's earlier choice was shown; 0 if there was none."""
     return 0 if before is None else before.listed
 
 
@@ -93,7 +93,7 @@ def _answer(exchange: Exchange, fields: Fields, receipt: Receipt) -> Response:
 
 
 def _pending(exchange: Exchange, receipt: Receipt) -> dict[str, object]:
-    """Answer that the log does not have the choice yet, and what that means for what was granted."""
+    """Return the members that report that the choice is not in the consent log yet, with a text if it waits for it."""
     if not receipt.is_waiting:
         return {"pending": True}
     renderer = exchange.parts.renderer
@@ -103,5 +103,5 @@ def _pending(exchange: Exchange, receipt: Receipt) -> dict[str, object]:
 
 
 def refusal(status: int, line: str) -> Response:
-    """Refuse a posted choice in one line."""
+    """Return a refusal of a posted choice, in one line of text."""
     return PlainTextResponse(line, status, ANSWER_HEADERS)

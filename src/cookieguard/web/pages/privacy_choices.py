@@ -1,4 +1,4 @@
-"""The page of privacy choices: what the shop asks for, who is behind it, and what is in force."""
+"""The page of privacy choices: the purposes the shop asks for, the vendors of each, and the choice in force."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ async def show_choices(exchange: Exchange, _: Receive) -> Response:
 
 
 def ask_again(exchange: Exchange, *, banner: str, granted: frozenset[str], next_: str) -> Response | None:
-    """Return the page of choices with what was posted; None if a form of ours posted it.
+    """Return the page of choices, with the posted choice ticked, unless a current form of ours posted it (None).
 
-    The form has the value of the day, and the wording of what it asks the visitor to agree to. A refusal needs the
-    value too: else a form in a review withdraws what its reader agreed to. Forms cannot post JSON, so JSON needs none.
+    Our form carries the value of the day and the hash of its wording. A refusal needs the value too, else a form that
+    someone writes into a review could withdraw the reader's consent. JSON needs no value, since forms cannot post it.
     """
     if essence(exchange.request.headers.get(b"content-type", b"")) != FORM_TYPE:
         return None
@@ -62,7 +62,7 @@ def _page(exchange: Exchange, lang: str, next_: str, *, ticked: frozenset[str] |
 
 
 async def answer_state(exchange: Exchange, _: Receive) -> Response:
-    """Answer HEAD {prefix}state?<stamp>, which a page out of the history asks: 204 where that is in force, else 200."""
+    """Answer HEAD {prefix}state?<stamp> by a page restored from history: 204 if its choice is in force, else 200."""
     is_current = exchange.request.query == exchange.consent.stamp
     answer = Response(status_code=204 if is_current else 200, headers=ANSWER_HEADERS)
     answer.raw_headers.extend((b"set-cookie", line) for line in variant_lines(exchange))

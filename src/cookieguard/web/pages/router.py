@@ -1,4 +1,4 @@
-"""Find which of our own pages answers a request, if any."""
+"""Find the page of ours that answers a request, if its path is not the app's."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from cookieguard.web.services import Services
 from cookieguard.web.walls import REPORT_PAGE
 
 GPC_PATH = "/.well-known/gpc.json"
-# The day support was last changed, as the GPC specification wants it.
+# `lastUpdate` is the day on which our support of the signal last changed, as the GPC specification asks.
 GPC_SUPPORT = {"gpc": True, "lastUpdate": "2026-11-24"}
 DAY_LONG = {"cache-control": "public, max-age=86400", "x-content-type-options": "nosniff"}
 FOREVER = "public, max-age=31536000, immutable"  # the name carries the hash of the content
 FILES = (".css", ".js")
-MOST_HOSTS = 100  # that a shop is asked by: a client may name any
+MOST_HOSTS = 100  # remembered: a client may send any Host header
 
 
 class Pages:
-    """Know our own pages: path below the prefix -> (methods, page). Built once."""
+    """Find our own pages by path. Built once per guard."""
 
     __slots__ = ("_console", "_declared_own", "_folders", "_has_paths", "_of_staff", "_pages", "_prefix")
 
@@ -53,7 +53,7 @@ class Pages:
             self._pages[GPC_PATH] = (READ, _gpc)
 
     def find(self, exchange: Exchange) -> Answer | None:
-        """Return the page that answers, None where the path is the app's."""
+        """Return the page that answers a request; None if the path is the app's."""
         path = exchange.path
         is_ours = path.startswith(self._prefix)
         stray = self._stray(exchange) if self._console else None
@@ -70,22 +70,22 @@ class Pages:
         return answer if exchange.request.method in methods else _refuse(methods)
 
     def _stray(self, exchange: Exchange) -> Answer | None:
-        """Return the answer to what this host does not serve: the shop's pages on that of staff, or these elsewhere."""
+        """Return the answer to a page that this host does not serve: a shop's on the host of staff, or a staff page."""
         path, is_console = exchange.path, exchange.parts.is_console(exchange.request.origin)
         if is_console and path == "/" and exchange.request.is_read:
             return _lead_to_staff
         is_ours = path.startswith(self._prefix)
         name, slash, _rest = path[len(self._prefix) if is_ours else len(path) :].partition("/")
-        is_file = not slash and name.endswith(FILES)  # the same on each host
+        is_file = not slash and name.endswith(FILES)  # both hosts serve style sheets and scripts
         return None if is_file or (name + slash in self._of_staff) == is_console else _missing
 
     def _folder(self, path: str) -> tuple[tuple[str, ...], Answer] | None:
-        """Return the page that answers all paths below it: versions of the policy, tiles of the log."""
+        """Return the page that answers all paths of a folder, such as versions of the policy or tiles of the log."""
         name, slash, _rest = path[len(self._prefix) :].partition("/")
         return self._folders.get(name + slash)
 
     def _declares_own(self, exchange: Exchange) -> bool:
-        """Return whether a vendor is declared by a path of the host that is asked: no path of reCAPTCHA's is."""
+        """Return whether a vendor is declared by a path of the requested host, as a proxied analytics script is."""
         origin = exchange.request.origin
         found = self._declared_own.get(origin.host)
         if found is None:
@@ -97,7 +97,7 @@ class Pages:
 
 
 def _pages_of(parts: Services) -> list[Page]:
-    """Return the pages below the prefix that every guard has, of what is switched on."""
+    """Return the core's own pages below the prefix, without those whose setting is off."""
     config, asks = parts.config, parts.config.consent.enabled
     rows: tuple[tuple[bool, Page], ...] = (
         (asks, Page("consent", ("POST",), answer_choice)),
@@ -115,21 +115,21 @@ def _pages_of(parts: Services) -> list[Page]:
 
 
 def _has_idle_grant(exchange: Exchange) -> bool:
-    """Return whether a page was opened with a grant that does not count: over, or not for this page."""
+    """Return whether a page was opened with an invalid grant: expired, or for another page."""
     return exchange.request.is_navigation and exchange.request.is_read and not exchange.is_lifted
 
 
 def _is_held_path(exchange: Exchange) -> bool:
-    """Return whether this path of the shop's own is declared as a vendor's whom this visitor did not agree to."""
+    """Return whether this path of the shop is declared as a vendor's to which the visitor did not agree."""
     register, origin = exchange.parts.register, exchange.request.origin
     url = parse_url(exchange.request.url)
     verdict = register.judge(url.host, url.port, url.path, shop=site_of(origin.host, origin.port))
-    # Consent is asked last: what depends on it belongs in no shared cache, and pictures do.
+    # Consent is read last, since a response that depends on it must not be kept in a shared cache.
     return register.holds(verdict, NOTHING_BEYOND) and register.holds(verdict, _granted_where(exchange))
 
 
 def _granted_where(exchange: Exchange) -> frozenset[str]:
-    """Return what counts on the page that asks; of a strict one the policy lets scripts ask all of the own host."""
+    """Return the purposes in force on the page that asks; a strict one has fewer, but its policy allows 'self'."""
     strict, request = exchange.parts.strict, exchange.request
     granted = strict.narrowed(exchange.consent.in_force, exchange.path)
     return strict.narrowed(granted, request.path_in_app(request.own_referrer))
@@ -152,7 +152,7 @@ async def _missing(_: Exchange, __: Receive) -> Response:
 
 
 async def _refuse_held_path(exchange: Exchange, _: Receive) -> Response:
-    """Answer for a vendor behind the shop's own name: the policy's 'self' lets scripts ask, nobody hears."""
+    """Refuse a request to a vendor behind the shop's own host, which the policy's 'self' cannot block."""
     exchange.parts.findings.count("a path that is declared for a vendor was requested without consent")
     return PlainTextResponse("held until the visitor agrees\n", 403, {**NO_STORE, "vary": "Cookie, Sec-GPC"})
 
@@ -166,7 +166,7 @@ async def _asset(exchange: Exchange, _: Receive) -> Response:
 
 
 def file_response(asset: Asset) -> Response:
-    """Return a file of ours that browsers keep for good: its name carries the hash of its content."""
+    """Return the response with a file of ours, which browsers keep for a year."""
     headers = {"cache-control": FOREVER, "x-content-type-options": "nosniff"}
     return Response(asset.content, 200, headers, media_type=asset.media_type)
 

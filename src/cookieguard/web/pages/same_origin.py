@@ -1,4 +1,4 @@
-"""Check that a choice was posted by a page of the shop: the endpoint's defence against cross-site posts."""
+"""Check that a page of the shop itself sent a POST: the defence of our endpoints against cross-site requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cookieguard.web.http.headers import essence
 from cookieguard.web.http.origin import origin_of
 from cookieguard.web.pages.form import MAX_BODY_BYTES, BadRequestError, Receive, read_pairs
 
-# Why a post is refused. None of them quotes a client's own text: they are logged.
+# Reasons to refuse a post. They are logged, so none quotes text that the client sent.
 OTHER_HOST = "its Host is not in `origins`: add the address that browsers show, or have a proxy pass on Host"
 OTHER_SITE = "its Sec-Fetch-Site is not same-origin, so another site posted it"
 NO_ORIGIN = (
@@ -17,7 +17,7 @@ NO_ORIGIN = (
     "add Origin with the shop's address: curl -H 'Origin: https://shop.example'"
 )
 UNLISTED = "its Origin is not in `origins`; if the shop has that address, add it there"
-# A browser that calls it the same origin is right where a proxy keeps the Host header to itself.
+# Behind a proxy that replaces the Host header the browser is right about its origin, and our comparison is wrong.
 NOT_THE_HOST = (
     "its Origin is not the Host header that arrived; name the shop's address in `origins`, and have the proxy pass on "
     "the Host header"
@@ -27,9 +27,9 @@ NOT_THE_HOST = (
 async def own_pairs(
     exchange: Exchange, receive: Receive, *, not_ours: str, most: int = MAX_BODY_BYTES
 ) -> list[tuple[str, str]]:
-    """Read the names and values that a page of the shop posted, in at most so many bytes; raises BadRequestError.
+    """Return the names and values that a page of the shop posted, in at most `most` bytes; raises BadRequestError.
 
-    `not_ours` is the line, with status 403, for what another page posted.
+    A post by any other page raises it with status 403 and the line `not_ours`.
     """
     if reason := why_refused(exchange):
         raise BadRequestError(403, f"{not_ours}: {reason}")
@@ -37,7 +37,7 @@ async def own_pairs(
 
 
 def why_refused(exchange: Exchange) -> str:
-    """Return why a post does not come from a page of the shop; empty if it does."""
+    """Return why a post is refused as not coming from a page of the shop; empty if it comes from one."""
     if not exchange.is_own_host:
         return OTHER_HOST
     request, config = exchange.request, exchange.parts.config
@@ -46,11 +46,11 @@ def why_refused(exchange: Exchange) -> str:
 
 
 def why_foreign(headers: Mapping[bytes, bytes], *, host: str, origins: Sequence[str]) -> str:
-    """Return why a POST came from no page of the shop itself; empty if it did.
+    """Return why these headers are not those of a POST by a page of the shop; empty if they are.
 
-    `Sec-Fetch-Site` must not say anything but `same-origin`; no script can set it. Origin must be a configured one, or
-    with none configured name the same host and port as `host` (the scheme is not compared: TLS may end before us). It
-    may be missing, or `null` as our own form posts it under `Referrer-Policy: no-referrer`, beside `same-origin` only.
+    `Sec-Fetch-Site`, which no script can set, must be absent or `same-origin`. Origin must be one of `origins`. If none
+    are configured, its host and port must equal `host`; its scheme is not compared, since a proxy may end TLS. With
+    `same-origin` it may be missing, or `null`, which browsers send under `Referrer-Policy: no-referrer`.
     """
     origin, fetch_site = headers.get(b"origin"), headers.get(b"sec-fetch-site")
     if fetch_site is not None and fetch_site != b"same-origin":

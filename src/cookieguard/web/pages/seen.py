@@ -1,4 +1,4 @@
-"""Where pages that caches keep report that they are seen: counted as if the page had come from here."""
+"""The endpoint to which pages out of a shared cache report each view, so that statistics count it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
 async def answer_seen(exchange: Exchange, receive: Receive) -> Response:
-    """Answer POST {prefix}seen, and GET for the picture of a page without scripts: 204, whatever is counted.
+    """Answer POST {prefix}seen, or GET by the picture of a page without scripts, with 204, counted or not.
 
-    v: the value that the page came with; p: its address; t: its route; r: the origin that led there; s: it came again.
+    v: the page's form value; p: its address; t: its route; r: the referring origin; s: it was shown again from history.
     """
     request = exchange.request
     if request.is_read:
         is_ours = request.headers.get(b"sec-fetch-site", b"same-origin") == b"same-origin"
-        said = first_values(request.query, MOST_FIELDS) if is_ours and request.method == "GET" else {}
+        fields = first_values(request.query, MOST_FIELDS) if is_ours and request.method == "GET" else {}
     else:
         try:
-            said = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+            fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
         except BadRequestError as error:
             return PlainTextResponse(f"{error}\n", error.status, HEADERS)
-    address, route = said.get("p", ""), said.get("t", "")
-    if has_form_value(exchange, said.get("v", ""), SEEN, address, route):
-        note_seen(exchange, address, route, led_by=said.get("r", ""), comes_again=bool(said.get("s")))
+    address, route = fields.get("p", ""), fields.get("t", "")
+    if has_form_value(exchange, fields.get("v", ""), SEEN, address, route):
+        note_seen(exchange, address, route, led_by=fields.get("r", ""), comes_again=bool(fields.get("s")))
     return Response(status_code=204, headers=HEADERS)

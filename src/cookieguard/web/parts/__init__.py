@@ -1,1 +1,1 @@
-"""The parts of a worker with their pages, and the ports by which the core asks them."""
+"""The parts of a worker, of which each runs a capability with its pages, and the ports by which the core calls them."""

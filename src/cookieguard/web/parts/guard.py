@@ -1,4 +1,4 @@
-"""The things that a worker gives to its parts, and the part that every worker has."""
+"""Everything that a worker gives to its parts (keys, store, renderer ...), and the part that every worker has."""
 
 from __future__ import annotations
 
@@ -30,44 +30,44 @@ from cookieguard.web.recording.access_log import open_access_log
 
 AnyPart = TypeVar("AnyPart", bound=Part)
 Renew = Callable[[Config, News], None]
-"""Have the requests that begin from now on use the vendors of this configuration."""
+"""A function that makes new requests use the vendors of this configuration."""
 
 
 @dataclass(kw_only=True)
 class Guard:
-    """Hold what parts are made from, and those that were made."""
+    """Hold what parts are built from, and the parts that were built."""
 
     config: Config
     environ: Mapping[str, str]
     clock: Callable[[], datetime]
-    on_decision: Any  # the shop's hook, None without one
+    on_decision: Any  # the shop's hook, or None
     state: StateDirectory
-    runtime: StateDirectory | None  # in memory; None where this machine has no such directory
+    runtime: StateDirectory | None  # in memory; None if this machine has no such directory
     keyring: Keyring
     renderer: Renderer
     findings: Findings
     steps: Steps
     store: StoreSync | None
-    keys_of: Callable[[str], DayKeys]  # of the day, for a use
+    keys_of: Callable[[str], DayKeys]  # the daily keys for a purpose, such as "log"
     ports: Ports = field(default_factory=Ports)
     helpers: Helpers = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
-    services: Callable[[], Any] = lambda: None  # what requests share now, once they can be taken
-    on_built: list[Callable[[Renew], None]] = field(default_factory=list)  # called once requests can be taken
+    services: Callable[[], Any] = lambda: None  # the current Services of requests, once the worker is built
+    on_built: list[Callable[[Renew], None]] = field(default_factory=list)  # called once the worker is built
 
     def part(self, kind: type[AnyPart]) -> AnyPart:
         """Return the part of this type, which every guard has."""
         return next(part for part in self.parts if isinstance(part, kind))
 
     def find(self, kind: type[AnyPart]) -> AnyPart | None:
-        """Return the part of this type, None if its capability is off."""
+        """Return the part of this type; None if its capability is off."""
         return next((part for part in self.parts if isinstance(part, kind)), None)
 
 
 def open_guard(
     config: Config, *, environ: Mapping[str, str], clock: Callable[[], datetime], on_decision: Any = None
 ) -> Guard:
-    """Open what parts are made from: creates the state directory and keys if they are missing. Raises ConfigError."""
+    """Return a Guard without parts; creates the state directory and keys if they are missing. Raises ConfigError."""
     now = clock()
     state = StateDirectory(config.state_dir)
     state.keep_out_of_repositories()
@@ -105,14 +105,14 @@ class Core(Part):
         self.retention = retention
 
     def begin(self) -> None:
-        """Start the job, and the store's thread if a part listens to it: without one, the first question does."""
+        """Start the hourly job, and the store's thread if a part listens to it; else the first query starts it."""
         if self.retention is not None:
             self.retention.begin()
         if self._store is not None and self._store.listeners:
             self._store.begin()
 
     def close(self, deadline: float) -> None:
-        """Close the store last: its thread carries the day keys of log and statistics."""
+        """Close log, job and store, in this order, since the store's thread syncs the day keys of the others."""
         for part in (self.recorder, self.retention, self._store):
             if part is not None:
                 part.close(deadline)

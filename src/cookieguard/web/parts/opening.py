@@ -1,4 +1,4 @@
-"""Make from the configuration what requests know of cookies, sessions and origins."""
+"""Build from the configuration what all requests share: the readers of sessions and consent cookies, and origins."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ logger = logging.getLogger("cookieguard")
 
 
 def fingerprint_of(config: Config, renderer: Renderer) -> str:
-    """Name what pages depend on beside the visitor: settings, our files, and the release that rewrites them."""
+    """Return a digest of everything but the visitor that pages depend on: settings, our files, and our release."""
     facts = (config, _release(), sorted(renderer.assets), all_texts(), sorted(renderer.own_texts.items()))
     return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 
 @lru_cache(maxsize=1)
 def _release() -> str:
-    return version("cookieguard")  # looks through all that is installed
+    return version("cookieguard")  # cached, since it searches all installed packages
 
 
 def refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
-    """Refuse `dev` where visitors come, and warn of it elsewhere; raises ConfigError."""
+    """Refuse `dev` in production with ConfigError, and log a warning elsewhere."""
     if not config.dev:
         return
     allowed = "true only with origins on this machine, testserver and *.test, since it drops Secure from every cookie"
@@ -56,7 +56,7 @@ def refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
 def open_identity(
     config: Config, keyring: Keyring, store_sync: StoreSync | None, rule: Rule, steps: Steps
 ) -> Identity | None:
-    """Return what sessions and carts are made of, None if they are switched off."""
+    """Return the reader and writer of sessions and carts; None if identity is off."""
     if not config.identity.enabled:
         return None
     revocations, keeping = None, None
@@ -77,7 +77,7 @@ def open_identity(
 def open_consents(
     config: Config, keyring: Keyring, register: Register, matters: Matters | None, steps: Steps
 ) -> Consents:
-    """Return what reads and writes the consent cookie."""
+    """Return the reader and writer of the consent cookie."""
     spec = config.cookies.consent
     name = cookie_name(spec, dev=config.dev)
     codec = TokenCodec(keyring, kind=TokenKind.CONSENT, name=name, sealed=spec.sealed, steps=steps)

@@ -1,4 +1,4 @@
-"""A part is what a capability runs in a worker; its pages are below the prefix."""
+"""The base class of a part: what a capability, such as the consent log, runs in a worker, with its pages."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cookieguard.web.exchange import Exchange
 
 READ = ("GET", "HEAD")
 READ_AND_POST = (*READ, "POST")
-STAFF_PAGE, OVERVIEW_PAGE = "staff", "overview"  # where staff sign in, and what they see first
+STAFF_PAGE, OVERVIEW_PAGE = "staff", "overview"  # the sign-in of staff, and the first page they see after it
 Answer = Callable[[Exchange, Any], Awaitable[Response]]  # the second argument is the ASGI `receive`
 
 
 class Page(NamedTuple):
-    """Describe a page: its name below the prefix, its methods, and what answers.
+    """Describe a page: its name below the prefix, its methods, and the function that answers.
 
-    A page of staff has a role, and the title by which the other pages of staff link to it.
+    A staff page has a role, and the title with which other staff pages link to it.
     """
 
     name: str
@@ -35,10 +35,10 @@ class Part:
     pages: Sequence[Page] = ()
 
     def begin(self) -> None:
-        """Start threads: with the lifespan, or after the first request; again after `close`."""
+        """Start threads, at the lifespan's startup or after the first request; may be called again after `close`."""
 
     def look(self, now: datetime) -> None:
-        """Read files that may have changed, so that no request waits for them: in a thread, about once a second."""
+        """Read files that may have changed; called in a thread about once a second, so that no request waits."""
 
     def close(self, deadline: float) -> None:
-        """Write what is queued and end the threads by then, a time of `runtime.clock.seconds`."""
+        """Write queued work and end the threads before `deadline`, a time of `runtime.clock.seconds`."""

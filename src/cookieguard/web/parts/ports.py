@@ -1,4 +1,4 @@
-"""What the core asks of capabilities. Each class here answers for one that is off; its part overrides that."""
+"""The interfaces by which the core calls capabilities; a class here is used while its capability is off."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cookieguard.web.recording.counting import Counting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """Say that somebody agreed to something, or did not, and when; `id` is that of the record in the log."""
+    """Hold an agreement or a refusal, with its time; `id` is the id of its record in the consent log."""
 
     topic: str
     given: bool
@@ -30,12 +30,12 @@ class Agreement:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the log has it on disk; what is made in this request has a second or two for that."""
+        """Whether the log has it on disk, which may take a second or two after the form was posted."""
         return self.recorded is None or self.recorded.is_kept
 
 
 class Records:
-    """Know the records of choices. Without a consent log, cookies alone have them."""
+    """Keep records of choices; without a consent log, only the visitor's cookie has the choice."""
 
     is_on = False
 
@@ -45,19 +45,19 @@ class Records:
         return False
 
     def renewed(self, config: Config, renderer: Renderer) -> Records:
-        """Return the same for other vendors."""
+        """Return a copy for changed vendors."""
         return self
 
     def subject(self, known: str) -> str:
-        """Return the name of a browser in the log: a new one for its first choice."""
+        """Return the browser's name in the log: `known`, or a new one for its first choice."""
         return ""
 
     def write(self, choice: Choice, *, address: str, now: datetime) -> tuple[Receipt, Written | None]:
-        """Write a choice down; None in place of its record while a limit is reached."""
+        """Write a choice; return its receipt, and its record, or None if a limit is reached."""
         return choice.receipt, None
 
     def is_recorded(self, receipt: Receipt, *, host: str, address: str, now: datetime) -> bool:
-        """Return whether the log has by now what the receipt says is pending."""
+        """Return whether the log now has a choice that the receipt calls pending."""
         return False
 
 
@@ -65,26 +65,26 @@ class Agreements:
     """Keep in the consent log what visitors agreed to on forms."""
 
     def agree(self, asked: Any, form: Mapping[str, Any], *, who: str) -> Agreement:
-        """Write down what a form said. Raises ValueError, and CookieGuardError without a log."""
+        """Record a posted form's agreement. Raises ValueError, or CookieGuardError without a log."""
         raise CookieGuardError("proof.enabled is false, so there is no log to write an agreement into")
 
     async def newest(self, asked: Any, who: str) -> tuple[Agreement, ...]:
-        """Return the newest agreement of each topic; nothing where the log does not answer."""
+        """Return the newest agreement of each topic; empty if the log does not answer."""
         return ()
 
 
 class Policy:
-    """Know the versions of a policy; none if the shop serves its policy itself."""
+    """Find the versions of the shop's policy; there are none if the shop serves its policy itself."""
 
     is_on = False
     matters: Matters | None = None
 
     def terms(self, now: datetime) -> Terms | None:
-        """Return what a choice is made under."""
+        """Return the terms under which a choice is made now."""
         return None
 
     def in_force(self, today: date) -> News | None:
-        """Return the version that counts today."""
+        """Return the version that is in force today."""
         return None
 
     def texts_of(self, version: str) -> Mapping[str, tuple[str, bytes]]:
@@ -92,7 +92,7 @@ class Policy:
         return {}
 
     def upcoming(self, today: date) -> News | None:
-        """Return the version that the shop's pages announce; most of the time there is none."""
+        """Return the version that the shop's pages announce; None most of the time."""
         return None
 
 
@@ -100,21 +100,21 @@ RISK_EVENTS = ("login", "checkout", "payment_failure", "abuse")
 
 
 def require_event(event: str) -> None:
-    """Require a risk event of this name; raises ValueError."""
+    """Raise ValueError unless there is a risk event of this name."""
     if event not in RISK_EVENTS:
         raise ValueError(f"risk event {event[:40]!r}; allowed: {', '.join(RISK_EVENTS)}")
 
 
 class Risks:
-    """Take risk events for the vault."""
+    """Queue risk events for the vault."""
 
     def put(self, event: str, detail: str, *, address: str, customer: str | None, time: datetime) -> None:
-        """Queue an event, or drop it; raises ValueError for one of another name."""
+        """Queue an event, or drop it if the vault is off; raises ValueError for an unknown name."""
         require_event(event)
 
 
 class Ports:
-    """Hold what answers the core; a part puts itself in as it is made."""
+    """Hold the objects that the core calls; a part replaces its default when it is built."""
 
     def __init__(self) -> None:
         self.records = Records()

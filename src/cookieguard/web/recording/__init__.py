@@ -1,1 +1,1 @@
-"""From a request to a log line, a raw hit and a choice for the consent log."""
+"""Record a request: its line in the access log, its hit for statistics, and its choice in the consent log."""

@@ -1,4 +1,4 @@
-"""The access log put together: the form of a line, the address in it, the file it goes to."""
+"""Build the recorder of the access log from its settings: format of a line, truncated or enciphered address, file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.web.recording.pipeline import Recorder
 
 KEY_USE = "log"
-# Other addresses inside a line are not enciphered but cut away whole: never the network in the clear beside a
-# pseudonym of the full address.
+# Other addresses in a line are removed in full, not enciphered. A readable network next to the pseudonym of the full
+# address would reveal part of it.
 NOTHING_LEFT = (0, 0)
 
-Form = Callable[..., bytes]  # of a LogLine, and the client's own address where the line has another
+Form = Callable[..., bytes]  # takes a LogLine, and as `own` the client's address if the line has a pseudonym
 
 
 def open_access_log(
@@ -31,9 +31,9 @@ def open_access_log(
     settings: LogSettings,
     clock: Callable[[], datetime] | None,
 ) -> Recorder | None:
-    """Return the recorder of the access log, None where it is switched off; raises ConfigError.
+    """Return the recorder of the access log, None if it is off; raises ConfigError.
 
-    `keys_of` gives the keys of the day for a use; that of an enciphered log never lies beside the log.
+    `keys_of` returns the daily keys for a purpose. The key of an enciphered log is never stored next to the log.
     """
     if not settings.enabled:
         return None
@@ -60,9 +60,9 @@ def _form(settings: LogSettings, prefixes: tuple[int, int]) -> Form:
 
 
 class Pseudonyms:
-    """Be the form and the sink of a log whose lines come with full addresses, which leave it enciphered.
+    """Format and write log lines with their full address replaced by a pseudonym, enciphered with the key of the day.
 
-    Owns the ciphers of the days and, until its batch is written, what each address became. An address of a day
+    Owns the ciphers of the days and, until its batch is written, the pseudonym of each address. An address of a day
     whose key is destroyed becomes `0.0.0.0`. Used by the recorder's thread alone.
     """
 
@@ -74,7 +74,7 @@ class Pseudonyms:
         self._batch: dict[tuple[date, str], str] = {}
 
     def form(self, line: LogLine) -> bytes:
-        """Write a line, its address enciphered; where that fails, nothing is left of it."""
+        """Return a formatted line with its address enciphered; an address that cannot be enciphered is removed."""
         known = (line.time.astimezone(UTC).date(), line.address)
         pseudonym = self._batch.get(known)
         if pseudonym is None:
@@ -82,7 +82,7 @@ class Pseudonyms:
         return self._form(line._replace(address=pseudonym), own=line.address)
 
     def write(self, lines: Sequence[bytes]) -> int:
-        """Write a batch, and forget whose lines these were."""
+        """Write a batch, and forget its addresses."""
         self._batch.clear()
         return self._file.write(lines)
 
@@ -99,7 +99,7 @@ class Pseudonyms:
             return UNKNOWN
         cipher = self._ciphers.get(day)
         if cipher is None or cipher[0] != key:
-            # Of two days in one batch the other is made anew
+            # One cipher is kept, so lines of two days in a batch create it again.
             self._ciphers = {day: (key, prefix_cipher(key))}
             cipher = self._ciphers[day]
         return cipher[1](address)

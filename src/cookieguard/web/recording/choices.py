@@ -1,4 +1,4 @@
-"""A choice on its way into the log: it is acknowledged once it is on disk, and a withdrawal waits for nothing."""
+"""Write a choice into the consent log: consent is in force once it is on disk, and a withdrawal at once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ METHODS = {Source.HERE: "banner", Source.PROFILE: "other device", Source.SIGNAL:
 
 
 async def record_choice(exchange: Exchange, receipt: Receipt) -> Receipt:
-    """Write a choice down and wait for it; return the receipt as the cookie is to carry it.
+    """Write a choice into the log and wait for it; return the receipt for the cookie.
 
-    Where the log does not have it yet, or a limit is reached, what it takes away counts at once, and what it grants
-    once it is recorded.
+    If the log does not have it in time, or a limit is reached, withdrawals are in force at once, and consent once it is
+    recorded.
     """
     records = exchange.parts.records
     if not records.is_on:
@@ -39,7 +39,7 @@ async def record_choice(exchange: Exchange, receipt: Receipt) -> Receipt:
 
 
 def _method(exchange: Exchange, receipt: Receipt) -> str:
-    """Name how a choice was made; asked at once, since what waits while the store is down knows no address."""
+    """Return how a choice was made. A choice that waits for the store no longer has the page's address."""
     if receipt.source is not Source.HERE:
         return METHODS[receipt.source]
     if exchange.request.referring_path.startswith(exchange.own_base):

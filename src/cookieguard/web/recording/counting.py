@@ -1,4 +1,4 @@
-"""What every request that counts needs: where hits go, and which of them count."""
+"""The objects that all requests share for statistics: the queue of hits, what is counted, and the goals."""
 
 from __future__ import annotations
 
@@ -13,34 +13,32 @@ from cookieguard.web.recording.pipeline import Pipeline
 
 
 class Losses(Protocol):
-    """Count hits that were lost."""
+    """A counter of lost hits."""
 
     @property
     def lost(self) -> Mapping[str, int]: ...
 
     def note_lost(self, reason: str, count: int) -> None:
-        """Count some more, in any thread."""
+        """Add `count` lost hits, from any thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counting:
-    """Hold what turns requests into hits; `country_of` is None where no database is configured."""
+    """Hold what turns requests into hits; `country_of` is None if no database is configured."""
 
     pipeline: Pipeline[RawHit, Any]
     sink: Losses
     keys: DayKeys
     goals: Goals
-    keys_unasked: bool  # who has not answered yet gets a key as well
-    counts_unasked: bool  # who did not agree is counted at all
-    named_pages: frozenset[str]  # routes whose pages are named by their paths
+    keys_unasked: bool  # undecided visitors get a visitor key too
+    counts_unasked: bool  # visitors without consent are counted, without a key
+    named_pages: frozenset[str]  # routes whose pages are counted by path
     policy: str
-    asks: bool  # pages carry a banner
+    asks: bool  # pages have a banner
     prefix: str
     country_header: bytes
     country_of: Callable[[str], str] | None
-    routes: dict[str, str] = field(
-        default_factory=dict
-    )  # of the paths of pages that this worker served lately
+    routes: dict[str, str] = field(default_factory=dict)  # of pages served lately, by path
 
     @property
     def dropped(self) -> Mapping[str, int]:
@@ -48,11 +46,11 @@ class Counting:
         return {**self.pipeline.dropped, **self.sink.lost}
 
     def with_goal(
-        self, before: tuple[str, ...], name: object, value: object, tell: Callable[[str], None]
+        self, before: tuple[str, ...], name: object, value: object, report: Callable[[str], None]
     ) -> tuple[str, ...]:
-        """Return the goals of a request with one more, and with its step where it has a value; else without it."""
-        found = self.goals.named(name, tell)
-        step = self.goals.valued(found, value, tell) if found and value is not None else ""
+        """Return a request's goals and a new one, with the step of its value; without it if the goal is refused."""
+        found = self.goals.named(name, report)
+        step = self.goals.valued(found, value, report) if found and value is not None else ""
         if found and len(before) < MOST_A_REQUEST:
             return (*before, found, step) if step else (*before, found)
         self.sink.note_lost("goal refused", 1)

@@ -1,6 +1,6 @@
-"""What statistics get of a request: whether it counts, as what, and references to what it said.
+"""Turn a request into a hit for statistics: whether it counts, its kind, and the raw headers to read later.
 
-Rule: here the visitor's address becomes the key of the day and a country, and goes no further.
+Rule: the visitor's address is replaced here by a daily key and a country, and is not passed on.
 """
 
 from __future__ import annotations
@@ -39,32 +39,32 @@ DAY = timedelta(days=1)
 SAME_ORIGIN = b"same-origin"
 PAST_CACHE = (b"max-age=0", b"no-cache")
 WITHIN_VISIT = timedelta(seconds=PAUSE)
-# After a choice its page comes again; the answer and the request take that long
+# After a choice, its page is loaded again. The response and the new request may take so long.
 RELOADED_WITHIN = timedelta(seconds=10)
 CLOCKS_DIFFER = timedelta(seconds=5)
 NOT_BUILT = "not built"
 WITHOUT_KEY = NO_KEY, NO_KEY
 READS = ("GET", "HEAD")
-MOST_ROUTES = 1000  # of pages seen lately; goals of others are named by their paths
-TAKEN = 303  # how a choice is answered, which is counted before
+MOST_ROUTES = 1000  # of pages served lately; goals on other pages are counted by path
+TAKEN = 303  # the status of a choice, which is counted before its response
 NO_PAGES = FRAME_DESTINATIONS | RESOURCE_DESTINATIONS
-AN_ADDRESS = b"http://0.0.0.0/"  # which is kept of no referrer
-# Asked for with each view: what an enumeration is asked for takes ten times as long as a name of the module.
+AN_ADDRESS = b"http://0.0.0.0/"  # in place of a referrer with the client's address; statistics drop it
+# Each view needs these. An attribute of an enumeration takes ten times as long as a name of the module.
 VIEW, ERROR, GOAL, SHOWN = HitKind.VIEW, HitKind.ERROR, HitKind.GOAL, Event.SHOWN.value
 UNDECIDED, UNDECIDED_NAME, PARTLY = State.UNDECIDED, State.UNDECIDED.value, State.PARTLY
 EVENTS = {State.ALL: Event.ACCEPTED, State.REFUSED: Event.REFUSED, State.PARTLY: Event.PARTLY}
 
 
 def note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: datetime) -> None:
-    """Take note of a request that has ended with a document or an error; never raises."""
+    """Queue the hit of a request that has ended with a document or an error; never raises."""
     try:
         _note(counting, exchange, is_document=is_document, ended=ended)
-    except Exception:  # noqa: BLE001 - an app's route or a database may do what it likes; the hit is dropped and counted
+    except Exception:  # noqa: BLE001 - an app's route or a database may raise anything; the lost hit is counted
         counting.sink.note_lost(NOT_BUILT, 1)
 
 
 def note_goals(counting: Counting, exchange: Exchange, *, ended: datetime) -> None:
-    """Take note of what the app said was reached in a request that has ended; never raises."""
+    """Queue the goals that the app reported in a request that has ended; never raises."""
     try:
         consent = exchange.peek_consent()
         if not _counts(counting, consent):
@@ -103,13 +103,13 @@ def _note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: d
 
 
 def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
-    """Take note of a choice that is about to be answered, with the page it was made on."""
+    """Queue the hit of a choice that is about to be answered, with the page on which it was made."""
     counting = exchange.parts.counting
     if counting is None or not (counting.counts_unasked or STATISTICS in granted):
         return
     before = exchange.peek_consent()
     state = state_of(granted, exchange.parts.register.ids)
-    # Whose choice it is counts for nothing: a key would tie the answer to the views before it.
+    # Without a visitor key, which would link the choice to the views before it.
     hit = _raw_hit(counting, exchange, replace(before, granted=frozenset(), gpc=True), HitKind.CHOICE)
     path, _, query = exchange.request.referring_path[:MAX_HEADER].partition("?")
     path, asked, *_ = _without_own(
@@ -124,9 +124,9 @@ def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
 
 
 def note_seen(exchange: Exchange, address: str, route: str, *, led_by: str, comes_again: bool) -> None:
-    """Take note of a page that a cache answered, at `address`; `led_by` is an origin, empty where none is known.
+    """Queue the view of a page that a cache answered, at `address`; `led_by` is the referring origin or empty.
 
-    One that comes again after a choice was counted before.
+    A page that is loaded again after a choice was counted before.
     """
     counting, consent = exchange.parts.counting, exchange.peek_consent()
     if counting is None or not _counts(counting, consent):
@@ -145,14 +145,15 @@ def note_seen(exchange: Exchange, address: str, route: str, *, led_by: str, come
         f"{led_by}/".encode("latin-1", "ignore")[:MAX_HEADER] if led_by else b"",
         spellings_of(exchange.full_address),
     )
-    is_inside = exchange.request.is_read or led_by == exchange.request.origin.text  # a picture does not know
+    # Without scripts a picture reports the view (GET). It cannot name the referrer, so it counts as the shop's own.
+    is_inside = exchange.request.is_read or led_by == exchange.request.origin.text
     counting.pipeline.put(
         hit._replace(path=path, query=asked, referrer=referrer, is_inside=is_inside, status=WHOLE)
     )
 
 
 def _of_page(counting: Counting, exchange: Exchange, goal: RawHit) -> RawHit:
-    """Return a goal with the page that it was reached from: of a form the page that has it."""
+    """Return the hit of a goal with its page, which is the page of the form if the goal was a POST."""
     request = exchange.request
     page = "" if request.method in READS else request.own_referrer
     if not page:
@@ -163,14 +164,14 @@ def _of_page(counting: Counting, exchange: Exchange, goal: RawHit) -> RawHit:
 
 
 def _remember(counting: Counting, path: str, route: str) -> None:
-    """Remember the route of a page, for goals that are reached from it."""
+    """Remember the route of a page, for goals that are posted from it."""
     if len(counting.routes) >= MOST_ROUTES:
         counting.routes.clear()
     counting.routes[path] = route
 
 
 def _counts(counting: Counting, consent: Consent) -> bool:
-    """Return whether this visitor is counted at all."""
+    """Return whether a visitor with this consent is counted."""
     return counting.counts_unasked or STATISTICS in consent.granted
 
 
@@ -190,15 +191,15 @@ def _raw_hit(
         exchange.now,
         exchange.full_address,
     )
-    said = headers.get(b"user-agent", b"")[:MAX_AGENT]
+    agent_header = headers.get(b"user-agent", b"")[:MAX_AGENT]
     asked = exchange.scope.get("query_string", b"")[:MAX_HEADER]
     led_by = headers.get(b"referer", b"")[:MAX_HEADER]
     path, query, agent, referrer = _without_own(
-        exchange.path[:MAX_HEADER], asked, said, led_by, spellings_of(address)
+        exchange.path[:MAX_HEADER], asked, agent_header, led_by, spellings_of(address)
     )
     site = origin.host if origin.authority in exchange.parts.authorities else ""
-    key, before = _keys(counting, exchange, consent, site, said)
-    return tuple.__new__(  # in the order of its fields: a tenth of what naming them costs
+    key, before = _keys(counting, exchange, consent, site, agent_header)
+    return tuple.__new__(  # in the order of the fields, which takes a tenth of the time of naming them
         RawHit,
         (
             kind,
@@ -231,7 +232,7 @@ def _raw_hit(
 def _without_own(
     path: str, query: bytes, agent: bytes, referrer: bytes, own: Spellings
 ) -> tuple[str, bytes, bytes, bytes]:
-    """Leave nothing of a text that holds the client's address as a number: nobody could tell it from others later."""
+    """Return the texts without those that contain the client's address, which could not be recognized there later."""
     texts = f"{path}\n{query.decode('latin-1')}\n{agent.decode('latin-1')}\n{referrer.decode('latin-1')}"
     if not holds_spelling(texts, own):
         return path, query, agent, referrer
@@ -239,7 +240,7 @@ def _without_own(
         "/{id}" if holds_spelling(path, own) else path,
         b"" if holds_spelling(query.decode("latin-1"), own) else query,
         b"" if holds_spelling(agent.decode("latin-1"), own) else agent,
-        # Of a referrer the host is kept.
+        # Statistics keep only the host of a referrer.
         AN_ADDRESS
         if holds_spelling(b"/".join(referrer.split(b"/")[:3]).decode("latin-1"), own)
         else referrer,
@@ -247,15 +248,15 @@ def _without_own(
 
 
 def _state(consent: Consent) -> str:
-    """Name the state, and whether statistics are among some purposes: keys that would tell are gone in two days."""
+    """Return the state's name, which shows whether a partial consent includes statistics; keys do so for two days."""
     state = consent.state
-    if state is UNDECIDED:  # most are
+    if state is UNDECIDED:  # the most frequent state
         return UNDECIDED_NAME
     return PARTLY_COUNTED if state is PARTLY and STATISTICS in consent.granted else state.value
 
 
 def _has_just_agreed(counting: Counting, exchange: Exchange, consent: Consent) -> bool:
-    """Return whether a visitor has a key since a moment ago, and was counted without one until then."""
+    """Return whether a visitor has consented during this visit, and was counted without a key before."""
     if counting.keys_unasked or not counting.counts_unasked:
         return False
     return _is_since_choice(exchange, consent, WITHIN_VISIT)
@@ -267,7 +268,7 @@ def _is_since_choice(exchange: Exchange, consent: Consent, limit: timedelta) -> 
 
 
 def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> HitKind | None:
-    """Return what a request counts as; None for what is no page to its visitor."""
+    """Return the kind of a request's hit; None if the visitor saw no page."""
     request, status = exchange.request, exchange.status or SERVER_ERROR
     if exchange.path.startswith(counting.prefix) or exchange.parts.is_console(exchange.request.origin):
         return None
@@ -284,10 +285,10 @@ def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> HitKi
 
 
 def _is_seen_again(counting: Counting, exchange: Exchange, consent: Consent) -> bool:
-    """Return whether a view is the page that a choice was made on, loaded again by it: it was counted then.
+    """Return whether a view is the reload of a page after a choice on it, and so was counted already.
 
-    It comes within seconds and says that it comes from itself or from our page of choices. A script's reload keeps the
-    foreign Referer of the first load. Without any Referer it is known where the browser asks past its cache.
+    It comes within seconds, with the page itself or our page of choices as the referrer. A reload by a script keeps the
+    foreign Referer of the first load. Without a Referer, Cache-Control shows that the browser reloads.
     """
     if not counting.counts_unasked or not _is_since_choice(exchange, consent, RELOADED_WITHIN):
         return False
@@ -302,7 +303,7 @@ def _is_seen_again(counting: Counting, exchange: Exchange, consent: Consent) -> 
 
 
 def _is_shown(exchange: Exchange) -> bool:
-    """Return whether a document is a page of its own: no frame, no picture, no piece, not fetched ahead."""
+    """Return whether a visitor sees the document as a page, not as a frame, picture or fragment, or a prefetch."""
     headers = exchange.headers
     destination = headers.get(b"sec-fetch-dest", b"document")
     if destination in NO_PAGES or (exchange.marks & FRAGMENT and exchange.request.is_fragment):
@@ -319,7 +320,7 @@ def _is_ahead(exchange: Exchange) -> bool:
 def _keys(
     counting: Counting, exchange: Exchange, consent: Consent, site: str, agent: bytes
 ) -> tuple[int, int]:
-    """Make the visitor's key of the day, and within the first half hour the one of the day before too."""
+    """Return the visitor's key of the day, and in the first half hour after midnight also that of the day before."""
     is_unasked = counting.keys_unasked and consent.state is UNDECIDED and not consent.gpc
     if not (is_unasked or STATISTICS in consent.granted):
         return WITHOUT_KEY
@@ -345,6 +346,6 @@ def _country(counting: Counting, exchange: Exchange) -> str:
 
 
 def _route_of(counting: Counting, exchange: Exchange) -> str:
-    """Return what a page is named by: its route, empty where that has none or each page of it has a name of its own."""
+    """Return the route by which a page is counted; empty if there is none, or if its pages are counted by path."""
     route = route_in(exchange.given_scope, exchange.scope.get("root_path", ""))
     return "" if route in counting.named_pages else route

@@ -1,17 +1,17 @@
-"""A finished request as the access log records it."""
+"""Make the access log's line of a finished request."""
 
 from __future__ import annotations
 
 from cookieguard.stats.log_line import MAX_AGENT, MAX_PATH, MAX_REFERRER, LogLine
 from cookieguard.web.exchange import Exchange
 
-SERVER_ERROR = 500  # what a server answers where the app raised before it said anything
+SERVER_ERROR = 500  # the server's answer if the app raised before its response started
 
 
 def line_of(exchange: Exchange) -> LogLine:
-    """Return the line of a request, without a person in it once that is written."""
+    """Return the line of a request; its address is truncated or enciphered when the line is written."""
     request, headers = exchange.request, exchange.headers
-    return tuple.__new__(  # in the order of its fields: a quarter of what naming them costs
+    return tuple.__new__(  # in the order of the fields, which takes a quarter of the time of naming them
         LogLine,
         (
             exchange.full_address if exchange.parts.logs_in_cipher else exchange.client,

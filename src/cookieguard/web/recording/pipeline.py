@@ -1,6 +1,6 @@
-"""The way from a finished request to a file or an engine: a bounded queue and one writer thread.
+"""A bounded queue and a writer thread, which take log lines and hits from finished requests to a file or a database.
 
-Rule: `put` never waits. A record that cannot be kept is dropped and counted; no request ever fails for it.
+Rule: `put` never waits. A record that cannot be kept is dropped and counted, and does not make a request fail.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Item = TypeVar("Item")
 Record = TypeVar("Record")
 RecordIn = TypeVar("RecordIn", contravariant=True)
 
-# Some seconds of what one worker can serve; 35 MB if every field has its longest, usually about 5.
+# A worker serves as many requests in some seconds. They take about 5 MB, or 35 MB if every field has its full length.
 QUEUE_LINES = 10_000
 FLUSH_EVERY = timedelta(seconds=1)
 CLOSE_WITHIN = timedelta(seconds=5)
 
-# Lines formatted in one go. A thread that computes gives way only every 5 ms, and an event loop asks several times a
-# request: 5,000 at once held it up for 10 ms, 64 at a time for no longer than eight, which cost 4 us a line.
+# Lines formatted without a pause. Python switches threads only every 5 ms, and an event loop waits for several switches
+# a request. 5,000 lines at once delayed it by 10 ms. 64 delay it no longer than eight, which would cost 4 us a line.
 YIELD_LINES = 64
 
 QUEUE_FULL = "queue full"
@@ -39,21 +39,21 @@ SPEAKERS = {"log": "access log", "stats": "statistics"}
 
 
 class Sink(Protocol[RecordIn]):
-    """Take finished records, log lines say; used by one thread at a time."""
+    """A target of finished records, such as a log file; used by one thread at a time."""
 
     def write(self, records: Sequence[RecordIn], /) -> int:
-        """Write records and give the number of those that are safe."""
+        """Write records, and return how many are safely written."""
 
     def close(self) -> None:
-        """Let go of what is open; a later write may open it again."""
+        """Close files and connections; a later write may open them again."""
 
 
 class Pipeline(Generic[Item, Record]):
-    """Own the queue of items and the thread that makes records of them and writes those, at most `flush_every` late.
+    """Own a queue of items and a thread that turns them into records and writes them, at most `flush_every` late.
 
-    The thread starts at the first item, again after a fork (the items before it stay with the parent) and
-    again after `close`, since an application may see more than one lifespan. It ends with this object; without a
-    `close` before it, items that came during the last batch are lost.
+    The thread starts at the first item. It starts again after a fork (earlier items stay with the parent) and after
+    `close`, since an application may have more than one lifespan. It ends with this object. Without a `close` before
+    that, items that came during the last batch are lost.
     """
 
     _queue: deque[Item]
@@ -72,7 +72,7 @@ class Pipeline(Generic[Item, Record]):
         idle: tuple[timedelta, Callable[[], None]] | None = None,
         on_drop: Callable[[str, int], None] | None = None,
     ) -> None:
-        """`name` is the thread's, and who speaks in the log; `idle` is what the thread does when nothing comes."""
+        """`name` is the thread's, and a key of SPEAKERS; `idle` is a time without items, and what to do after it."""
         self._sink = sink
         self._form = form
         self._name = name
@@ -99,7 +99,7 @@ class Pipeline(Generic[Item, Record]):
         self._queue.append(item)
         if not self._is_awake:
             self._is_awake = True
-            if not self._worker.ask():  # no more threads: the next item tries
+            if not self._worker.ask():  # the system has no more threads, so the next item tries again
                 self._is_awake = False
         elif not self._is_hurried and len(self._queue) > self._hurried:
             self._is_hurried = True
@@ -112,17 +112,19 @@ class Pipeline(Generic[Item, Record]):
             logger.warning("%s: the writer did not stop in time; %d records wait", self._speaker, waiting)
 
     def _reset(self) -> None:
-        """Begin empty: at first, and in a forked child, where the queue is its parent's."""
+        """Start with an empty queue, also in a forked child, since the queue's items belong to its parent."""
         self._queue = deque()
         self._dropped = {}
         self._lock = Lock()
         self._is_awake = self._is_hurried = False
 
     def _round(self) -> float | None:
-        """Give other lines the pause to join the first one (or half a queue), and write them all."""
+        """Wait for more lines, for `flush_every` or until the queue is half full, and write them all."""
         if self._is_awake and not (self._is_hurried or self._worker.is_ending):
             self._worker.rest(self._pause)
-        self._is_awake = self._is_hurried = False  # before the queue is read: what comes later wakes again
+        self._is_awake = self._is_hurried = (
+            False  # before the queue is read, so that later items wake the thread
+        )
         if self._queue:
             self._flush()
         elif self._idle is not None and not self._worker.is_ending:
@@ -135,7 +137,7 @@ class Pipeline(Generic[Item, Record]):
     def _be_idle(self, idle: Callable[[], None]) -> None:
         try:
             idle()
-        except Exception as error:  # noqa: BLE001 - it is tried again when nothing came for as long
+        except Exception as error:  # noqa: BLE001 - it is tried again after the next idle time
             logger.warning("%s: %s while it was idle", self._speaker, type(error).__name__)
 
     def _flush(self) -> None:
@@ -143,7 +145,7 @@ class Pipeline(Generic[Item, Record]):
         count = len(self._queue)
         for start in range(0, count, YIELD_LINES):
             self._form_next(min(YIELD_LINES, count - start), records)
-            time.sleep(0)  # let the event loop in
+            time.sleep(0)  # lets the event loop run
         if len(records) < count:
             self._drop(UNWRITABLE, count - len(records))
         written = self._written(records) if records else 0
@@ -154,9 +156,9 @@ class Pipeline(Generic[Item, Record]):
         take, form = self._queue.popleft, self._form
         for _ in range(count):
             item = take()
-            try:  # not `suppress`, which costs a fifth of a line
+            try:  # `suppress` would add a fifth to the time of a line
                 record = form(item)
-            except Exception:  # noqa: BLE001, S112 - one odd item must not stop the others; the caller counts it
+            except Exception:  # noqa: BLE001, S112 - a faulty item must not stop the others; the caller counts it
                 continue
             if record:
                 records.append(record)
@@ -164,7 +166,7 @@ class Pipeline(Generic[Item, Record]):
     def _written(self, records: list[Record]) -> int:
         try:
             return self._sink.write(records)
-        except Exception:  # noqa: BLE001 - nor must a sink that fails in a way of its own; counted as well
+        except Exception:  # noqa: BLE001 - a sink may raise anything; the caller counts the lost records
             return 0
 
     @property
@@ -182,7 +184,7 @@ class Pipeline(Generic[Item, Record]):
 
 
 class Recorder(Pipeline[LogLine, bytes]):
-    """Be the pipeline of the access log: a log line becomes a line of a file."""
+    """The pipeline of the access log, which writes each log line as a line of a file."""
 
     def __init__(
         self,

@@ -1,1 +1,1 @@
-"""Pages that caches in front of the shop may keep, one for each state of consent."""
+"""Pages that shared caches in front of the shop may keep, with a variant for each state of consent."""
