@@ -20,7 +20,8 @@ from cookieguard.config.proof import KeptKind, ProofSettings
 from cookieguard.features.records.erasure_journal import erase_subject
 from cookieguard.features.records.log_reader import make_receipt, read_record, read_subject
 from cookieguard.features.records.store.open import signer_of
-from cookieguard.features.records.store.protocol import Stores, SubjectKey
+from cookieguard.features.records.store.protocol import Stores
+from cookieguard.features.records.store.subjects import SubjectKey
 from cookieguard.features.records.upkeep import pruning
 from cookieguard.features.records.upkeep.pruning import SEALS_FOR, has_overdue, prune, ran_out
 from cookieguard.features.records.values.receipts import verify_receipt

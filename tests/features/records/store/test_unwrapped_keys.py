@@ -17,8 +17,7 @@ import psycopg
 import pytest
 
 from cookieguard.features.records.log_reader import read_subject
-from cookieguard.features.records.store.protocol import SubjectKey, new_key
-from cookieguard.features.records.store.subjects import WRAPPED_AT_ONCE
+from cookieguard.features.records.store.subjects import WRAPPED_AT_ONCE, SubjectKey, new_key
 from cookieguard.features.records.values.records import customer
 from cookieguard.features.records.writer import HANDLE_SECRET, MAC_SECRET, handle_of, key_of
 
