@@ -1,16 +1,15 @@
-"""`cookieguard check`: what is called necessary, dark patterns, notice, the shop's own policy; exit codes for CI."""
+"""`cookieguard check`: purposes called necessary, dark patterns, notice, the shop's own policy, exit codes for CI."""
 
 from __future__ import annotations
 
 import json
 import sys
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cli.test_staff import Shop
+from harness.commands import Shop
 from harness.servers import wait_until
 
 from cookieguard import Config, PolicyVersion
@@ -49,13 +48,7 @@ app = CookieGuard(shop, Config(state_dir="state"), vendors=["youtube", "stripe"]
 """
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    """Be a folder with a guarded app in it."""
-    (tmp_path / "shop_to_check.py").write_text(SHOP)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield Shop(tmp_path)
-    sys.modules.pop("shop_to_check", None)
+pytestmark = pytest.mark.shop(files={"shop_to_check.py": SHOP})
 
 
 def wrong(config: Config) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`cookieguard log` and `cookieguard receipt`: exit codes and answers, on a log that workers wrote."""
+"""`cookieguard log` and `cookieguard receipt`: answers and exit codes, on a log that workers wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody with all files of a shop may do to its log, and that `log verify` names it."""
+"""`log verify` names each change that an attacker with all files of a shop makes to its log."""
 
 from __future__ import annotations
 

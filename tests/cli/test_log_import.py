@@ -1,4 +1,4 @@
-"""`cookieguard log import`: what other tools exported, each row once, and the rows named that say nothing."""
+"""`cookieguard log import` takes each row of another tool's export once, and names rows without a choice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time stamps of checkpoints: a local authority signs that the entries were there, and `log verify` checks it."""
+"""A time-stamping authority signs checkpoints, and `log verify` checks that the entries existed then."""
 
 from __future__ import annotations
 

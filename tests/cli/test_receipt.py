@@ -1,4 +1,4 @@
-"""`cookieguard receipt verify` with files of strangers: one clear line and exit code 1, whatever they hold."""
+"""`cookieguard receipt verify` answers any malformed file with one clear line and exit code 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `cookieguard scan`: exit codes, one-line errors, files, and a tiny shop without a browser."""
+"""`cookieguard scan` without a browser: exit codes, one-line errors and files, on a tiny shop."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import chdir, redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
 
 import pytest
+from harness.commands import run_in
 from harness.servers import Server, serving
 
 from cookieguard import CookieGuard
-from cookieguard.cli.app import run
 from cookieguard.config import Config, config_from_mapping, load_config
 from tests.scan.site import Site, pages
 
@@ -23,10 +21,7 @@ VENDORS = "vendors.example"
 
 
 def scan(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    out, err = StringIO(), StringIO()
-    with chdir(directory), redirect_stdout(out), redirect_stderr(err):
-        code = int(run(("scan", "--no-browser", *arguments)))
-    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+    return run_in(directory, "scan", "--no-browser", *arguments)
 
 
 @pytest.fixture(scope="module")

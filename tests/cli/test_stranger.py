@@ -1,14 +1,13 @@
-"""What somebody meets who uses the commands for the first time: no dead end, and one clear line for each mistake."""
+"""A first-time user of the commands gets one clear line for each mistake, and always a next step."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli.test_staff import Shop
+from harness.commands import Shop
 from harness.servers import free_port
 
 from cookieguard.cli.app import run
@@ -43,12 +42,7 @@ app = Starlette(routes=[Route("/", home), Route("/away", away), Route("/stock", 
 GUARD = 'from cookieguard import CookieGuard; app = CookieGuard(app, "cookieguard.toml")\n'
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    (tmp_path / "first_shop.py").write_text(BARE)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield Shop(tmp_path)
-    sys.modules.pop("first_shop", None)
+pytestmark = pytest.mark.shop(files={"first_shop.py": BARE})
 
 
 def test_the_name_alone_shows_the_commands(shop: Shop) -> None:
