@@ -1,4 +1,4 @@
-"""Documents for the shop: the record of processing and the texts for its own policy, for officers, from the console."""
+"""Officers get the record of processing and the texts for the shop's own policy from the console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is due and the weekly letter: one list by day, in which each role reads its own lines, each with its link."""
+"""The page of what is due and the weekly letter: one list by day, with the lines and links of each role."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from features.people.test_staff_guard import Desk, no_app
-from harness.asgi import Answer, ask
+from features.people.test_staff_guard import Desk
+from harness.asgi import Answer, ask, no_app
 from harness.policies import two_versions
 from stats.traffic import PLAIN
 

@@ -1,4 +1,4 @@
-"""The officer sees a record as the person saw it: text and policy; nobody else does, and each look is written down."""
+"""Officers alone see a record as the person saw it, with text and policy, and each look is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any sequence of what a browser, a thief, two workers, two clocks and the owner of the keys do.
+"""Random sequences of acts of a browser, a thief, two workers, two clocks and the owner of the keys.
 
 After each of them no stale identity counts, and no change of a cart that the shop confirmed is lost.
 `COOKIEGUARD_STEPS=200000 pytest tests/web/test_any_sequence.py` goes further than the usual run.

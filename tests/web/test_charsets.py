@@ -1,4 +1,4 @@
-"""Pages whose bytes are not ASCII's: transcoded to UTF-8, or sent under the strict policy."""
+"""Pages in charsets other than ASCII are converted to UTF-8, or sent under the strict policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock that is set a day ahead or back while two workers serve: no key comes back, nobody is merged, today stays."""
+"""If the clock jumps by a day while two workers serve, keys and visitors stay separate, and today's figures stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both sides of every conversation keep to the ASGI specification, whatever the app sends and however it cuts it."""
+"""Messages to the app and to the server follow the ASGI specification, for any app and any chunks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compressed pages: decoded, rewritten and encoded again in their own coding, piece by piece and bounded."""
+"""Compressed pages are decoded, rewritten and encoded again in the same coding, in pieces and within bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a browser makes of a Content-Type, whatever it was meant to be."""
+"""The type that a browser derives from a Content-Type header, however it is malformed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contracts with vendors: one that has ended holds the vendor from everybody, on every wall, until it is renewed."""
+"""A vendor whose contract has ended is held for everybody, on every wall, until the contract is renewed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No reader of cookies finds, in what an app is shown, a signed cookie that did not verify, or one that is held."""
+"""The app's Cookie header has no signed cookie that failed verification, and no held one, for any cookie parser."""
 
 from __future__ import annotations
 

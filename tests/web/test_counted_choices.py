@@ -1,4 +1,4 @@
-"""A choice counts nothing twice: the page it loads again was seen already, and its visit goes on."""
+"""A choice is not counted twice: its reload is no new view, and the visit continues."""
 
 from __future__ import annotations
 

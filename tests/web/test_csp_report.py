@@ -1,4 +1,4 @@
-"""What browsers report of our policy, and vendors behind the shop's own name."""
+"""Browsers' reports of policy violations, and vendors behind a host name of the shop."""
 
 from __future__ import annotations
 

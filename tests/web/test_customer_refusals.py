@@ -1,4 +1,4 @@
-"""A refusal follows its customer: two instances on one store, as two devices and two workers have them."""
+"""A customer's refusal follows them to other devices and workers; two guards on one store stand for those."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Customers named by a callable of the shop's, or by a header of its response."""
+"""Customers named by the shop's function, or by a header of its response."""
 
 from __future__ import annotations
 

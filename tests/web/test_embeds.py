@@ -1,4 +1,4 @@
-"""Placeholders, "load once" and "always": what they say, what a grant lets in, and what lets in nothing."""
+"""Placeholders, "load once" and "always": their texts, what a grant allows, and what it does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session that the app empties is over, as after a logout: its id is ended before the answer goes out."""
+"""If the app empties a session, it ends like a logout: its id is revoked before the answer is sent."""
 
 from __future__ import annotations
 

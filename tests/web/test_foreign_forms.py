@@ -1,4 +1,4 @@
-"""Forms that somebody else wrote: without the value of ours none acts, and ours go on acting for two days."""
+"""Forms without our token change nothing, and our own forms work for two days."""
 
 from __future__ import annotations
 

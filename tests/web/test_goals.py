@@ -1,4 +1,4 @@
-"""Goals: what the app says was reached, counted under the consent that views are counted under."""
+"""Goals that the app reports are counted under the same consent as page views."""
 
 from __future__ import annotations
 
@@ -207,11 +207,11 @@ def test_without_statistics_a_goal_is_nothing(guard: Guard, tmp_path: Path) -> N
 
 
 def test_a_goal_leaves_shared_caches_alone(guard: Guard) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        visitor_of(scope).goal("seen")
-        await page(b"{}", headers=[("content-type", "application/json"), ("cache-control", "public")])(
-            scope, receive, send
-        )
+    app = page(
+        b"{}",
+        headers=[("content-type", "application/json"), ("cache-control", "public")],
+        act=lambda scope: visitor_of(scope).goal("seen"),
+    )
 
     answer = ask(guard(app), scope_of(headers=[BROWSER]))
 
@@ -220,9 +220,9 @@ def test_a_goal_leaves_shared_caches_alone(guard: Guard) -> None:
 
 
 def test_plain_text_that_names_a_goal_is_no_view(guard: Guard, tmp_path: Path) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        visitor_of(scope).goal("downloaded")
-        await PlainTextResponse("x")(scope, receive, send)
+    app = page(
+        b"x", headers=[("content-type", "text/plain")], act=lambda scope: visitor_of(scope).goal("downloaded")
+    )
 
     guarded = guard(app)
     ask(guarded, scope_of(headers=[BROWSER]))

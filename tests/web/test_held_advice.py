@@ -1,10 +1,9 @@
-"""Held, and why: the log names the element, the page, the vendor where it is known, and the lines that change it."""
+"""For each held element, the log names the element, page and vendor, and the settings that change it."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from harness.asgi import App, ask, page
@@ -221,7 +220,4 @@ def test_lines_are_told_of_the_first_documents_and_in_dev_mode_of_all(
 
 
 def _each(bodies: Iterator[bytes]) -> App:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await page(next(bodies))(scope, receive, send)
-
-    return app
+    return page(act=lambda _: next(bodies))

@@ -1,4 +1,4 @@
-"""What statistics take note of: pages, errors and choices, by everybody who agreed as far as they did."""
+"""Statistics record pages, errors and choices of visitors, as far as each has agreed."""
 
 from __future__ import annotations
 

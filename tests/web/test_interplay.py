@@ -1,4 +1,4 @@
-"""Features that meet in one request: sockets, own pages, large sessions, orders, a store that changed under them."""
+"""Features that meet in one request: sockets, own pages, large sessions, orders, and a changed store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No input costs more than in proportion to its length: headers, cookies, paths, queries, forms and reports.
+"""Every input costs at most in proportion to its length: headers, cookies, paths, queries, forms and reports.
 
 Each doubling of an input at most triples the CPU time of the whole process, the threads that write included.
 """

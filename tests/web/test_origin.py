@@ -1,4 +1,4 @@
-"""Where a request came in: what a Host header may be, and what none may do."""
+"""The origin of a request: which Host headers are accepted, and which are refused."""
 
 from __future__ import annotations
 

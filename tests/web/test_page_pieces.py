@@ -1,4 +1,4 @@
-"""Pages made of the pieces of a known one: byte for byte what a fresh reading makes, and no way around the walls.
+"""Pages made from cached pieces equal a fresh rewrite byte for byte, and open no way around the walls.
 
 PIECES_PAGES names a directory of pages (*.html.gz); then all of them are edited, EDITS times each.
 """

@@ -1,4 +1,4 @@
-"""A tracker behind the shop's own host is told to the owner once, with lines that hold it."""
+"""A tracker behind the shop's own host is reported to the owner once, with the settings that hold it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remember-me across two workers on one store: who is let in, what ends when a copy shows itself, who hears of it."""
+"""Remember-me with two workers on one store: logins, the end of a copied series, and notices of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.asgi import Answer, ask, drive, scope_of
+from harness.asgi import Answer, ask, drive, page, scope_of
 from harness.servers import wait_until
 from harness.shops import NOW
 
@@ -525,9 +525,7 @@ def test_without_a_store_asking_to_be_remembered_is_an_error_that_names_the_sett
 
 
 def test_without_identity_nothing_is_remembered_and_nothing_fails(tmp_path: Path) -> None:
-    async def plain(scope: Any, _: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body"})
+    plain = page(status=204, headers=())
 
     guard = CookieGuard(plain, Config(state_dir=str(tmp_path), identity=IdentitySettings(enabled=False)))
 

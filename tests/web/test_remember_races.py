@@ -1,4 +1,4 @@
-"""Remember-me where everything happens at once: tabs on two workers, lost answers, a store that goes, a thief beside.
+"""Remember-me under races: tabs on two workers, lost answers, a store that fails, and a thief.
 
 An honest customer is never thrown out, and a copy that was used ends both.
 """

@@ -1,4 +1,4 @@
-"""A response on its way out: what is rewritten, what passes, and the headers that go with it."""
+"""Responses of the app: which are rewritten, which pass, and the headers that are sent with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views of pages that caches keep: reported by the page, and counted as if the shop had answered."""
+"""Views of cached pages are reported by the page, and counted as if the shop had answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several guarded apps: on one host they share cookies and so keys, on hosts of their own nothing."""
+"""Several guarded apps on one host share cookies and keys; on different hosts they share neither."""
 
 from __future__ import annotations
 

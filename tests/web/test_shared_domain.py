@@ -1,4 +1,4 @@
-"""Cookies shared with a domain: what may be shared, with whom they count, and how two of one name are resolved."""
+"""Cookies shared with a domain: which may be shared, which hosts use them, and how duplicate names are resolved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cookies on their way through: what was not agreed to is neither set, nor shown to the app, nor kept."""
+"""Without consent, the shop's declared cookies are not set, not passed to the app, and removed."""
 
 from __future__ import annotations
 

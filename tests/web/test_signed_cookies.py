@@ -1,4 +1,4 @@
-"""Cookies of the shop's own in tokens of ours: the app keeps its value, and nobody else's, nobody's copy, counts."""
+"""Cookies of the shop inside signed ones: the app gets its value back; foreign and copied values are refused."""
 
 from __future__ import annotations
 

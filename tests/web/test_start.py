@@ -1,4 +1,4 @@
-"""What CookieGuard refuses to start with, each in one clear line."""
+"""Settings with which cookieguard refuses to start, each with one clear line."""
 
 from __future__ import annotations
 

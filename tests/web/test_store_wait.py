@@ -1,4 +1,4 @@
-"""Waiting for a thread in the event loop: each wait ends when it is told, or when its own timeout does."""
+"""A request's wait for the store's thread ends with its answer or with its own timeout."""
 
 from __future__ import annotations
 

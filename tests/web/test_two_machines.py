@@ -1,4 +1,4 @@
-"""Two machines of one shop, each with its own memory and state directory: who is served by both counts once."""
+"""Two machines of one shop, each with its own memory and state directory, count a visitor of both once."""
 
 from __future__ import annotations
 

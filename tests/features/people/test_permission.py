@@ -1,4 +1,4 @@
-"""One-time permission: a customer's code opens one thing, once, within ten minutes, and all of it is written down."""
+"""A customer's code gives staff one permission, once, within ten minutes, and every step is recorded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.asgi import Answer, ask
+from harness.asgi import Answer, ask, log_in, page
 
 from cookieguard import CookieGuard, access
 from cookieguard.cli.people.access import notice_of
@@ -33,11 +33,7 @@ OWN = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-fo
 CUSTOMER = "10042"
 
 
-async def shop(scope: Any, _: Any, send: Any) -> None:
-    if scope["path"] == "/login":
-        scope["cookieguard.visitor"].login(scope["query_string"].decode())
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
+shop = page(headers=(), act=log_in)
 
 
 class World:

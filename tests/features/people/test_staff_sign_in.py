@@ -1,4 +1,4 @@
-"""A link signs in once; a session says why it ended, and leads back to where its member was."""
+"""A sign-in link works once; a session that ended says why, and the next one leads back to the same page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from harness.asgi import Answer, ask
+from harness.asgi import Answer, ask, no_app
 from harness.parts import part_of
 from harness.stores import SqliteStore
 
@@ -20,7 +20,7 @@ from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.sessions import make_link
 from cookieguard.features.people.staff_list import change_staff
 
-from .test_staff_guard import NOW, OWN, Desk, no_app
+from .test_staff_guard import NOW, OWN, Desk
 
 BROWSER = ("accept", "text/html")
 COOKIE = "__Host-cg_staff"

@@ -1,4 +1,4 @@
-"""The consent log while somebody abuses it: reading delays no choice, and no client fills the disk."""
+"""Under abuse, readers of the consent log delay no choice, and clients cannot fill the disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's own code hears of each decision: after the commit, never in a request's way, and not never."""
+"""The shop's function for decisions is called for each one, after the commit, and delays no request."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     """Give shops of one state directory: `shop(on_decision)`."""
     made: list[CookieGuard] = []
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    def act(scope: Any) -> None:
         visitor_of(scope).agree("newsletter", text="Yes", given=scope["path"] == "/yes", who="anna")
-        await page(b"{}", headers=[("content-type", "application/json")])(scope, receive, send)
+
+    app = page(b"{}", headers=[("content-type", "application/json")], act=act)
 
     def make(on_decision: Any = None, **settings: Any) -> CookieGuard:
         config = Config(state_dir=str(tmp_path / "state"), **settings)

@@ -1,4 +1,4 @@
-"""The backup drill: databases are set back to yesterday by the steps of docs/operations.md."""
+"""The backup drill: databases are set back to yesterday by following docs/operations.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of one's own sessions on {prefix}privacy: each device once, and one of them ended alone."""
+"""The list of a customer's sessions on {prefix}privacy shows each device once, and can end one of them."""
 
 from __future__ import annotations
 

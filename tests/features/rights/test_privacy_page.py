@@ -1,4 +1,4 @@
-"""The page of a visitor's privacy: what it shows, who may ask, and what no other customer, guess or site can do."""
+"""The page of a visitor's privacy: its content, who may request what, and attacks by other customers and sites."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import pytest
-from harness.asgi import Answer, ask, drive, form_of, scope_of
+from harness.asgi import Answer, ask, drive, form_of, log_in, page, scope_of
 from harness.parts import part_of
 from harness.relays import Relay, new_relay
 from harness.servers import wait_until
@@ -142,11 +142,7 @@ class Clock:
         return self.now
 
 
-async def shop(scope: Any, _: Any, send: Any) -> None:
-    if scope["path"] == "/login":
-        visitor_of(scope).login(scope["query_string"].decode().partition("=")[2])
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": (visitor_of(scope).customer or "guest").encode()})
+shop = page(headers=(), act=log_in)
 
 
 @pytest.fixture
@@ -750,12 +746,9 @@ def test_cookies_are_declared_as_a_page_and_as_a_fragment(anna: Browser) -> None
 def test_templates_have_the_table(opened: tuple[CookieGuard, Clock, Config]) -> None:
     found: list[str] = []
 
-    async def page(scope: Any, _: Any, send: Any) -> None:
-        found.append(str(visitor_of(scope).cookie_table("fr")))
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
+    shop = page(headers=(), act=lambda scope: found.append(str(visitor_of(scope).cookie_table("fr"))))
 
-    app = CookieGuard(page, opened[2])
+    app = CookieGuard(shop, opened[2])
     ask(app, path="/")
     app.close()
     assert found[0].startswith('<table class="cg-cookies" lang="fr"')

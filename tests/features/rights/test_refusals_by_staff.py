@@ -1,4 +1,4 @@
-"""What staff refuse for one customer: on every wall of every worker."""
+"""A refusal that staff enter for a customer applies on every wall of every worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue for staff at {prefix}requests: who sees what, who may do what, and nothing of it lost or unseen."""
+"""The request queue at {prefix}requests: each role sees and does what it may, and every look is recorded."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from features.people.test_staff_guard import OWN, Desk, no_app
-from harness.asgi import Answer, ask
+from features.people.test_staff_guard import OWN, Desk
+from harness.asgi import Answer, ask, no_app
 from harness.policies import FIRST, two_versions
 from harness.relays import new_relay
 

@@ -1,4 +1,4 @@
-"""Vendors that staff change while the shop runs: who may, what a store's writer can do, and what visitors are asked."""
+"""Staff change vendors while the shop runs: roles, attacks by writers of the store, and what visitors are asked."""
 
 from __future__ import annotations
 
