@@ -1,4 +1,4 @@
-"""Turns by key: so many in a span, no matter how many keys somebody has."""
+"""Rate limits by key: so many turns in a period, also for clients with many keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Firefox and WebKit as one visitor uses them: open a page, press a button, go back; with script and without.
+"""Drives Firefox and WebKit as one visitor: open a page, press a button, go back, with scripts and without.
 
 The drivers are those of tests/vectors, which know how to find and start the engines.
 """

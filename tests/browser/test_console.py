@@ -1,4 +1,4 @@
-"""The console as its people have it: by keyboard alone, in light and dark, on a phone, on paper, and empty."""
+"""The staff console by keyboard alone, in light and dark, on a phone, on paper, and without data."""
 
 from __future__ import annotations
 

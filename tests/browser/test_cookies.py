@@ -1,4 +1,4 @@
-"""After a refusal or withdrawal nothing of a declared vendor remains in a real browser: cookies and storage."""
+"""After a refusal or withdrawal, a real browser keeps no cookie and no storage of a declared vendor."""
 
 from __future__ import annotations
 

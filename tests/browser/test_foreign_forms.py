@@ -1,4 +1,4 @@
-"""A form in a review acts for nobody who clicks it: with DOMPurify as it is published, on pages and by scripts.
+"""A form in a review makes no choice for a visitor who clicks it, on pages and in scripts, with DOMPurify as published.
 
 The scenes are the three in which such a form did act: nobody has decided, a login is fresh, a member is signed in.
 """

@@ -1,4 +1,4 @@
-"""What a page's own scripts and its tags hear of the choice: before any of them runs, in every state.
+"""A page's own scripts and tags learn the visitor's choice before any of them runs, in every state.
 
 The recorder serves tags that tell it what they found in their queues: Google's order is what arrives there.
 """

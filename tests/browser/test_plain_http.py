@@ -1,4 +1,4 @@
-"""Plain http on a host that is not loopback, where browsers keep no Secure cookie: said once, without a loop."""
+"""On plain http outside loopback, browsers keep no Secure cookie: the visitor is told once, without a loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of network errors and violations, armed while that was agreed to, end with the withdrawal."""
+"""Reports of network errors and violations that were set up under consent end with its withdrawal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages from before a withdrawal: in another tab, and in the history a browser keeps them in alive."""
+"""Pages from before a withdrawal, in another tab and in the browser's history, load nothing that was withdrawn."""
 
 from __future__ import annotations
 

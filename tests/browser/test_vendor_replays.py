@@ -1,4 +1,4 @@
-"""Vendors replayed as their documentation embeds them: held before, working after, cookies gone, no shop code broken.
+"""Vendors embedded as their documentation says are held before consent, work after it, and break no shop code.
 
 Each has a page of a shop that calls it (`vendor_world.py`), opened unguarded and in every state. A whole Chromium is
 used, which preconnects: of whom nothing is agreed to nobody may hear even a connection.

@@ -1,4 +1,4 @@
-"""Each request walked from its first click until it is closed, by customer, guest, support, officer and the worker.
+"""Each kind of request from its first click until it is closed, by customer, guest, support, officer and the worker.
 
 With scripts and without, on a desk and on a phone; where scripts run axe is asked on each page.
 """

@@ -1,4 +1,4 @@
-"""What a vendor hears that a visitor agreed to: the shop's name and no address; on strict pages nothing at all."""
+"""An allowed vendor learns the shop's name but no address of a page; strict pages send it no referrer at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiny shops, one page each, for what the demo does not have: policies, languages, scripts of every kind."""
+"""Shops of one page each, for what the demo lacks: policies, languages, scripts of every kind."""
 
 from __future__ import annotations
 

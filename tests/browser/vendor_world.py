@@ -1,4 +1,4 @@
-"""Everybody's servers for the replays of vendors: their scripts under their own hosts, a shop of one page for each.
+"""Servers for the replays of vendors: their scripts under their own host names, and a shop of one page for each.
 
 A vendor is a table in `vendors/`, named as the catalogue has it:
 

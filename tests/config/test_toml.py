@@ -1,4 +1,4 @@
-"""Configuration from TOML and Python: the same tree, and one clear line for each mistake."""
+"""Configuration from TOML and Python gives the same result, and one clear line for each mistake."""
 
 from __future__ import annotations
 

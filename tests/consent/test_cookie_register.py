@@ -1,4 +1,4 @@
-"""The register of cookies: names and patterns, what is held, and the lines that remove."""
+"""The register of cookies: names and patterns, which cookies are held, and the headers that remove them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in force for a visitor: cookie, signal, policy version."""
+"""The decision in force for a visitor, from cookie, browser signal and policy version."""
 
 from __future__ import annotations
 

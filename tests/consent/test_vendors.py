@@ -1,4 +1,4 @@
-"""The judge: whose is a host, and is it held."""
+"""The vendor of a host, and whether it is held."""
 
 from __future__ import annotations
 

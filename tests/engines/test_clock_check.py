@@ -1,4 +1,4 @@
-"""A clock that leaps ahead deletes no figures within the hour, and keeps no visitor's key a minute longer."""
+"""If the clock leaps ahead, no figures are deleted for a day, and no visitor's key is kept longer."""
 
 from __future__ import annotations
 

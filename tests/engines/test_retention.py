@@ -1,4 +1,4 @@
-"""What was kept long enough goes, from the bytes of the files too: by one worker, once an hour, whatever fails."""
+"""Data whose time is over are deleted, also from the files' bytes: by one worker, once an hour, despite failures."""
 
 from __future__ import annotations
 

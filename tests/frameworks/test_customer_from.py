@@ -1,4 +1,4 @@
-"""Customers named by a function: the one of docs/cookies.md, as it stands there, behind Starlette's authentication."""
+"""The `customer_from` function of docs/cookies.md names customers behind Starlette's authentication."""
 
 from __future__ import annotations
 

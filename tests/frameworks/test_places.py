@@ -1,4 +1,4 @@
-"""Where else a shop can stand: under a root path, with and without lifespan, CookieGuard inside the framework."""
+"""A shop under a root path, with and without lifespan, and with cookieguard inside the framework."""
 
 from __future__ import annotations
 

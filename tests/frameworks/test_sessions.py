@@ -1,4 +1,4 @@
-"""`request.session` under CookieGuard, beside what the framework's own session middleware would have given."""
+"""`request.session` under cookieguard behaves as with the framework's own session middleware."""
 
 from __future__ import annotations
 

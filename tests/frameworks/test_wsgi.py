@@ -1,4 +1,4 @@
-"""Flask around a2wsgi has its visitor; around an adapter that keeps no scope the error says what to do."""
+"""Flask in a2wsgi has its visitor; under an adapter that drops the scope, the error says what to do."""
 
 from __future__ import annotations
 

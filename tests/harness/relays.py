@@ -1,4 +1,4 @@
-"""A real SMTP server on this machine, which can be down, slow, refuse somebody, or end without an answer."""
+"""A real SMTP server on this machine that can be down, slow, refuse a recipient, or end without an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Held frames as places: which get a placeholder, and that nothing else of their tags changes."""
+"""Held frames become placeholders where that is safe, and nothing else of their tags changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile input costs no more than its length: counted in calls made, not in time."""
+"""Hostile input costs in proportion to its length, measured in calls, not in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a text ends that is markup (script, sheet): the same in one piece, read in runs, and byte by byte."""
+"""The end of raw text (script, style) is found alike in one piece, in chunks, and byte by byte."""
 
 from __future__ import annotations
 

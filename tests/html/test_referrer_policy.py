@@ -1,4 +1,4 @@
-"""What others are told of the page a visitor comes from: referrer policies, pings, links that lead away."""
+"""The page's address stays hidden from third parties: referrer policies, pings, links that lead away."""
 
 from __future__ import annotations
 

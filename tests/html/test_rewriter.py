@@ -1,4 +1,4 @@
-"""The rewriter: what it holds and how, what passes, where it inserts; the same whatever the chunks are."""
+"""The rewriter: what it holds and how, what passes, where it inserts, and the same output for all chunks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pure scanner passes over in one match is what would pass tag by tag."""
+"""Text that the pure scanner skips in one match is text that would pass tag by tag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tag decided by a look at its bytes is decided as the full decision would."""
+"""The quick decision about a tag, from its bytes, agrees with the full one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a URL reference reaches, as browsers read it."""
+"""The host that a URL reference reaches, as browsers read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session that was only read: nothing is written, and nothing is kept from the store."""
+"""A session that is only read writes nothing to the store and sets no cookie."""
 
 from __future__ import annotations
 

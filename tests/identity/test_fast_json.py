@@ -1,4 +1,4 @@
-"""JSON as it mostly stands in tokens: what C reads and writes in one walk is what the library reads and writes."""
+"""JSON of common tokens: C reads and writes the same as the library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A series of numbers: one browser may go on with it, two cannot, and a lost answer costs nobody anything."""
+"""A remember-me series: one browser may continue it, two may not, and a lost answer costs the customer nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was ended stays ended: copies of cookies after goodbye, on workers that heard of it, and on those unsure."""
+"""Ended sessions stay ended: copies of cookies fail on workers that read the revocation and on those that could not."""
 
 from __future__ import annotations
 

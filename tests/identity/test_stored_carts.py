@@ -1,4 +1,4 @@
-"""Merging, floors and places in the store: the pure parts."""
+"""Carts in the store: merging, minimum versions and places, as pure functions."""
 
 from __future__ import annotations
 

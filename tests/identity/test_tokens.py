@@ -1,4 +1,4 @@
-"""Tokens: what is written comes back, what was touched, borrowed or outlived does not."""
+"""Tokens return what was written; changed, foreign and expired ones are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one class for threads: rounds, ends in time, forks, and what becomes of a part that nobody holds."""
+"""The class for threads: rounds, ends within a deadline, forks, and parts that are no longer referenced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tiny shop with tags, and the vendors they report to, for scans."""
+"""A tiny shop with tags, and the vendors that they contact, for scans."""
 
 from __future__ import annotations
 

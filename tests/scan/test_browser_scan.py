@@ -1,4 +1,4 @@
-"""A scan with a browser: what scripts load, what they keep, and what the shop's own code needs of who is held."""
+"""A scan with a browser finds what scripts load and store, and which held vendors the shop's own code needs."""
 
 from __future__ import annotations
 

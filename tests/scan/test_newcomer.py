@@ -1,4 +1,4 @@
-"""The newcomer's path, from an empty environment: install, init, a shop of nine tags, scan, a guarded page.
+"""A newcomer's path from an empty environment: install, init, a shop of nine tags, scan, a guarded page.
 
 `COOKIEGUARD_WHEEL` names a wheel to install; without it one is built from this tree. What is downloaded and built does
 not count: the minute is that of init, scan and the first guarded page.

@@ -1,4 +1,4 @@
-"""What a page's source says of third parties, and which pages come next."""
+"""Third parties in a page's source, and the links to the next pages of a scan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scan from an address that leads elsewhere: to the shop's real origin, or to somebody else's."""
+"""A scan follows an address that redirects to the shop's real origin, but to no other site."""
 
 from __future__ import annotations
 

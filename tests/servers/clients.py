@@ -1,4 +1,4 @@
-"""Clients of real servers: a new connection for each request, from an address of their own."""
+"""Clients of real servers, each request on a new connection from an address of its own."""
 
 from __future__ import annotations
 

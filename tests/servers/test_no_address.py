@@ -1,4 +1,4 @@
-"""No client's address is in any byte that cookieguard, uvicorn or the shop itself wrote during a whole run.
+"""No byte that cookieguard, uvicorn or the shop wrote during a whole run holds a client's address.
 
 Each run has 200 clients, IPv4 and IPv6, and a shop that writes down all it sees. What is searched is its whole
 directory: keys, access logs, the shop's own log with the local values of its tracebacks, what the server printed.

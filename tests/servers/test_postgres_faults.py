@@ -1,4 +1,4 @@
-"""Two real workers whose store and statistics lie in PostgreSQL, while that fails in every way it can.
+"""Two real workers with store and statistics in PostgreSQL, while that fails in every possible way.
 
 Nobody gets a 500, a cart is always readable, whoever said goodbye stays gone, and each hit is counted once.
 """

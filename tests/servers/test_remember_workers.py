@@ -1,4 +1,4 @@
-"""Remember-me on real workers that are killed in the midst of it, with the store in a file and in PostgreSQL.
+"""Remember-me on real workers that are killed at any moment, with the store in a file and in PostgreSQL.
 
 Whoever is honest stays logged in, whatever answers are lost; of two who hold the same cookie none does.
 """

@@ -1,4 +1,4 @@
-"""Keys change, and their file is spoiled, while two workers serve customers: nobody is logged out, nothing fails."""
+"""Keys change and their file is damaged while two workers serve: customers stay logged in, and no request fails."""
 
 from __future__ import annotations
 

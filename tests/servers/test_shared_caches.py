@@ -1,4 +1,4 @@
-"""Behind nginx and Varnish, configured as docs/caches.md says: pages come from the cache, and none is mixed."""
+"""Behind nginx and Varnish as docs/caches.md says, pages come from the cache, and visitors are not mixed."""
 
 from __future__ import annotations
 

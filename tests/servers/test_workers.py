@@ -1,4 +1,4 @@
-"""Four workers of one server are one shop: they race for the keys, read each other's cookies, and lose no line."""
+"""Four workers of one server act as one shop: they agree on keys, read each other's cookies, and lose no log line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No spelling of a client's address survives, and what only looks like one stays."""
+"""A client's address is removed in every spelling, and text that only resembles one is kept."""
 
 from __future__ import annotations
 

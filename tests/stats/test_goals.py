@@ -1,4 +1,4 @@
-"""What a goal may be called, and what becomes of a name that is none."""
+"""Allowed names of goals, and how other names are reported."""
 
 from __future__ import annotations
 

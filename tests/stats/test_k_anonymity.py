@@ -1,4 +1,4 @@
-"""What analysts are shown gives no hidden figure away, tried against everything that could have led to it."""
+"""Figures shown to analysts reveal no hidden one, tested against every input that could have led to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The access log line: its form, what is left out, what hostile values become."""
+"""The access log's line: its form, what it leaves out, and how hostile values are escaped."""
 
 from __future__ import annotations
 

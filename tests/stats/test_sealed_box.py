@@ -1,4 +1,4 @@
-"""The sealed box: it opens with the day's key alone, and only unchanged."""
+"""A sealed box opens only with the day's key, and only unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machines of one shop agree on the keys of a day, and nothing that lies on any disk gives such a key away."""
+"""Machines of one shop agree on the keys of a day, and no file on any disk reveals one."""
 
 from __future__ import annotations
 

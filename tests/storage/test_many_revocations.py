@@ -1,4 +1,4 @@
-"""Very many revocations, of one account, of guests, with the store away: nobody else is logged out, none is lost."""
+"""Very many revocations, of one account or of guests or without the store: none is lost, and others stay logged in."""
 
 from __future__ import annotations
 

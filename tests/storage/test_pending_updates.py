@@ -1,4 +1,4 @@
-"""What is pending for the store, in SQLite and PostgreSQL: the newer stays, and what waited comes too."""
+"""Updates that wait for the store, in SQLite and PostgreSQL: newer values win, and waiting ones arrive."""
 
 from __future__ import annotations
 

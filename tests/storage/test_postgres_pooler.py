@@ -1,4 +1,4 @@
-"""A pooler between us and PostgreSQL: one that parts connections by their transactions is refused, with the reason."""
+"""A PostgreSQL pooler that shares connections between transactions is refused, with the reason."""
 
 from __future__ import annotations
 

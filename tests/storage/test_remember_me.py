@@ -1,4 +1,4 @@
-"""Two workers that are at one series at the same moment: the store lets one go on, the other begins anew."""
+"""Two workers that use one series at the same moment: the store lets one continue, and the other retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state directory: whose it must be, and files that appear once and whole."""
+"""The state directory: its required owner, and files that appear once and whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state directory of a busy shop, as a thief without the keyring finds it: no customer, and no customer's page.
+"""A thief of a busy shop's state directory without the keyring finds no customer, and no page of a customer.
 
 `filled` plants 300 customers with every feature on. Each figure of 0 has its control: the same search in a directory
 where the store is as an older release kept it, and the same numbers read with the keyring.

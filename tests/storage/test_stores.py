@@ -1,4 +1,4 @@
-"""The store in SQLite and in PostgreSQL: what one worker ended another one hears, and a store that is gone is down."""
+"""The store in SQLite and PostgreSQL: workers see each other's revocations, and a store that fails counts as down."""
 
 from __future__ import annotations
 

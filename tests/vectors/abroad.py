@@ -1,4 +1,4 @@
-"""A run in an engine that cannot be told where a name leads: the whole visit happens in a world of its own."""
+"""A run in an engine that cannot map host names: the whole visit happens in a network of its own."""
 
 from __future__ import annotations
 

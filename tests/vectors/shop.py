@@ -1,4 +1,4 @@
-"""A shop with one page for each vector and the files it takes; guarded or not."""
+"""A shop with one page for each vector and the files that it needs, guarded or not."""
 
 from __future__ import annotations
 

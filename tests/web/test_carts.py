@@ -1,4 +1,4 @@
-"""Carts over two workers and a store: older copies, two tabs, lost answers, login, what the customer left elsewhere."""
+"""Carts over two workers and a store: older copies, two tabs, lost answers, and the merge at login."""
 
 from __future__ import annotations
 

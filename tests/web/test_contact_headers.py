@@ -1,4 +1,4 @@
-"""Response headers that make a browser contact somebody: what stays, what goes."""
+"""Response headers that make a browser contact a host: which ones stay, and which are removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quick look at an address cuts it as the full reading does, or leaves it to that."""
+"""The fast path for IPv4 addresses truncates them as the full parser does, or leaves them to it."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The shop's own templates: shown in place of ours, and refused by name where they would take the free choice."""
+"""The shop's own templates replace ours, and are refused by name if they would bias the choice."""
 
 from __future__ import annotations
 

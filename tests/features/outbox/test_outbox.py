@@ -1,4 +1,4 @@
-"""The outbox in SQLite and in PostgreSQL: each message leased to one sender, what is uncertain counted as such."""
+"""The outbox in SQLite and PostgreSQL: one sender leases each message, and a doubtful delivery counts as uncertain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole run: from the announcement to its day, with a relay that is down and slow, two machines, and SIGKILL."""
+"""A whole mailing, from the announcement to its day, with a relay that is down or slow, two machines, and SIGKILL."""
 
 from __future__ import annotations
 

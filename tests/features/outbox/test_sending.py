@@ -1,4 +1,4 @@
-"""Notices at a real SMTP server that is down, slow, refuses somebody or ends without an answer."""
+"""Notices through a real SMTP server that is down, slow, refuses a recipient or ends without an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who was sent a notice is forgotten once its version is in force for long enough; how many were is not."""
+"""The recipients of a notice are forgotten some time after its version took effect; their number is kept."""
 
 from __future__ import annotations
 

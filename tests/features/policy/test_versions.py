@@ -1,4 +1,4 @@
-"""Versions of the policy: read from dated texts, in force by folder, announcements and day alone."""
+"""Versions of the policy are read from dated texts; folder, announcements and day decide which is in force."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clock of a request: the law's days, in time and late, with a pause and with more time."""
+"""The deadline of a request: the law's days, in time and late, paused and extended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers that are killed anywhere: every erasure is done to its end, no hook runs twice at once, nobody is left."""
+"""If workers are killed at any point, every erasure is completed, and no hook runs twice at the same time."""
 
 from __future__ import annotations
 

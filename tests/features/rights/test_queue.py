@@ -1,4 +1,4 @@
-"""The queue in SQLite and in PostgreSQL: each request leased to one worker, and one of a person at a time."""
+"""The queue in SQLite and PostgreSQL: one worker leases each request, and a person's requests run one at a time."""
 
 from __future__ import annotations
 

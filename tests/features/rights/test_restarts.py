@@ -1,4 +1,4 @@
-"""PostgreSQL that restarts, workers that are killed, yesterday's backup: no hook runs twice at once, nobody is left."""
+"""PostgreSQL restarts, killed workers and a restored backup: every request is completed, no hook runs twice at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The work at requests: steps in order, each noted; failures shown and tried again; nothing twice at once."""
+"""The worker takes each step of a request once, records it, and shows and retries failures."""
 
 from __future__ import annotations
 

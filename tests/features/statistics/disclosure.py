@@ -1,4 +1,4 @@
-"""An analyst who asks every address of the dashboard, exports and views, and derives what can be derived.
+"""An analyst who reads every page, export and view of the statistics and derives all figures that follow from them.
 
 What is shown becomes bounds of groups: a group is who has some values of page, country and device on some days. Groups
 are sums of smaller ones, so bounds of some narrow those of others, until nothing narrows any more. The analyst knows

@@ -1,4 +1,4 @@
-"""Nobody who asks for all there is, and derives, is certain of a group of one to four people."""
+"""An analyst who combines all pages, exports and views is certain of no group of one to four people."""
 
 from __future__ import annotations
 

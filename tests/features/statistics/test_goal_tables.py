@@ -1,4 +1,4 @@
-"""Goals on the dashboard: from where they were reached, what they were worth, and nobody alone in any of it."""
+"""Goals on the dashboard: their sources and values, without a row for a single person."""
 
 from __future__ import annotations
 

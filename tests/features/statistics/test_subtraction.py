@@ -1,4 +1,4 @@
-"""The statistics page under an analyst who asks for everything and subtracts: no group of one to four comes out."""
+"""An analyst who requests all figures and subtracts them isolates no group of one to four people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same span a year before, on the dashboard: the line, the change, and nobody alone in either."""
+"""The same period a year before, on the dashboard: line and change, without a figure for a single person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log in SQLite: what is acknowledged is there, numbered and signed; who edits it is named."""
+"""The log in SQLite: acknowledged records are stored, numbered and signed, and edits are found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records that were kept long enough go, their hashes stay: what is left verifies, and nobody else can let any go."""
+"""Records past their time are deleted and their hashes kept, so the log still verifies; other deletions are found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Erasing persons: a search of every byte of every file, with its control, before and after a restore."""
+"""After an erasure, no byte of any file holds the person's data, also after a backup was restored."""
 
 from __future__ import annotations
 

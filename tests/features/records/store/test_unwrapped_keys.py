@@ -1,4 +1,4 @@
-"""Keys that a release before stored unwrapped: a worker's start wraps them all, whatever dies in between."""
+"""Keys that an older release stored unwrapped are all wrapped at a worker's start, even if workers are killed."""
 
 from __future__ import annotations
 

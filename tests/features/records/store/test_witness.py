@@ -1,4 +1,4 @@
-"""A witness has each checkpoint: who sets the log back, and who goes on with the older copy, is found by it."""
+"""With a witness of each checkpoint, a log that was set back or continued from an older copy is found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hashing many rows at a time: both builds say what hashlib says, and name the rows that were changed."""
+"""Many rows are hashed at a time: both builds agree with hashlib, and name the rows that were changed."""
 
 from __future__ import annotations
 

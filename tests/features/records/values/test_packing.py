@@ -1,4 +1,4 @@
-"""Packing: what was packed comes back, what was damaged does not, and the dictionary is the one of all logs."""
+"""Packed records unpack unchanged, damaged ones are refused, and all logs share one dictionary."""
 
 from __future__ import annotations
 

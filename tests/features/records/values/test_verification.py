@@ -1,4 +1,4 @@
-"""Who edits the log is found, and the row is named: random edits of everything that is stored."""
+"""Verification finds random edits of everything that is stored, and names the row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statistics in ClickHouse: what has no transaction must come out right wherever it is cut off."""
+"""Statistics in ClickHouse, which has no transactions, come out right wherever a write is interrupted."""
 
 from __future__ import annotations
 

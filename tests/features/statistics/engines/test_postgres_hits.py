@@ -1,4 +1,4 @@
-"""Statistics in PostgreSQL: what becomes of a server that goes away, of days that are over, and of waiting."""
+"""Statistics in PostgreSQL: a server that goes away, days that are closed, and writers that wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits in the spool and is damaged there: never a crash, nothing counted twice, and what is lost is told."""
+"""Damaged files in the spool cause no crash and no double count, and lost hits are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What filters ask of closed days in SQLite: counted once, the figures are those of the single hits."""
+"""Filtered figures of closed days in SQLite are counted once, and equal those of the single hits."""
 
 from __future__ import annotations
 

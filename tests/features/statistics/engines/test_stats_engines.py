@@ -1,4 +1,4 @@
-"""Statistics in every engine: figures are what a plain recount gives, whoever writes and in whatever order."""
+"""In every engine, statistics equal a plain recount, for any writers and any order of hits."""
 
 from __future__ import annotations
 

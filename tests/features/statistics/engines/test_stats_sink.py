@@ -1,4 +1,4 @@
-"""From the queue to the engine: what an outage does to hits, and that each is written once."""
+"""From the queue to the engine: hits survive an outage, and each is written once."""
 
 from __future__ import annotations
 

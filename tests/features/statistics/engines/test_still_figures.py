@@ -1,4 +1,4 @@
-"""A page whose figures are read while others write: all of them are of one moment."""
+"""All figures of a page are from the same moment, even if others write while they are read."""
 
 from __future__ import annotations
 

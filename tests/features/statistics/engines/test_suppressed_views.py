@@ -1,4 +1,4 @@
-"""The views in SQL show what `stats/k_anonymity.py` lets through, row for row, and never a cell under k."""
+"""The views in SQL show the rows that `stats/k_anonymity.py` allows, and never a cell below k."""
 
 from __future__ import annotations
 
