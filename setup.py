@@ -28,13 +28,13 @@ MODULES = {
     "identity": "cookies lazy_mapping session session_cookie session_state token_cookie tokens visit".split(),
     "identity/encoding": ["canonical_json"],
     "stats": ["full_address"],
-    "web": "app_scope exchange flow request response visitor".split(),
+    "web": "app_scope exchange flow request response services visitor walls".split(),
     "web/banner": ["insertion"],
     "web/cookies": "consent_cookie consent_filter own_cookies".split(),
     "web/document": "body choose_body page_cache".split(),
     "web/http": ["headers"],
     "web/pages": ["router"],
-    "web/recording": "hits log_entry".split(),
+    "web/recording": "hits log_entry pipeline".split(),
 }
 # Written in Cython: loops over bytes. The Python source of the same name says the same, or that it does not know;
 # plain_sheet has none, for only tag_summary asks it.

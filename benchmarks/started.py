@@ -1,15 +1,15 @@
 """One worker in a process of its own: answers pages, then prints what its start took and what it holds in memory.
 
-    python benchmarks/started.py bare|guarded
+    python benchmarks/started.py bare|quiet|guarded [--pages N]
 
-start.py runs it. Nothing of cookieguard is imported for the bare shop.
+start.py runs it. Nothing of cookieguard is imported for the bare shop; the quiet one has no log and no statistics.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-PAGES = 100
+PAGES = 5_000
 CARD = '<li><a href="/product/{n}"><img src="/img/{n}.jpg" alt="No. {n}"></a><p>{n},99</p></li>\n'
 PAGE = f"<!doctype html><title>x</title><ul>{''.join(CARD.format(n=n) for n in range(100, 195))}</ul>"
 HEADERS = [
@@ -30,28 +30,52 @@ HEADERS = [
     (b"sec-fetch-mode", b"navigate"),
 ]
 SETTLED = 4.0  # seconds, until the writers of log and statistics have loaded what they need
-PRIVATE = ("Private_Clean", "Private_Dirty")
+HELD = {"Rss": "RSS", "Pss": "PSS", "Private_Clean": "private memory", "Private_Dirty": "private memory"}
 
 
-def main(kind: str) -> None:
-    """Start, answer the pages, print the two figures."""
+def main() -> None:
+    """Start, answer the pages, print name, unit and value of each figure."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("kind", choices=("bare", "quiet", "guarded"))
+    parser.add_argument("--pages", type=int, default=PAGES)
+    options = parser.parse_args()
+    app: Any = Starlette(routes=[Route("/", lambda _: HTMLResponse(PAGE))])
+    figures: list[tuple[str, str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
-        app: Any = Starlette(routes=[Route("/", lambda _: HTMLResponse(PAGE))])
-        if kind == "guarded":
+        if options.kind != "bare":
+            before = _spent()
             from cookieguard import Config, CookieGuard
+            from cookieguard.config import LogSettings, StatsSettings
 
-            app = CookieGuard(
-                app, Config(state_dir=f"{folder}/state"), vendors=["google-analytics", "youtube"]
-            )
+            figures.append(("CPU of the import", "ms", _spent() - before))
+            log, stats = (kind(enabled=options.kind == "guarded") for kind in (LogSettings, StatsSettings))
+            config, before = Config(state_dir=f"{folder}/state", log=log, stats=stats), _spent()
+            app = CookieGuard(app, config, vendors=["google-analytics", "youtube"])
+            figures.append(("CPU of building the guard", "ms", _spent() - before))
         asyncio.run(_ask(app, 1))
-        milliseconds = time.process_time() * 1000
-        asyncio.run(_ask(app, PAGES))
+        figures += [("CPU until the first page is answered", "ms", _spent()), *_held("at the start")]
+        asyncio.run(_ask(app, options.pages))
         time.sleep(SETTLED)
-        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
-        if kind == "guarded":
+        print(json.dumps([*figures, *_held(f"after {options.pages:,} pages")]))
+        if options.kind != "bare":
             app.close()
-    kilobytes = sum(int(line.split()[1]) for line in lines if line.startswith(PRIVATE))
-    print(json.dumps({"milliseconds": milliseconds, "megabytes": kilobytes / 1024}))
+
+
+def _spent() -> float:
+    """Return the milliseconds of CPU time so far."""
+    return time.process_time() * 1000
+
+
+def _held(when: str) -> list[tuple[str, str, float]]:
+    """Return the megabytes that this process holds now."""
+    held = dict.fromkeys(HELD.values(), 0.0)
+    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
+        name, _, rest = line.partition(":")
+        if name in HELD:
+            held[HELD[name]] += int(rest.split()[0]) / 1024
+    return [(f"{name} {when}", "MB", value) for name, value in held.items()]
 
 
 async def _ask(app: Any, count: int) -> None:
@@ -70,4 +94,4 @@ async def _ask(app: Any, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

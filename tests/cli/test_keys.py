@@ -26,6 +26,7 @@ from cookieguard.features.rights.requests import Requests, requests_opener
 from cookieguard.features.rights.values.requests import Request, Via
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.keyring import Key, Keyring, KeyState, to_text
+from cookieguard.storage import keyring_file
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 
@@ -356,7 +357,8 @@ def test_two_writers_lose_nothing(shop: KeyShop) -> None:
     assert len(set(added)) == 5
 
 
-def test_held_lock_is_told_after_a_while(shop: KeyShop) -> None:
+def test_held_lock_is_told_after_a_while(shop: KeyShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring_file, "LOCK_WITHIN", timedelta(seconds=0.3))
     shop.keep(line("k1", "signing", LONG_AGO))
     held = os.open(shop.file.parent, os.O_RDONLY)
     try:

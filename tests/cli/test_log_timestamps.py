@@ -93,9 +93,9 @@ def test_the_hourly_job_lets_old_time_stamps_go_and_verify_holds(
     monkeypatch.setattr(timestamps, "HOURLY_FOR", timedelta(0))
     monkeypatch.setattr(timestamps, "MOST_HOURLY", 2)
     for hours in (2, 4, 6):
+        time.sleep(1.1 if tsa.asked else 0)  # an authority tells seconds
         write(1)
         assert not job(hours).failed
-        time.sleep(1.1)  # an authority tells seconds
     kept = sorted(path.name for path in Path(".cookieguard/timestamps").iterdir())
     names = [f"checkpoint-{size}{end}" for size in (1, 3) for end in ("", ".tsr")]
     assert kept == names

@@ -119,6 +119,14 @@ def test_each_role_reads_its_own_lines_and_strangers_get_the_same_403_without_a_
     assert "needs the role" not in stranger.text
 
 
+def test_address_in_earlier_letters_leads_to_the_list(desk: Desk) -> None:
+    support, analyst = ([("authorization", f"Bearer {desk.add(one)}")] for one in ("support", "analyst"))
+
+    led, refused = (ask(desk.app, path="/_cg/officer", headers=one) for one in (support, analyst))
+
+    assert (led.status, led.get("location"), refused.status) == (303, "/_cg/due", 403)
+
+
 def test_page_is_not_shown_where_the_journal_takes_nothing(desk: Desk) -> None:
     token = desk.add("officer")
     (desk.state / "staff-journal").write_text("in the way")

@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 from cookieguard.stats.anonymize import PROXY_HEADERS
 from cookieguard.web.document.contact_headers import CONTACT_HEADERS
-from cookieguard.web.http.prefetch import AHEAD
-from cookieguard.web.request import CONDITION_HEADERS, FRAGMENT_HEADERS, WHOLE_HEADERS
+from cookieguard.web.request import AHEAD, CONDITION_HEADERS, FRAGMENT_HEADERS, WHOLE_HEADERS
 
 # Thousands of different letters, and of accents on one letter: comparing or encoding a name sorts both.
 LETTERS = quote("".join(map(chr, range(0x4E00, 0x4E00 + 4000))))

@@ -50,7 +50,7 @@ from cookieguard.features.policy.values.difference import Way, differences
 from cookieguard.features.policy.values.ledger import Announcement, Ledger, files_of
 from cookieguard.features.policy.values.versions import (
     Version,
-    all_upcoming,
+    after,
     altered,
     dated,
     first_day,
@@ -330,17 +330,14 @@ def _row(
 def _state(versions: Sequence[Version], version: Version, ledger: Ledger, now: datetime) -> str:
     today, entry = now.date(), ledger.get(version.name)
     released = f", released: {entry.reason}" if entry is not None and entry.released is not None else ""
-    if version is in_force(versions, ledger, today):
-        return f"in force{released}"
-    if version in all_upcoming(versions, ledger, today):
-        return (
-            f"announced{released}"
-            if entry is None or entry.is_complete
-            else "announced, waiting for its notices"
-        )
     current = in_force(versions, ledger, today)
-    is_past = current is not None and versions.index(version) < versions.index(current)
-    return "past" if is_past else f"draft{released}"
+    if version is current:
+        return f"in force{released}"
+    if current is not None and version not in after(versions, current):
+        return "past"
+    if entry is None:
+        return "draft"
+    return f"announced{released}" if entry.is_complete else "announced, waiting for its notices"
 
 
 def _counts(run: Run) -> dict[str, Any]:

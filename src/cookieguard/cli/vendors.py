@@ -109,11 +109,9 @@ def _fields(vendor: Vendor) -> Fields:
 def _differences(before: Fields | None, after: Fields) -> list[str]:
     if before is None:
         return ["not in the file"]
-    return [
-        f"{name} is {before.get(name)!r} in the file, and {after.get(name)!r} in force"
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
-    ]
+    values = {name: (before.get(name), after.get(name)) for name in sorted({**before, **after})}
+    changed = {name: pair for name, pair in values.items() if pair[0] != pair[1]}
+    return [f"{name} is {old!r} in the file, and {new!r} in force" for name, (old, new) in changed.items()]
 
 
 def _lines(changed: list[Fields]) -> Iterator[str]:

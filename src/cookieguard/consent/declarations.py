@@ -71,6 +71,11 @@ def of_own(fields: Mapping[str, object], vendors: Sequence[Vendor]) -> str:
     return _table(fields)
 
 
+def comment(text: str) -> str:
+    """Return a TOML comment of one line; pages and names are free text."""
+    return "# " + re.sub(r"[^ -~]+", " ", text)
+
+
 def list_entry(vendor: Mapping[str, object]) -> str:
     """Return a vendor as an entry of `vendors = [...]`, by name only if the catalogue has all of its fields."""
     if vendor.keys() == {"catalogue"}:

@@ -16,7 +16,7 @@ from typing import Any
 from cookieguard.config import Entry, load_catalogue
 from cookieguard.config.loading.checks import COOKIE_PATTERN
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.consent.declarations import list_entry
+from cookieguard.consent.declarations import comment, list_entry
 from cookieguard.convert.object_literal import Pattern, objects_in
 
 # Our purposes, by words in the name of a category; any other category counts as marketing, the strictest.
@@ -220,7 +220,7 @@ def _brought_together(name: str, rows: Sequence[Service]) -> Service:
 
 def _several(name: str, rows: Sequence[Service]) -> list[str]:
     under = " and ".join(dict.fromkeys(row.purpose for row in rows))
-    return [f"    {_comment(f'{name}: it was under {under}.')}"] if " and " in under else []
+    return [f"    {comment(f'{name}: it was under {under}.')}"] if " and " in under else []
 
 
 def _entry_of(service: Service) -> Entry | None:
@@ -250,7 +250,7 @@ def _entry_lines(entry: Entry, service: Service) -> Iterator[str]:
     if NECESSARY in (service.purpose, entry.purpose) and service.purpose != entry.purpose:
         before = f"it was under {service.purpose}; the catalogue lists it under {entry.purpose}"
         when = f", and as necessary where {entry.necessary_when}" if entry.necessary_when else ""
-        yield _comment(f"{entry.name}: {before}{when}.")
+        yield comment(f"{entry.name}: {before}{when}.")
         fields |= {} if service.purpose == NECESSARY else {"purpose": service.purpose}
     elif service.purpose != entry.purpose:
         fields["purpose"] = service.purpose  # the one that visitors saw until now
@@ -263,12 +263,8 @@ def _other_lines(name: str, service: Service) -> Iterator[str]:
     fields = {"name": name[:80], "purpose": service.purpose, "hosts": hosts}
     fields |= {"cookies": list(service.cookies)} if service.cookies else {}
     missing = "" if service.hosts else " Its hosts are missing: cookieguard scan finds them."
-    yield _comment(f"{name}: not in the catalogue.{missing}")
-    yield _comment(f"{list_entry(fields)},")
-
-
-def _comment(text: str) -> str:
-    return "# " + re.sub(r"[^\x20-\x7e]+", " ", text)
+    yield comment(f"{name}: not in the catalogue.{missing}")
+    yield comment(f"{list_entry(fields)},")
 
 
 def _plain(name: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -20,13 +23,17 @@ from cookieguard.features.people.access import FILE, TIMEOUT, Access, AccessRefu
 from cookieguard.features.people.break_glass import BreakGlass, Ground, Look
 from cookieguard.features.people.staff_guard import StaffGuard, posted, staff_form
 from cookieguard.features.records.web.shown_frame import with_styles
+from cookieguard.features.rights.copy import PAGE_NAME, make_copy
+from cookieguard.features.rights.hook_calls import reason_of
 from cookieguard.features.rights.own_data import copies_of, stored_of
+from cookieguard.features.rights.requests import Requests
+from cookieguard.features.rights.values.answers import READ_FIRST
 from cookieguard.features.rights.values.answers import answer_of as standard_answer
 from cookieguard.features.rights.values.by_staff import is_readable, told_of
-from cookieguard.features.rights.values.plan import NAMES
-from cookieguard.features.rights.values.requests import Request
-from cookieguard.features.rights.web.desk import Desk
-from cookieguard.features.rights.web.first_read import FirstRead, NotMade
+from cookieguard.features.rights.values.plan import NAMES, Step
+from cookieguard.features.rights.values.requests import WORKER, Act, Request, noted, step_done
+from cookieguard.features.rights.values.rules import RequestKind
+from cookieguard.features.rights.web.desk import HOOK_SECONDS, Desk
 from cookieguard.features.rights.web.requests import REQUESTS_PAGE
 from cookieguard.features.work import personal_of
 from cookieguard.identity.staff_token import Member, person_of
@@ -47,6 +54,7 @@ NONE = "No customer's request has this id, or the queue does not answer."
 NOT_READ = "The code is used up, but the file cannot be read:"
 NO_REASON = "Not opened: choose a ground, and enter the case and the reason."
 NO_SECOND = "Not opened: this takes the valid token of an officer who is another person than you."
+NOT_KEPT = "The answer was not made: it was sent, or the customer erased, meanwhile."
 OFFICER, BREAK_GLASS = "officer", "break-glass"
 LONGEST_WORDS = 500
 STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
@@ -155,10 +163,19 @@ class CustomerFile:
         config, now = self.place.config, exchange.now
         if not (member.may(OFFICER) and is_readable(request, now, has_hooks=bool(config.rights.hooks))):
             return {"copy": ""}
-        try:
-            page = await FirstRead(desk=self.desk, config=config).page(request, rows, by=member.name, now=now)
-        except NotMade as error:
-            return {"copy": "", "message": f"The answer was not made: {error}."}
+        content = await answer_of(self.desk.ask(partial(_kept, id_=request.id)))
+        if content is None:
+            try:
+                content = await make_copy(
+                    request, rows, config, hooks=self.desk.hooks, seconds=HOOK_SECONDS, now=now
+                )
+            except Exception as error:  # noqa: BLE001 - whatever the shop's hook raises
+                return {"copy": "", "message": f"The answer was not made: {reason_of(error, request)}."}
+            keep = partial(_keep, id_=request.id, content=content, by=member.name, now=now)
+            if not await answer_of(self.desk.ask(keep)):
+                return {"copy": "", "message": NOT_KEPT}
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            page = archive.read(PAGE_NAME).decode()
         sends = {"text": standard_answer(request, config), "send": staff_form(exchange, REQUESTS_PAGE)}
         return {"copy": page, **sends}
 
@@ -171,6 +188,24 @@ class CustomerFile:
     def _store(self, keyring: Keyring) -> Store:
         place = self.place
         return store_opener(place.config, place.state, environ=place.environ, keyring=keyring)()
+
+
+def _kept(queue: Requests, *, id_: str) -> bytes | None:
+    return queue.file(id_) if Step.COLLECT in queue.require(id_).done_steps else None
+
+
+def _keep(queue: Requests, *, id_: str, content: bytes, by: str, now: datetime) -> bool:
+    """Keep a copy that was read, unless the request was answered or its customer erased meanwhile."""
+
+    def read(one: Request) -> Request:
+        done = step_done(one, Step.COLLECT, now=now, by=WORKER)
+        return noted(done, Act.NOTE, now=now, by=by, name=READ_FIRST, text="an officer sends it")
+
+    for one in queue.of_customer(read(queue.require(id_)).customer):
+        if one.kind is RequestKind.ERASE and one.done_steps and (one.closed_at or now) >= now:
+            return False
+    queue.keep_file(id_, content)
+    return queue.change(id_, read).is_open
 
 
 def _lines_of(value: Any, path: str = "") -> list[tuple[str, str]]:

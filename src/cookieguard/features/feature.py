@@ -52,10 +52,7 @@ class Feature:
     """Whether a worker has a part of it. If not, nothing of the room is imported."""
 
     def serve(self, guard: Guard) -> Part | None:
-        """Return what a worker runs, as `part.py` makes it; None if the feature is off.
-
-        The parts of earlier features are there.
-        """
+        """Return what a worker runs, made after the parts of earlier features; None if the feature is off."""
         if not self.is_on(guard.config):
             return None
         part: Part | None = import_module(f"cookieguard.features.{self.name}.part").serve(guard)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 
 from anyio import to_thread
@@ -80,8 +79,7 @@ async def show_health(
     exchange: Exchange, _: Receive, member: Member, *, staff: StaffGuard, place: Place
 ) -> Response:
     """Answer GET {prefix}health with the last hourly check, and with the quick checks as they are now."""
-    config, ring = exchange.parts.config, exchange.parts.keyring
-    shop = Shop(config=config, environ=place.environ, now=exchange.now, given=ring)
+    shop = Shop(config=place.config, environ=place.environ, now=exchange.now, given=exchange.parts.keyring)
     facts, now = await to_thread.run_sync(lambda: (read_facts(shop.state), quick_of(shop)))
     shell = staff.shell(exchange, member, "Health")
     page = staff_page("health.html", shell, facts=facts, now=now, quick=list(doctor.QUICK))
@@ -151,11 +149,13 @@ def _figures(config: Config, facts: Facts | None) -> Iterator[Line]:
 def _due(shop: Shop, due: Sequence[Finding], member: Member) -> Line:
     today = today_of(shop)
     found = [one for one in due if one.is_due and member.may(one.role or OFFICER)]
+    whens = [f" ({when})" if (when := time_of(one, today)) else "" for one in found]
+    lines = [(one.what + when, one.page or DUE_PAGE) for one, when in zip(found, whens, strict=True)]
     return Line(
         title="Due",
         page=DUE_PAGE,
         text=_count(len(found)) if found else "Nothing",
-        details=_shown([(_text(one, today), one.page or DUE_PAGE) for one in found], DUE_PAGE),
+        details=_shown(lines, DUE_PAGE),
         state=BAD if found else GOOD,
     )
 
@@ -175,11 +175,6 @@ def _broken(shop: Shop, facts: Facts | None, due: Sequence[Finding]) -> Line:
         details=_shown([(one, HEALTH_PAGE) for one in found], HEALTH_PAGE),
         state=BAD if found else GOOD if is_checked else "",
     )
-
-
-def _text(one: Finding, today: date) -> str:
-    when = time_of(one, today)
-    return f"{one.what} ({when})" if when else one.what
 
 
 def _shown(lines: Sequence[tuple[str, str]], page: str) -> Sequence[tuple[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 
 from cookieguard.engines.files.access_log import log_place, remove_old_logs
 from cookieguard.engines.files.undeclared_loads import drop_old_loads
@@ -54,14 +55,11 @@ def _jobs_of_core(place: Place) -> Mapping[str, Step]:
         "hour keys": partial(_forget_keys, place, _expire_hours),
         "keys on the disk": lambda _: remove_keys_on_disk(StateDirectory(place.state)),
         "undeclared loads": partial(_drop_loads, place),
-        "overview": partial(_write_facts, place),
+        # Imported by the job, in its thread, because it brings the dashboard
+        "overview": lambda times: import_module("cookieguard.features.hourly_facts").write_facts(
+            place, times
+        ),
     }
-
-
-def _write_facts(place: Place, times: Times) -> int:
-    from cookieguard.features.hourly_facts import write_facts  # it brings the dashboard
-
-    return write_facts(place, times)
 
 
 def _drop_logs(place: Place, times: Times) -> int:

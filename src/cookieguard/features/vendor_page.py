@@ -121,10 +121,7 @@ async def show_vendors(
 
 
 def _read_look(config: Config, place: Place, now: datetime) -> Mapping[str, Any]:
-    """Return all third parties, the range of the figures, and why there are none: `off`, `empty` or an error's name.
-
-    It reads files and statistics, so call it outside the event loop.
-    """
+    """Read, outside the event loop, all third parties, the range of the figures, and why there are none."""
     seen, span, trouble = list[Sighting](), "", "empty" if config.stats.enabled else "off"
     try:
         shop = Shop(config=config, environ=place.environ, now=now)
@@ -160,7 +157,8 @@ def _scanned(file: Path) -> Sequence[Sighting]:
 
 def _parties_of(config: Config, sightings: Iterable[Sighting]) -> Sequence[Party]:
     """Return all third parties: the undeclared first, then vendors with missing details, then the others."""
-    register, site, catalogue = _register_of(config), shop_site(config), load_catalogue()
+    own, site, catalogue = own_hosts(config), shop_site(config), load_catalogue()
+    register = Register(purposes=config.asked, vendors=config.vendors, first_party_hosts=own)
     declared: dict[str, list[Sighting]] = {one.name: [] for one in config.vendors}
     others: dict[str, list[Sighting]] = {}
     for one in sightings:
@@ -182,10 +180,6 @@ def _parties_of(config: Config, sightings: Iterable[Sighting]) -> Sequence[Party
     return sorted(found, key=lambda one: STATES.index(one.state))
 
 
-def _register_of(config: Config) -> Register:
-    return Register(purposes=config.asked, vendors=config.vendors, first_party_hosts=own_hosts(config))
-
-
 def _declared(vendor: Vendor, seen: Sequence[Sighting]) -> Party:
     entry = load_catalogue().find(vendor.catalogue)
     known = load_catalogue().sharing(vendor.hosts[0].removeprefix("*.")) if entry is None else [entry]
@@ -200,7 +194,7 @@ def _draft_of(config: Config, party: Party, answers: Mapping[str, str]) -> tuple
     lines = _lines(config, party, answers)
     after = with_lines(config, lines)
     # These raise for a host that two vendors have, and for a cookie with two purposes
-    _register_of(after)
+    Register(purposes=after.asked, vendors=after.vendors, first_party_hosts=own_hosts(after))
     CookieRegister(vendors=after.vendors, own=after.cookies.own, ours=(), undeclared="report")
     return lines, after
 

@@ -16,6 +16,6 @@ cdef class CookieJar:
 
 
 cpdef parse_cookies(header_values)
-@cython.locals(values=dict, doubled=set, pair=str, name=str, value=str, at=cython.Py_ssize_t)
+@cython.locals(values=dict, doubled=set, pair=str, name=str, value=str, at=cython.Py_ssize_t, spaces=cython.Py_ssize_t, is_plain=bint, is_usual=bint)
 cdef tuple _pairs_of(str header)
 cpdef check_size(str name, str value)

@@ -30,6 +30,8 @@ class Run:
     @property
     def summary(self) -> str:
         """Return the numbers in words."""
+        if not (self.total or self.is_filled):
+            return "none prepared yet"
         uncertain = (
             f", {self.uncertain} sent twice because the first was not confirmed" if self.uncertain else ""
         )

@@ -12,7 +12,7 @@ from cookieguard.config.loading.checks import COOKIE_PATTERN, HOST_PATTERN
 from cookieguard.config.loading.toml import LIST, config_from_mapping
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import site_of
-from cookieguard.consent.declarations import list_entry
+from cookieguard.consent.declarations import comment, list_entry
 from cookieguard.consent.sites import normal_port
 from cookieguard.errors import ConfigError
 from cookieguard.scan.observations import Contact
@@ -38,7 +38,7 @@ def draft(parties: Sequence[Party], config: Config) -> str:
     tables = [_table(party, taken, config) for party in found if not party.is_only_named or party.known]
     named = [host for party in found if party.is_only_named and not party.known for host in party.undeclared]
     if named:
-        tables.append(_comment(f"Unknown, and only named by scripts: {', '.join(named[:MOST_NAMED])}"))
+        tables.append(comment(f"Unknown, and only named by scripts: {', '.join(named[:MOST_NAMED])}"))
     tables = [table for table in tables if table]
     return "\n\n".join([HEAD, *tables]) + "\n" if tables else ""
 
@@ -72,8 +72,8 @@ def _table(party: Party, taken: set[str], config: Config) -> str:
 def _question(party: Party, hosts: Sequence[str], config: Config) -> Iterator[str]:
     """Yield both ways to declare the hosts, as comments: a wrong guess would hold own pictures or let a vendor in."""
     vendor = {"name": party.name, "purpose": _asked(party, config), "hosts": list(hosts)}
-    yield _comment(f"If it is the shop's own, above the first [table]: first_party_hosts = {_list(hosts)}")
-    yield _comment(f"If it is a vendor, in the vendors list: {list_entry(vendor)}")
+    yield comment(f"If it is the shop's own, above the first [table]: first_party_hosts = {_list(hosts)}")
+    yield comment(f"If it is a vendor, in the vendors list: {list_entry(vendor)}")
 
 
 def _asked(party: Party, config: Config) -> str:
@@ -91,22 +91,22 @@ def _comments_of(party: Party) -> Iterator[str]:
     elements = list(dict.fromkeys(contact.element for contact in party.contacts))[:4]
     pages = party.pages
     where = ", ".join(pages[:3]) + (f" and {len(pages) - 3} more" if len(pages) > 3 else "")
-    yield _comment(f"Seen in {', '.join(elements)} on {where}.")
+    yield comment(f"Seen in {', '.join(elements)} on {where}.")
     if party.known is not None:
-        yield _comment(f"The catalogue lists {party.known.name} under {party.known.purpose}.")
+        yield comment(f"The catalogue lists {party.known.name} under {party.known.purpose}.")
     elif party.may_be_own:
-        yield _comment(f"Not in the catalogue; {party.may_be_own}. Is it the shop's own?")
+        yield comment(f"Not in the catalogue; {party.may_be_own}. Is it the shop's own?")
     else:
-        yield _comment(f"Not in the catalogue. The purpose is a guess: {party.why}.")
+        yield comment(f"Not in the catalogue. The purpose is a guess: {party.why}.")
     if party.is_only_named:
-        yield _comment("A script only names it: a scan with a browser shows whether it is loaded.")
+        yield comment("A script only names it: a scan with a browser shows whether it is loaded.")
     if party.known is not None and party.known.necessary_when:
         when = party.known.necessary_when
         is_let_in = party.purpose == NECESSARY
         let_in = f"It is let in without asking, which is right where {when}; otherwise change its purpose."
-        yield _comment(let_in if is_let_in else f'purpose = "necessary" is right where {when}.')
+        yield comment(let_in if is_let_in else f'purpose = "necessary" is right where {when}.')
     for need in party.needs[:3]:
-        yield _comment(f"The shop's own code on {need.page} needs it: {need.missing}.")
+        yield comment(f"The shop's own code on {need.page} needs it: {need.missing}.")
 
 
 def _hosts(party: Party) -> list[str]:
@@ -169,11 +169,6 @@ def _list(texts: Iterable[str]) -> str:
     if len(line) <= 100:  # a longer list has one string on each line
         return line
     return "[\n" + "".join(f"    {_text(text)},\n" for text in texts) + "]"
-
-
-def _comment(text: str) -> str:
-    """Return a comment of one line: a page or a name could contain a line break, which would end the comment."""
-    return "# " + re.sub(r"[^\x20-\x7e]+", " ", text)
 
 
 def fitting(tables: str, before: str) -> str:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC
 
+from cookieguard.config import Config
+from cookieguard.config.cookies import KINDS
 from cookieguard.config.log import PREFIX_DAILY
-from cookieguard.consent import own_hosts
+from cookieguard.consent import own_hosts, site_of
 from cookieguard.consent.vendors import StrictPaths
 from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile
+from cookieguard.errors import ConfigError
+from cookieguard.identity import is_inside
 from cookieguard.identity.carts.stored_carts import Rule
 from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.storage.state_directory import HourKeys
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.contract_ends import judges_on
-from cookieguard.web.cookies.shared_domain import shared_domains
 from cookieguard.web.cookies.signed_cookies import SignedCookies
+from cookieguard.web.http.origin import origin_of
 from cookieguard.web.identity.customers import CustomerFrom, Customers
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.pages.declaration import CookieDeclaration
@@ -72,3 +76,23 @@ def build_services(guard: Guard, customer_from: CustomerFrom | None, merge_carts
         helpers=guard.helpers,
         declaration=CookieDeclaration(config, guard.renderer, guard.findings.cookies_set),
     )
+
+
+def shared_domains(config: Config) -> tuple[str, ...]:
+    """Return the domains that cookies of ours are shared with; raises ConfigError for one that cannot be.
+
+    A browser takes no cookie for a public suffix, such as `co.uk`: whoever has a host there would get it.
+    """
+    specs = reversed(list(zip(KINDS, config.cookies.specs, strict=True)))
+    domains = {spec.domain: (kind, spec.name) for kind, spec in specs if spec.domain}
+    for domain, (kind, name) in domains.items():
+        setting = f"cookies.{kind}.domain"
+        if not site_of(domain).domain:
+            allowed = "a domain of the shop, and not a public suffix, an IP address or a single label"
+            raise ConfigError(setting, was=repr(domain), allowed=allowed)
+        for origin in config.origins:
+            scheme, _, authority = origin.partition("://")
+            if not is_inside(domain, origin_of(scheme, authority.encode()).host):
+                allowed = f"hosts inside {domain!r}, the domain of the cookie {name}, which browsers reject elsewhere"
+                raise ConfigError("origins", was=repr(origin), allowed=allowed)
+    return tuple(domains)

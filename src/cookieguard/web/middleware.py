@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from operator import methodcaller
+from os.path import realpath
 from typing import Any
+from weakref import WeakSet
 
 from cookieguard.config import Config, Vendor
 from cookieguard.config.loading.trial import read_config
@@ -22,14 +25,20 @@ from cookieguard.web.double_wrap import TWICE, TWICE_ADVICE, conflict_inside, is
 from cookieguard.web.file_watch import Looks
 from cookieguard.web.flow import ASGIApp, Clock, Flow
 from cookieguard.web.identity.customers import CustomerFrom
-from cookieguard.web.identity.shared_state import tell_of_shared_state
 from cookieguard.web.pages.router import Pages
 from cookieguard.web.parts.guard import open_guard
 from cookieguard.web.parts.opening import refuse_dev
 from cookieguard.web.services import Services
 from cookieguard.web.visitor import SCOPE_KEY
 
+logger = logging.getLogger("cookieguard")
+
 GUARDED = frozenset({"http", "websocket"})  # types of scopes
+SHARED = (
+    "%s and %s share the state directory %s, so a customer number means the same person in both, and the cart of one "
+    "shop shows up in the other; give each shop its own `state_dir`, or, if that is intended, name all hosts in the "
+    "`origins` of both"
+)
 
 
 class CookieGuard:
@@ -83,7 +92,7 @@ class CookieGuard:
                 )
             )
         count_guard()
-        tell_of_shared_state(self)
+        _warn_of_shared_state(self)
 
     @property
     def _parts(self) -> Services:
@@ -157,3 +166,16 @@ class CookieGuard:
 def _error_of(conflict: tuple[str, str]) -> ConfigError:
     found, advice = conflict
     return ConfigError("app", was=found, allowed=advice)
+
+
+_made: WeakSet[CookieGuard] = WeakSet()  # the guards of this process
+
+
+def _warn_of_shared_state(guard: CookieGuard) -> None:
+    """Warn if another guard of this process keeps its state in the same place, for other hosts."""
+    config, ours = guard.config, set(guard.config.origins)
+    for other in [made.config for made in _made]:
+        is_apart = ours and other.origins and ours.isdisjoint(other.origins)
+        if is_apart and realpath(other.state_dir) == realpath(config.state_dir):
+            logger.warning(SHARED, other.origins[0], config.origins[0], config.state_dir)
+    _made.add(guard)

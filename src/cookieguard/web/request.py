@@ -11,7 +11,6 @@ from cookieguard.identity import is_inside
 from cookieguard.stats.anonymize import FORWARDING_HEADERS, Client
 from cookieguard.web.http.etags import CONDITIONS, NONE_MATCH
 from cookieguard.web.http.origin import NOWHERE, Origin, full_path, known_origin, local_path, origin_of
-from cookieguard.web.http.prefetch import AHEAD
 
 # Destinations that never become a document: their bodies pass as they are, so their requests do too.
 RESOURCE_DESTINATIONS = frozenset(
@@ -37,6 +36,8 @@ SHOWN_DESTINATIONS = PAGE_DESTINATIONS | FRAME_DESTINATIONS
 # What libraries send when they ask for a piece of a page; the last one also with requests for data.
 SWAPPER_HEADERS = frozenset({b"hx-request", b"turbo-frame", b"x-up-target", b"x-up-version"})
 REQUESTED_WITH = b"x-requested-with"
+SEC_PURPOSE = b"sec-purpose"
+AHEAD = (SEC_PURPOSE, b"x-sec-purpose", b"purpose")  # in which browsers and libraries say that they prefetch
 FRAGMENT_HEADERS = SWAPPER_HEADERS | {REQUESTED_WITH}
 WHOLE_HEADERS = (b"hx-boosted", b"hx-history-restore-request")  # htmx's beside its own, for a whole page
 CONDITION_HEADERS = CONDITIONS | NONE_MATCH
@@ -325,3 +326,12 @@ def asks_for_html(headers: Mapping[bytes, bytes], marks: int) -> bool:
     if destination != b"empty":
         return destination in SHOWN_DESTINATIONS
     return marks & SWAPPED != 0 or headers.get(b"accept", b"").find(b"html") >= 0  # Turbo's streams too
+
+
+def is_ahead(headers: Mapping[bytes, bytes]) -> bool:
+    """Return whether a request's headers show that nobody asked for the page yet."""
+    for name in AHEAD:
+        said = headers.get(name)  # hardly ever anything
+        if said is not None and said.find(b"prefetch") >= 0:
+            return True
+    return False

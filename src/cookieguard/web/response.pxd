@@ -27,7 +27,7 @@ cdef class Response:
     cdef _on_document(self, message)
     cdef _with_ours(self, message)
     cdef tuple _passed(self, list headers, dict names)
-    @cython.locals(repeats=Repeats, kept=list)
+    @cython.locals(repeats=Repeats, near=list, same=list, kept=list)
     cdef tuple _known_page(self, tuple key, bytes body)
     cdef _choose_body(self, bytes start)
     cpdef list _document_headers(self, list headers)

@@ -27,7 +27,7 @@ from cookieguard.web.document.choose_body import (
 )
 from cookieguard.web.document.contact_headers import CONTACT_NAMES, filter_contacts, tighten_referrers
 from cookieguard.web.document.page_cache import Key, Page, Passes, Repeats, like
-from cookieguard.web.document.prefetch import is_same_for_all, leads_to_others, put_off
+from cookieguard.web.document.prefetch import REDIRECTS, is_same_for_all, leads_to_others, put_off
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.charsets import Charset, as_utf_8, charset_of
 from cookieguard.web.http.content_coding import coding_of
@@ -55,7 +55,6 @@ from cookieguard.web.http.headers import (
     read,
     without,
 )
-from cookieguard.web.http.redirects import REDIRECTS
 from cookieguard.web.request import PAGE_DESTINATIONS, SWAPPED
 from cookieguard.web.shared.pages import seconds_shared, share, tag_of, variant_lines
 from cookieguard.web.walls import DOCUMENT_VARY
@@ -233,9 +232,7 @@ class Response:
 
     def _passed(self, headers: Headers, names: dict[bytes, bytes]) -> tuple[Headers, dict[bytes, bytes]]:
         """Leave out the cookies that are held, and add what removes them."""
-        gate = self._gate
-        if gate is None:
-            gate = Gate(self._exchange)
+        gate = self._gate or Gate(self._exchange)
         passed = gate.passed(headers)
         return (headers, names) if passed is headers else read(passed)
 
@@ -292,8 +289,10 @@ class Response:
     def _known_page(self, key: Key, body: bytes) -> tuple[Page | None, bytes]:
         """Return a page like this one, and what this one becomes: the very same, or what differs has nothing to do."""
         repeats: Repeats = self._exchange.parts.repeats
-        for kept in repeats.near(key):
-            content = like(kept[0], body, self._passes)
+        near = repeats.near(key)
+        same = [kept for kept in near if kept[0].body == body]  # else the other variant is read for nothing
+        for kept in same or near:
+            content = kept[0].content if same else like(kept[0], body, self._passes)
             if content is not None:
                 kept[2] = True
                 return kept[0], content

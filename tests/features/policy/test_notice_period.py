@@ -250,7 +250,7 @@ def test_page_feed_and_mail_say_how_to_object(tmp_path: Path) -> None:
         feed = ask(app, path="/_cg/policy/feed.xml")
     mail = shop.relay.messages[0].get_payload(decode=True).decode()  # type: ignore[union-attr]
 
-    assert f'/_cg/policy/{SECOND}/changes#object" lang="en">How to object</a>' in start.text
+    assert f'/_cg/policy/{SECOND}/changes#object">How to object</a>' in start.text
     assert '<p id="object">You can object to this change here: <a href="/_cg/privacy">' in changes.text
     assert "You can object to this change here: https://shop.example/_cg/privacy</summary>" in feed.text
     assert "You can object to this change here:\r\nhttps://shop.example/_cg/privacy?lang=en\r\n" in mail

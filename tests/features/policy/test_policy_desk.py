@@ -180,7 +180,7 @@ def test_announcement_says_who_gets_which_mail_then_does_what_the_command_does(
     assert (answer.status, announced(desk)) == (303, {DAY})
     assert [one.name for one in read_versions(desk.app.config)] == ["2026-01-01", DAY]
     assert (folder / DAY / "en.md").read_text().endswith(f"---\n{NEW}\n")
-    assert "Version 2026-12-15 is announced Days left 21 Mails sent 0" in after
+    assert "Version 2026-12-15 is announced Days left 21 Mails None yet" in after
     assert f"cookieguard policy announce {DAY} && cookieguard policy send" in after
     assert "There is no draft" in after
     assert [
@@ -201,11 +201,11 @@ def test_each_announced_version_is_shown_with_its_own_mails(desk: PolicyDesk) ->
     shown = text(desk.shown(olga))
     due = text(ask(desk.app, path="/_cg/due", headers=[("cookie", f"__Host-cg_staff={olga}")]))
 
-    for day, waiting in ((DAY, 0), ("2026-12-20", 2)):
-        assert f"Version {day} is announced Days left" in shown
+    assert "Mails: none prepared yet" in shown
+    for day, mails in ((DAY, "21 Mails None yet"), ("2026-12-20", "26 Mails sent 0 Waiting 2 Failed 0")):
+        assert f"Version {day} is announced Days left {mails}" in shown
         assert f"cookieguard policy announce {day} && cookieguard policy send" in shown
         assert f"Send the notices of policy {day}" in due
-        assert f"Waiting {waiting} Failed 0" in shown
     assert "Mails: 0 of 2 sent" in shown
 
 

@@ -81,8 +81,8 @@ def test_text_edited_in_a_running_shop_is_refused_and_the_old_one_stays(
     assert "ten years" in served(app)
     assert "99 years" not in served(app)
     (error,) = [one.getMessage() for one in caplog.records]
-    assert f"policy/{FIRST}/en.md changed" in error
-    assert "Restore the file; for another text, add a version and announce it" in error
+    assert f"policy: {FIRST}/en.md changed after publication" in error
+    assert "Restore what was published; for another text, add a version and announce it" in error
     state, mend = doctor(app)["policy texts"]
     assert f"{FIRST}/en.md" in state
     assert "new version" in mend
@@ -106,7 +106,7 @@ def test_restart_serves_the_text_of_the_log(
 
     assert "ten years" in served(app)
     assert ask(app, path=f"/_cg/policy/{FIRST}/en.md").text.endswith(OLD)
-    assert [one.levelname for one in caplog.records if "refuses the new text" in one.getMessage()] == [
+    assert [one.levelname for one in caplog.records if "changed after publication" in one.getMessage()] == [
         "ERROR"
     ]
     put_version(folder, FIRST, OLD, summary="We keep orders for ten years.")
@@ -126,7 +126,10 @@ def test_shop_starts_with_the_texts_in_the_log_if_the_folder_is_gone(
         app = open_shop()
 
     assert "ten years" in served(app)
-    assert "policy: the folder policy is missing. cookieguard serves the texts that the" in caplog.text
+    assert (
+        "policy: the folder is missing; cookieguard serves the texts that the consent log keeps"
+        in caplog.text
+    )
     assert "changed" not in caplog.text
     found, mend = doctor(app)["policy texts"]
     assert "the folder is missing" in found

@@ -1119,7 +1119,7 @@ def test_lease_is_renewed_while_the_copy_of_a_large_account_is_written(
             claimed.append(queue.claim("another", 60))
         return b"zip"
 
-    monkeypatch.setattr("cookieguard.features.rights.worker.write_copy", write_slowly)
+    monkeypatch.setattr("cookieguard.features.rights.copy.write_copy", write_slowly)
     shop.ask(RequestKind.EXPORT)
 
     async def work() -> None:

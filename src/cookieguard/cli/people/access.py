@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -71,16 +72,16 @@ UntilOption = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
 class AccessCommand:
     """Hold the open store, keyring and list of accesses for one of these commands."""
 
-    def __init__(self, config: Config, keyring: Keyring, glass: BreakGlass, store: Store) -> None:
-        self.config = config
-        self.keyring = keyring
-        self.glass = glass
-        self.store = store
-        self.state = StateDirectory(config.state_dir)
-        self.now = datetime.now(UTC)
+    config: Config
+    keyring: Keyring
+    glass: BreakGlass
+    store: Store
+    state: StateDirectory
+    now: datetime
 
     def journal(self, event: str, member: Member, what: str, customer: str) -> None:
         Journal(self.state, self.keyring).write(
@@ -321,7 +322,8 @@ def _desk(config: Path | None, keyring: Path | None) -> Iterator[AccessCommand]:
         closing(store_opener(shop, state.path, environ=os.environ, keyring=ring)()) as store,
         acts_of(shop, state, ring, environ=os.environ) as acts,
     ):
-        yield AccessCommand(shop, ring, BreakGlass(store, Recipients(ring), acts), store)
+        glass = BreakGlass(store, Recipients(ring), acts)
+        yield AccessCommand(shop, ring, glass, store, state, datetime.now(UTC))
 
 
 def _asking(store: Store) -> Callable[[Callable[[Store], str]], Future[str]]:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC
+from functools import partial
 
-from cookieguard.engines.retention import Step, Times
+from cookieguard.engines.retention import Step
 from cookieguard.features.feature import Place
 from cookieguard.features.people.journal import forget_entries
 
 
 def jobs_of(place: Place) -> Mapping[str, Step]:
     """Return the step that forgets old entries."""
-    days = place.config.staff.journal_days
-
-    def forget(times: Times) -> int:
-        return forget_entries(place.state, today=times.believed.astimezone(UTC).date(), keep_days=days)
-
-    return {"staff journal": forget}
+    forget = partial(forget_entries, place.state, keep_days=place.config.staff.journal_days)
+    return {"staff journal": lambda times: forget(today=times.believed.astimezone(UTC).date())}

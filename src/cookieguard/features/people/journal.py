@@ -92,14 +92,11 @@ def journal_days(state: Path) -> list[str]:
 
 def read_day(state: Path, day: str) -> list[dict[str, Any]]:
     """Return the entries of a day, oldest first; a line that a full disk cut off is left out."""
-    return list(filter(None, map(_entry, (state / FOLDER / f"{day}.jsonl").read_bytes().splitlines())))
-
-
-def _entry(line: bytes) -> dict[str, Any]:
-    with suppress(ValueError):
-        entry = json.loads(line)
-        return entry if isinstance(entry, dict) else {}
-    return {}
+    entries = []
+    for line in (state / FOLDER / f"{day}.jsonl").read_bytes().splitlines():
+        with suppress(ValueError):
+            entries.append(json.loads(line))
+    return entries
 
 
 def forget_entries(state: Path, *, today: date, keep_days: int) -> int:

@@ -42,7 +42,6 @@ class PeoplePart(Part):
         ACCESS.offer(guard.helpers, access)
         members = StaffAuthenticator(staff_codec(guard.keyring), guard.state.path)
         count = partial(refusal, config=config, journal=journal)
-        self.access = access
         self.staff = StaffGuard(
             members,
             StaffSessions(config.staff, ask),

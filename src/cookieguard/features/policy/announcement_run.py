@@ -113,6 +113,9 @@ class Notices:
             texts = PolicyTexts.of(self._config.language_for(language))
             address = f"{self._config.mailed_base}policy/{version.name}"
             shop = self._shop.partition("://")[2]
+            objection = objection_place(self._config, self._config.mailed_base).removeprefix("mailto:")
+            if self._config.rights.enabled:
+                objection += f"?lang={language}"
             lines = [
                 texts.line("mail_intro", date=version.effective).replace("{shop}", shop),
                 "",
@@ -126,18 +129,13 @@ class Notices:
                 texts.texts["mail_full"],
                 f"{address}?lang={language}",
                 "",
-                *self._objection(texts, language),
+                *((texts.texts["mail_object"], objection, "") if objection else ()),
                 texts.texts["mail_why"],
             ]
             subject = texts.line("mail_subject", date=version.effective)
             plain = [line.translate(ISOLATES) for line in lines]
             self._lines[key] = language, subject.translate(ISOLATES), plain
         return self._lines[key]
-
-    def _objection(self, texts: PolicyTexts, language: str) -> Sequence[str]:
-        place = objection_place(self._config, self._config.mailed_base).removeprefix("mailto:")
-        address = f"{place}?lang={language}" if self._config.rights.enabled else place
-        return (texts.texts["mail_object"], address, "") if place else ()
 
 
 def run_of(version: Version) -> str:
@@ -176,14 +174,9 @@ async def every_customer(customers: Customers) -> AsyncIterator[Customer]:
                 yield read_customer(one)
 
 
-async def count_customers(customers: Customers, most: int) -> int:
-    """Return how many customers a shop's function yields, at most so many."""
-    count = 0
-    async for _ in every_customer(customers):
-        count += 1
-        if count == most:
-            break
-    return count
+async def count_customers(customers: Customers) -> int:
+    """Return how many customers a shop's function yields."""
+    return sum([1 async for _ in every_customer(customers)])
 
 
 async def _batches(customers: AsyncIterator[Customer]) -> AsyncIterator[list[Customer]]:

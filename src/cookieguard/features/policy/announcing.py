@@ -39,8 +39,13 @@ def announce(
 
     def noted(before: Ledger) -> Ledger:
         require_unaltered(versions, files_of(before))
-        if version.name in before:
-            _require_run(version, before[version.name])
+        entry = before.get(version.name)
+        if entry is not None and entry.forgotten is not None:  # else everybody would be told again
+            raise AnnouncementRefused(
+                f"{version.name} was announced, and the list of who was told was deleted on "
+                f"{entry.forgotten:%Y-%m-%d} (mail.keep_days); announce the next version"
+            )
+        if entry is not None:
             return before
         _require_notice(versions, version, now, notice_days)
         earliest = now.date() + timedelta(days=notice_days)
@@ -105,23 +110,6 @@ def release(
     }
     record.append("policy-released", fields, once=f"{version.name} {version.digest} {reason} {by.name}")
     return change_ledger(store, noted)
-
-
-def forget(store: Store, name: str, run: Run, *, now: datetime) -> Ledger:
-    """Note that nobody knows any more who was told of a version; how many were is kept."""
-
-    def noted(before: Ledger) -> Ledger:
-        return {**before, name: replace(before[name], run=run, forgotten=now)}
-
-    return change_ledger(store, noted)
-
-
-def _require_run(version: Version, entry: Announcement) -> None:
-    if entry.forgotten is not None:  # else everybody would be told again
-        raise AnnouncementRefused(
-            f"{version.name} was announced, and the list of who was told was deleted on "
-            f"{entry.forgotten:%Y-%m-%d} (mail.keep_days); announce the next version"
-        )
 
 
 def _require_notice(versions: Sequence[Version], version: Version, now: datetime, days: int) -> None:

@@ -45,7 +45,7 @@ from cookieguard.web.parts.guard import Guard
 POLICIES_PAGE = "policies"
 MOST_FIELDS = 3
 MOST_BYTES = 1024 * 1024  # of a form: the longest policies of large companies in several languages
-MOST_COUNTED, COUNT_SECONDS = 10_000, 5.0  # customers: a member waits for the page
+COUNT_SECONDS = 5.0  # for the customers: a member waits for the page
 # What is posted; anything else saves the draft. ADD shows the form again, with the fields of another language.
 DROP, ANNOUNCE, ADD = "drop", "announce", "add"
 ANNOUNCED = "announced"  # the step after ANNOUNCE: the page says what was done
@@ -162,10 +162,9 @@ def _notices(shop: Shop, every: Sequence[Version], version: Version) -> dict[str
     customers = load_customers(shop.config.mail.customers)
     notices, count = Notices(shop.config, every, Recipients(shop.keyring), shop.now), None
     with suppress(Exception):  # the shop's function raises what it likes, or does not answer in time
-        counting = count_customers(customers, MOST_COUNTED)
-        count = asyncio.run(asyncio.wait_for(counting, COUNT_SECONDS))
+        count = asyncio.run(asyncio.wait_for(count_customers(customers), COUNT_SECONDS))
     mails = [notices.text(version, language) for language in version.texts]
-    return {"mails": mails, "count": count, "most": MOST_COUNTED}
+    return {"mails": mails, "count": count}
 
 
 def _store(shop: Shop) -> closing[Store]:

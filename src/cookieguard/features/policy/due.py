@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, date
 from functools import partial
@@ -16,7 +16,7 @@ from cookieguard.features.policy.folder import read_folder, stamp_of, told_of
 from cookieguard.features.policy.kept_texts import read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
-from cookieguard.features.policy.values.versions import Version, all_upcoming, dated, in_force
+from cookieguard.features.policy.values.versions import Version, after, all_upcoming, dated, in_force
 from cookieguard.mail.runs import Run
 from cookieguard.storage.store.open import store_opener
 
@@ -60,7 +60,7 @@ def _folder(shop: Shop, today: date) -> Iterator[Finding]:
     yield Finding("policy", f"{found}; {len(versions)} in the folder")
     for one in all_upcoming(versions, ledger, today):
         yield _next(shop, one, texts[versions.index(one)].effective, ledger[one.name], today)
-    yield from _forgotten(versions, ledger, current, today)
+    yield from _forgotten(after(versions, current), ledger, today)
 
 
 def _next(shop: Shop, version: Version, in_text: date, entry: Announcement, today: date) -> Finding:
@@ -81,13 +81,10 @@ def _next(shop: Shop, version: Version, in_text: date, entry: Announcement, toda
     return Finding("next policy", told, mend, advice, in_text, task=task, page=PAGE)
 
 
-def _forgotten(
-    versions: tuple[Version, ...], ledger: Ledger, current: Version | None, today: date
-) -> Iterator[Finding]:
-    """Yield versions that were not announced by their day of announcement."""
-    for one in versions[1:]:
-        is_later = current is None or versions.index(one) > versions.index(current)
-        if is_later and one.announced <= today and one.name not in ledger:
+def _forgotten(versions: Sequence[Version], ledger: Ledger, today: date) -> Iterator[Finding]:
+    """Yield which of these versions were not announced by their day of announcement."""
+    for one in versions:
+        if one.announced <= today and one.name not in ledger:
             mend = ANNOUNCE.format(name=one.name)
             is_today = one.announced == today
             told = f"{one.name} {'is to be announced today' if is_today else f'was not announced on {one.announced}'}"

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from cookieguard.config import Config
-from cookieguard.engines.retention import Step, Times
+from cookieguard.engines.retention import Step
 from cookieguard.features.feature import Place
 from cookieguard.features.outbox.outbox import Outbox, outbox_opener
 from cookieguard.features.outbox.recipients import KEPT
 from cookieguard.features.policy.announcement_run import run_named
-from cookieguard.features.policy.announcing import forget
 from cookieguard.features.policy.folder import read_versions
-from cookieguard.features.policy.ledger import read_ledger
-from cookieguard.features.policy.values.ledger import Announcement, Ledger
+from cookieguard.features.policy.ledger import change_ledger, read_ledger
+from cookieguard.features.policy.values.ledger import Announcement
 from cookieguard.features.policy.values.versions import Version, first_day
 from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import Store
@@ -24,11 +25,8 @@ from cookieguard.storage.store.protocol import Store
 
 def jobs_of(place: Place) -> Mapping[str, Step]:
     """Return the step that forgets who was sent a notice."""
-
-    def forget(times: Times) -> int:
-        return forget_recipients(place.config, place.state, environ=place.environ, now=times.believed)
-
-    return {"notices": forget}
+    forget = partial(forget_recipients, place.config, place.state, environ=place.environ)
+    return {"notices": lambda times: forget(now=times.believed)}
 
 
 def forget_recipients(config: Config, state: Path, *, environ: Mapping[str, str], now: datetime) -> int:
@@ -46,24 +44,20 @@ def forget_recipients(config: Config, state: Path, *, environ: Mapping[str, str]
             one.name: one for one in (read_versions(config) if ledger and config.policy.folder else ())
         }
         over = [name for name, entry in ledger.items() if _is_over(versions.get(name), entry, now, keep)]
-        return _forget(outbox_opener(config.store, state, environ=environ), store, over, ledger, now)
+        if not over:
+            return 0
+        with closing(outbox_opener(config.store, state, environ=environ)()) as outbox:
+            return sum(_forget(outbox, store, name, ledger[name], now) for name in over)
 
 
-def _forget(
-    open_outbox: Callable[[], Outbox], store: Store, over: Sequence[str], ledger: Ledger, now: datetime
-) -> int:
-    if not over:
-        return 0
-    outbox, count = open_outbox(), 0
-    with closing(outbox):
-        for name in over:
-            run = outbox.count(run_named(name))
-            if ledger[name].forgotten is None:  # first, so that nobody counts the rows once some are gone
-                forget(store, name, run, now=now)
-            if run.total:  # also those of somebody who was killed in between
-                outbox.forget(run_named(name))
-                count += 1
-    return count
+def _forget(outbox: Outbox, store: Store, name: str, entry: Announcement, now: datetime) -> bool:
+    """Delete the rows of a run, and return whether there were any: also those of a job that was killed in between."""
+    run = outbox.count(run_named(name))
+    if entry.forgotten is None:  # first, so that nobody counts the rows once some are gone
+        change_ledger(store, lambda before: {**before, name: replace(before[name], run=run, forgotten=now)})
+    if run.total:
+        outbox.forget(run_named(name))
+    return run.total > 0
 
 
 def _is_over(version: Version | None, entry: Announcement, now: datetime, keep: timedelta) -> bool:

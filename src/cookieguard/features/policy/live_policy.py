@@ -13,7 +13,7 @@ from typing import NamedTuple
 from cookieguard.config import Config
 from cookieguard.consent import Matters, Terms
 from cookieguard.errors import ConfigError
-from cookieguard.features.policy.folder import GONE, Stamp, read_folder, stamp_of
+from cookieguard.features.policy.folder import Stamp, read_folder, stamp_of, told_of
 from cookieguard.features.policy.kept_texts import KeptTexts, keep_texts, read_kept
 from cookieguard.features.policy.ledger import LedgerError, dumps_ledger, loads_ledger, read_ledger
 from cookieguard.features.policy.values.ledger import Ledger, files_of
@@ -31,11 +31,8 @@ logger = logging.getLogger("cookieguard")
 LOOK_SECONDS = 5.0
 TEXT_DIGEST = 16  # hex digits of a policy's text in a receipt
 REFUSED = (
-    "policy: %s changed, but its version was published with another text. cookieguard refuses the new text and serves"
-    " the one that the consent log keeps. Restore the file; for another text, add a version and announce it"
-)
-MISSING = (
-    "policy: the folder %s is missing. cookieguard serves the texts that the consent log keeps. Restore it"
+    "policy: %s; cookieguard serves the texts that the consent log keeps. Restore what was published; for another"
+    " text, add a version and announce it"
 )
 COPY = "policy-ledger"  # in the state directory: what a worker knows that starts while the store is down
 
@@ -162,11 +159,9 @@ class LivePolicy(Policy):
                 self._kept.add(version.digest)
 
     def _refuse(self, refused: Sequence[str]) -> None:
-        """Log each file once that was changed although it may not."""
-        for file in refused:
-            if file not in self._refused:
-                text, what = (MISSING, "") if file == GONE else (REFUSED, f"/{file}")
-                logger.error(text, f"{self._folder.name}{what}")
+        """Log once which files were changed although they may not."""
+        if refused and refused != self._refused:
+            logger.error(REFUSED, told_of(refused))
         self._refused = refused
 
     def _keep(self, ledger: Ledger | None, trouble: str) -> None:

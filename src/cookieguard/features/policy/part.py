@@ -69,7 +69,6 @@ class PolicyRequest(NamedTuple):
     ledger: Ledger | None
     current: Version | None
     ahead: Version | None
-    lang: str
     wanted: str
     texts: PolicyTexts
 
@@ -143,7 +142,6 @@ class PolicyPart(Part):
             ledger,
             in_force(versions, ledger, today),
             upcoming(versions, ledger, today),
-            lang,
             tag_asked(exchange) or lang,
             PolicyTexts.of(lang),
         )
@@ -195,12 +193,13 @@ def _changes_page(asked: PolicyRequest, version: Version) -> Response:
 
 
 def _feed(asked: PolicyRequest) -> Response:
+    moments = {name: entry.at.astimezone(UTC) for name, entry in (asked.ledger or {}).items()}
     entries = [
         {
             **_row(asked, one),
             "id": _urn(one.digest),
             "title": asked.state(one),
-            "updated": _announced(one, asked.ledger),
+            "updated": f"{moments.get(one.name) or datetime.combine(one.announced, time()):%Y-%m-%dT%H:%M:%SZ}",
             "summary": " ".join([*asked.text(one)[1].summary, *_how_to_object(asked, one)]),
         }
         for one in asked.versions
@@ -208,7 +207,7 @@ def _feed(asked: PolicyRequest) -> Response:
     name = asked.exchange.request.origin.host
     page = asked.exchange.parts.renderer.page(
         "policy_feed.xml",
-        asked.lang,
+        asked.texts.lang,
         base=asked.exchange.own_base,
         p=asked.texts.texts,
         shop=name,
@@ -238,7 +237,7 @@ def _source(version: Version, language: str) -> Response:
 
 def _page(asked: PolicyRequest, template: str, **values: Any) -> Response:
     page = asked.exchange.parts.renderer.page(
-        template, asked.lang, base=asked.exchange.own_base, p=asked.texts.texts, **values
+        template, asked.texts.lang, base=asked.exchange.own_base, p=asked.texts.texts, **values
     )
     return HTMLResponse(page, 200, PAGE_HEADERS)
 
@@ -246,12 +245,6 @@ def _page(asked: PolicyRequest, template: str, **values: Any) -> Response:
 def _row(asked: PolicyRequest, version: Version) -> dict[str, Any]:
     has_before = asked.before(version) is not None
     return {"name": version.name, "shown": asked.texts.day(version.effective), "has_before": has_before}
-
-
-def _announced(version: Version, ledger: Ledger | None) -> str:
-    entry = None if ledger is None else ledger.get(version.name)
-    moment = datetime.combine(version.announced, time(), UTC) if entry is None else entry.at
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _urn(name: str) -> str:

@@ -34,8 +34,7 @@ HELD, END = "held", "contract_end"  # of any vendor; the last day is written as 
 Overlay = Mapping[str, Any]
 """The fields of one vendor as the console sets them: some of an entry of the file, or all of a vendor of its own."""
 NOTHING: Overlay = {}
-Fields = Mapping[str, str]
-"""What a member posted."""
+Fields = Mapping[str, str]  # what a member posted
 # A freeze ends further changes until a take, after which no earlier row counts: the file has taken over.
 Kind = Literal["change", "confirm", "stop", "apply", "freeze", "take"]
 # Rows of one member: each worker reads all of them every second, and one member must not use up what others may write
@@ -95,11 +94,6 @@ class Waiting:
         """Return whether this person confirmed it, as this member or another one."""
         return any(id_ == one.by or person_of(name) == person_of(one.name) for one in self.confirmed)
 
-    def confirm(self, row: Row) -> None:
-        """Add a confirmation, which counts once for each person."""
-        if row.by and not self.is_over(row.at) and not self.is_confirmed_by(row.by, row.name):
-            self.confirmed.append(row)
-
     def is_over(self, now: int) -> bool:
         """Return whether it has lapsed."""
         return now > self.row.at + LIFE
@@ -128,22 +122,15 @@ class Ledger:
         return due is not None and due <= now and not (change.is_over(now) or self.is_frozen) and is_current
 
 
-def ledger_of(rows: Mapping[int, Row]) -> Ledger:
-    """Return what rows bring about, in their order; a row that no rule allows brings about nothing."""
-    ledger = Ledger(rows=dict(rows))
-    for row in rows.values():
-        _count(ledger, row)
-    return ledger
-
-
-def _count(ledger: Ledger, row: Row) -> None:
+def count(ledger: Ledger, row: Row) -> None:
+    """Have a ledger say what the next row brings about; a row that no rule allows brings about nothing."""
     change = ledger.waiting.get(row.of)
     is_about_it = change is not None and row.digest == change.row.seal
     match row.kind:
         case "change":
             _propose(ledger, row)
-        case "confirm" if change and is_about_it:
-            change.confirm(row)
+        case "confirm" if change and is_about_it and row.by and not change.is_over(row.at):
+            change.confirmed += [] if change.is_confirmed_by(row.by, row.name) else [row]
         case "stop" if change:
             del ledger.waiting[row.of]
             ledger.outcomes[row.of] = f"stopped by {row.name}"
@@ -191,12 +178,12 @@ def is_new(row: Row) -> bool:
 
 def declared(config: Config, ledger: Ledger) -> tuple[Vendor, ...]:
     """Return the vendors in force: those of the file, then those of the console."""
-    ids, in_file = _refusable(config), {one.name for one in config.vendors}
+    ids, in_file = config.purpose_ids - {NECESSARY}, {one.name for one in config.vendors}
     found = [_under(one, ledger.overlay(one.name), ids) for one in config.vendors]
     for name, overlay in ledger.overlays.items():
         if "hosts" in overlay and name not in in_file:
             with suppress(ConfigError):  # the file has its hosts or its name by now
-                found.append(_of_console(overlay, config, found))
+                found.append(_of_console(overlay, ids, config, found))
     return tuple(replace(one, held=True) if one.name in ledger.held else one for one in found)
 
 
@@ -213,12 +200,12 @@ def _under(vendor: Vendor, overlay: Overlay, ids: Collection[str]) -> Vendor:
     return replace(vendor, purpose=purpose, basis="", reason="")
 
 
-def _of_console(overlay: Overlay, config: Config, others: Sequence[Vendor]) -> Vendor:
-    facts, purposes = facts_of(overlay), _refusable(config)
-    if facts["purpose"] not in purposes:  # the file no longer has it, so no visitor can agree to it
-        facts["purpose"], overlay = next(iter(purposes), ""), {**overlay, HELD: True}
+def _of_console(overlay: Overlay, ids: Collection[str], config: Config, others: Sequence[Vendor]) -> Vendor:
+    facts = facts_of(overlay)
+    if facts["purpose"] not in ids:  # the file no longer has it, so no visitor can agree to it
+        facts["purpose"], overlay = min(ids, default=""), {**overlay, HELD: True}
     facts["hosts"] = [one for one in facts["hosts"] if not _owner(one, config, others)]
-    return _under(new_vendor(facts, config, others), overlay, purposes)
+    return _under(new_vendor(facts, config, others), overlay, ids)
 
 
 def new_vendor(facts: Overlay, config: Config, others: Sequence[Vendor]) -> Vendor:
@@ -227,20 +214,18 @@ def new_vendor(facts: Overlay, config: Config, others: Sequence[Vendor]) -> Vend
     is_short = all(len(value) <= (MOST if name in LISTS else LONGEST) for name, value in facts.items())
     _require(is_short, where, "too long", f"lists of {MOST} entries, and texts of {LONGEST} characters")
     values: dict[str, Any] = {name: tuple(value) if name in LISTS else value for name, value in facts.items()}
-    vendor, purposes = Vendor(**values), _refusable(config)
+    vendor, ids = Vendor(**values), config.purpose_ids - {NECESSARY}
     _require(vendor.name.isprintable(), f"{where}, name", "not printable", "letters, digits and signs")
     is_known = any(_folded(one.name) == _folded(vendor.name) for one in others)
     _require(not is_known, f"{where}, name", "declared", "a name of its own")
-    _require(vendor.purpose in purposes, f"{where}, purpose", vendor.purpose, ", ".join(purposes))
+    _require(vendor.purpose in ids, f"{where}, purpose", vendor.purpose, ", ".join(sorted(ids)))
     for host in vendor.hosts:
         is_plain = bool(HOST_NAME.fullmatch(host)) and "." in host
         _require(is_plain, f"{where}, host", repr(host[:80]), "a host's whole name, without *, port and path")
         owner = _owner(host, config, others)
         _require(not owner, f"{where}, host {host}", f"of {owner}", "a host that nobody has")
     taken = {one.name for one in config.cookies.sign}
-    known = CookieRegister(
-        vendors=others, own=config.cookies.own, ours=(), undeclared=config.cookies.undeclared
-    )
+    known = CookieRegister(vendors=others, own=config.cookies.own, ours=(), undeclared="report")
     for one in vendor.cookies:
         is_free = not ("*" in one or "cg_" in one or one in taken or known.use_of(one.encode()).is_declared)
         _require(is_free, f"{where}, cookie", repr(one[:80]), "a whole name, without *, that nobody has")
@@ -250,10 +235,6 @@ def new_vendor(facts: Overlay, config: Config, others: Sequence[Vendor]) -> Vend
 def _folded(name: str) -> str:
     """Return a name without what readers do not see: its case, and the width of its letters."""
     return unicodedata.normalize("NFKC", name).casefold()
-
-
-def _refusable(config: Config) -> list[str]:
-    return [one.id for one in config.purposes if one.id != NECESSARY]
 
 
 def _owner(host: str, config: Config, vendors: Sequence[Vendor]) -> str:
@@ -273,11 +254,8 @@ def _require(is_met: bool, setting: str, was: str, allowed: str) -> None:  # noq
 
 
 def row_of(asked: Row, act: str, fields: Fields, config: Config, known: Ledger) -> Row:
-    """Return the row of what a member asks, one of ACTS; `asked` says who, and about which change.
-
-    Raises ChangeRefused.
-    """
-    if act in ("confirm", "stop"):
+    """Return the row that a member asks for by one of ACTS; `asked` has who and when. Raises ChangeRefused."""
+    if asked.kind != "change":
         return _answered(asked, known)
     undone = known.rows.get(asked.of) if act == "undo" else None
     vendor = fields.get("name", "").strip() if undone is None else undone.vendor
@@ -339,7 +317,11 @@ _AFTER: Mapping[str, Callable[[Fields, Overlay], Overlay]] = {
     "purpose": lambda fields, before: {**before, "purpose": fields.get("purpose", "")},
     "add": _facts,
 }
-ACTS = frozenset({*_AFTER, "undo", "confirm", "stop"})
+KINDS: Mapping[str, Kind] = {
+    "confirm": "confirm",
+    "stop": "stop",
+}  # of acts on a change; all others propose one
+ACTS = frozenset({*_AFTER, *KINDS, "undo"})
 
 
 def _require_open(known: Ledger, loosened: str) -> None:
@@ -366,5 +348,5 @@ def _require_allowed(vendor: str, before: Overlay, after: Overlay, config: Confi
         new_vendor(facts, config, [one for one in declared(config, known) if one.name != vendor])
     elif entry.purpose != NECESSARY or facts.keys() - {"purpose"}:
         raise ChangeRefused("the file declares this vendor: change that there")
-    elif facts and facts["purpose"] not in _refusable(config):
+    elif facts and facts["purpose"] not in config.purpose_ids - {NECESSARY}:
         raise ChangeRefused("a vendor can only be moved to a purpose that visitors can refuse")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing, suppress
@@ -36,14 +35,14 @@ from cookieguard.features.people.staff_sign_in import HEADERS_WITH_SCRIPT, SCRIP
 from cookieguard.features.vendors import ledger
 from cookieguard.features.vendors.due import PAGE
 from cookieguard.features.vendors.ledger import ChangeRefused, Ledger, Row, Waiting
-from cookieguard.features.vendors.rows import NAMESPACE, Copy, append, ledger_by, refusable
+from cookieguard.features.vendors.rows import NAMESPACE, Copy, append, ledger_by
 from cookieguard.identity.staff_token import ANYONE, Member
 from cookieguard.identity.tokens import from_milliseconds, to_milliseconds
 from cookieguard.office.layout import staff_page
 from cookieguard.runtime.questions import Questions
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store, StoreDown
-from cookieguard.storage.store.sealed_rows import Shelved
+from cookieguard.storage.store.sealed_rows import Opened
 from cookieguard.storage.store.sync import StoreSync
 from cookieguard.web.assets import load_asset
 from cookieguard.web.exchange import Exchange
@@ -56,18 +55,14 @@ from cookieguard.web.parts.part import READ_AND_POST, Part
 logger = logging.getLogger("cookieguard")
 
 OFFICER = "officer"  # the role of those who change vendors
-BROKEN = (
-    "vendors: the row %s of the console's changes does not verify: it was removed or changed outside of cookieguard. "
-    "Held until the file takes over (cookieguard vendors freeze): %s"
-)
+BROKEN = "vendors: row %s of the console's changes does not verify; held until cookieguard vendors freeze: %s"
 UNUSABLE = "vendors: the console's changes cannot be read or used (%s); those known still count"
 NOT_MAILED = "vendors: the owner was not mailed of a change (%s); see staff.letter, mail.sender and the relay"
 NO_ANSWER = "The store does not answer. Look here again in a minute to see whether the change was made."
-NO_ROLE = "This needs the role officer."
 NO_PASSKEY = "This needs your own passkey, in a browser where you are signed in."
 CLOSE_SECONDS = 5.0
+ABOUT = "change of vendors "  # with the digest, what a passkey signs
 MOST_SHOWN = 50  # changes that are over
-NUMBER = re.compile("[0-9]{1,9}")
 MOST_FIELDS = 3  # in the query, which fills the form: name, purpose, hosts
 
 
@@ -80,19 +75,17 @@ class VendorsPart(Part):
         self._staff: StaffGuard = guard.part(PeoplePart).staff
         self._copy = Copy(guard.state, guard.keyring)
         seen = self._copy.read()
-        # Until the store answers, it counts as empty: each vendor that a row is about is held, and all without a copy
-        self.known = replace(ledger_by((), config, seen or {}), broken=())
-        if seen is None:
-            self.known = Ledger(held=refusable(config))
+        # Until the store answers, all rows of the copy count as broken; without a copy, one that may be about anybody
+        unread = [] if seen is not None else [None]
+        self.known = replace(ledger_by(unread, config, seen or {}), broken=())
         self.vendors = config.vendors  # in force
         self._news: News = {}
-        self._shelved: list[Shelved] | None = None  # as it was read last
+        self._shelved: list[Opened | None] | None = None  # as it was read last
         outbox = outbox_opener(config.store, guard.state.path, environ=guard.environ)
         self._outbox = Questions("vendors", outbox, broken_by=(OutboxDown,), patience=CLOSE_SECONDS)
         guard.on_built.append(self._start)
-        self.pages = [
-            staff_only(self._staff, PAGE, READ_AND_POST, self.answer, role=ANYONE, title="Vendor changes")
-        ]
+        page = partial(staff_only, self._staff, PAGE, READ_AND_POST, self.answer)
+        self.pages = [page(role=ANYONE, title="Vendor changes")]
 
     def close(self, deadline: float) -> None:
         """End the thread that mails the owner: what is not sent by then is not sent."""
@@ -104,7 +97,7 @@ class VendorsPart(Part):
             return self._shown(exchange, member)
         fields = await posted(exchange, receive, PAGE)
         if fields.get("act") != "stop" and not member.may(OFFICER):
-            return self._shown(exchange, member, 403, NO_ROLE)
+            return self._shown(exchange, member, 403, "This needs the role officer.")
         try:
             await self._do(exchange, member, fields)
         except (ChangeRefused, PasskeyRefused) as error:
@@ -117,13 +110,12 @@ class VendorsPart(Part):
         act, of, at = fields.get("act", ""), fields.get("of", ""), to_milliseconds(exchange.now)
         if act not in ledger.ACTS:
             raise ChangeRefused("no such act")
-        number = int(of) if NUMBER.fullmatch(of) else 0
-        asked = Row("change", "", by=member.id, name=member.name, at=at, of=number)
-        if act == "stop":
-            asked = asked._replace(kind="stop")
+        number = int(of) if of.isascii() and of.isdecimal() and len(of) < 10 else 0
+        digest = ""
         if act == "confirm":
             digest = await self._signed(exchange, member, number, fields.get("answer", ""))
-            asked = asked._replace(kind="confirm", digest=digest)
+        kind, who = ledger.KINDS.get(act, "change"), member.name
+        asked = Row(kind, "", by=member.id, name=who, at=at, of=number, digest=digest)
         what = f"{act} {number or fields.get('name', '')}"
         await self._staff.note(exchange, "vendor changed", member, what=what)
         make = partial(ledger.row_of, asked, act, fields, self._config)
@@ -141,7 +133,7 @@ class VendorsPart(Part):
         change, passkeys = self.known.waiting.get(number), self._staff.passkeys
         if passkeys is None or is_script(exchange) or change is None:
             raise PasskeyRefused(NO_PASSKEY)
-        verify = partial(passkeys.verify, answer, asked_of(exchange), _about(change.row.seal))
+        verify = partial(passkeys.verify, answer, asked_of(exchange), ABOUT + change.row.seal)
         if await to_thread.run_sync(verify) != member.id:
             raise PasskeyRefused(NO_PASSKEY)
         return change.row.seal
@@ -175,7 +167,7 @@ class VendorsPart(Part):
         known, now, passkeys = self.known, to_milliseconds(exchange.now), self._staff.passkeys
         waiting = {number: one for number, one in known.waiting.items() if not one.is_over(now)}
         asking = {
-            number: passkeys.asking(asked_of(exchange), _about(one.row.seal))
+            number: passkeys.asking(asked_of(exchange), ABOUT + one.row.seal)
             for number, one in waiting.items()
             if passkeys and member.may(OFFICER) and not one.is_confirmed_by(member.id, member.name)
         }
@@ -276,10 +268,6 @@ def _tell(sent: Future[Any]) -> None:
     error = TimeoutError() if sent.cancelled() else sent.exception()
     if error is not None or not sent.result().sent:
         logger.warning(NOT_MAILED, type(error).__name__ if error else "to no address")
-
-
-def _about(digest: str) -> str:
-    return f"change of vendors {digest}"
 
 
 def _words(row: Row) -> str:

@@ -14,13 +14,13 @@ from dataclasses import replace
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.features.vendors.ledger import GONE, HELD, ChangeRefused, Ledger, Row, declared, ledger_of
+from cookieguard.features.vendors.ledger import GONE, HELD, ChangeRefused, Ledger, Row, count, declared
 from cookieguard.keyring import Keyring
 from cookieguard.storage.sealing import Seal, SealBroken
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import FOR_EVER, TRIES, Store
-from cookieguard.storage.store.sealed_rows import Shelved
+from cookieguard.storage.store.sealed_rows import Opened
 
 NAMESPACE = "vendor-change"
 COPY = "vendor-changes"
@@ -70,10 +70,7 @@ def in_force(shop: Shop) -> Config:
 
 
 def append(store: Store, config: Config, seen: Rows, make: Row | Callable[[Ledger], Row]) -> None:
-    """Write a row, or the one that `make` makes of what is known.
-
-    Raises StoreDown, and ChangeRefused from `make`, or if others wrote at every try.
-    """
+    """Write a row, or the one that `make` makes of what is known. Raises StoreDown and ChangeRefused."""
     for _ in range(TRIES):
         known = ledger_by(store.shelf(NAMESPACE), config, seen)
         last = max([*known.rows, *known.broken], default=0)
@@ -90,25 +87,26 @@ def append(store: Store, config: Config, seen: Rows, make: Row | Callable[[Ledge
     raise ChangeRefused("others changed vendors at the same time; try again")
 
 
-def ledger_by(shelved: Collection[Shelved], config: Config, seen: Rows) -> Ledger:
+def ledger_by(shelved: Collection[Opened | None], config: Config, seen: Rows) -> Ledger:
     """Return what the rows of the store say; `seen` are those that this machine has read."""
-    stored = {row.number: row for one in shelved if (row := _row(one)) is not None}
+    stored = {row.number: row for one in shelved if one and (row := _row(one))}
     rows, broken = _verified(stored, seen, last=max([len(shelved), *stored, *seen]))
     taken = max((one.number for one in rows.values() if one.kind == "take"), default=0)
-    ledger = ledger_of(rows)
-    ledger.broken = tuple(number for number in broken if number > taken)
+    ledger = Ledger(rows=rows, broken=tuple(number for number in broken if number > taken))
+    for row in rows.values():
+        count(ledger, row)
     touched: set[str | None] = {one.vendor for one in rows.values()}
+    refusable = {one.name for one in config.vendors if one.purpose != NECESSARY}
     held = set[str | None]()
     for number in ledger.broken:
         about: set[str | None] = {rows[number].vendor for rows in (seen, stored) if number in rows}
         about |= {stored[number + 1].neighbour} if number + 1 in stored else set()
         is_named = number in seen or about - {"", None}
         # A row about no vendor may be the one by which the file took over, unless it was seen here.
-        held |= about if is_named else touched if about == {""} else touched | refusable(config)
+        held |= about if is_named else touched if about == {""} else touched | refusable
     ledger.held = frozenset(name for name in held if name)
-    for row in reversed(
-        ledger.rows.values()
-    ):  # else the hosts of a vendor that is held would count as undeclared
+    # Without the hosts of a vendor that is held, these would count as undeclared
+    for row in reversed(ledger.rows.values()):
         is_lost = "hosts" in row.after and "hosts" not in ledger.overlay(row.vendor)
         if row.vendor in ledger.held and is_lost:
             ledger.overlays[row.vendor] = {**row.after, HELD: True}
@@ -129,13 +127,8 @@ def _verified(stored: Rows, seen: Rows, *, last: int) -> tuple[dict[int, Row], l
     return rows, broken
 
 
-def _row(one: Shelved) -> Row | None:
+def _row(one: Opened) -> Row | None:
     with suppress(ValueError, TypeError):
         row = Row(**json.loads(one.value))
         return row if str(row.number) == one.key else None
     return None
-
-
-def refusable(config: Config) -> frozenset[str]:
-    """Return the vendors of the file that visitors can refuse."""
-    return frozenset(one.name for one in config.vendors if one.purpose != NECESSARY)

@@ -17,7 +17,7 @@ from cookieguard.storage.database import Tables
 from cookieguard.storage.journal_marks import raise_mark
 from cookieguard.storage.open import open_database
 from cookieguard.storage.store.schema import STEPS
-from cookieguard.storage.store.sealed_rows import SealedRows, Shelved, end_of_day
+from cookieguard.storage.store.sealed_rows import Opened, SealedRows, end_of_day
 from cookieguard.storage.store.sealing_migration import move_clear_rows
 
 
@@ -298,8 +298,8 @@ class Store:
         value, until = (b"", 0) if opened is None else (opened.value, opened.until)
         return StoredValue(value, version, until)
 
-    def shelf(self, namespace: str) -> list[Shelved]:
-        """Return all rows of a namespace, including those that were changed or moved outside cookieguard."""
+    def shelf(self, namespace: str) -> list[Opened | None]:
+        """Return all rows of a namespace; None for each that was changed or moved outside cookieguard."""
         return [self._rows.shelved(namespace, *row) for row in self.database.rows(SHELF, shelf=namespace)]
 
     def write(

@@ -59,13 +59,6 @@ class Opened(NamedTuple):
     until: int
 
 
-class Shelved(NamedTuple):
-    """Hold one row of a shelf; key and value are empty if it does not verify."""
-
-    key: str
-    value: bytes
-
-
 class SealedRows:
     """Names, seals and opens the rows of one store. Raises the error of `Tables.down`."""
 
@@ -118,12 +111,11 @@ class SealedRows:
         end = VALUE.size + length
         return Opened(plain[VALUE.size : end].decode("utf-8", "surrogatepass"), plain[end:], until)
 
-    def shelved(self, namespace: str, name: bytes, sealed: bytes) -> Shelved:
-        """Open a row of a shelf. One that was moved there from another shelf does not verify."""
+    def shelved(self, namespace: str, name: bytes, sealed: bytes) -> Opened | None:
+        """Open a row of a shelf; None for one that was changed, or moved from another shelf."""
         opened = self.open_value(sealed, name=name)
-        if opened is None or self.place(namespace, opened.key) != (namespace, name):
-            return Shelved("", b"")
-        return Shelved(opened.key, opened.value)
+        is_here = opened is not None and self.place(namespace, opened.key) == (namespace, name)
+        return opened if is_here else None
 
     def close_revocation(self, revocation: Revocation, *, name: bytes) -> bytes:
         """Seal a revocation, all but its kind, which is in a column of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
@@ -15,7 +16,6 @@ from markupsafe import Markup
 from cookieguard.config import LookSettings
 from cookieguard.errors import ConfigError
 from cookieguard.web.banner.own_markup import Fault, RequiredParts, faults_of_markup
-from cookieguard.web.banner.own_rules import faults_of_sheet, plain
 from cookieguard.web.banner.placeholder_values import Offer
 
 SETTING = "look.templates"
@@ -29,6 +29,21 @@ KNOWN = (*VARIABLES, *SHEETS)
 BASE = "/_cg/"  # of what is rendered to be judged
 # The banner stands in every page that an undecided visitor opens: ours has 3 KB.
 MOST_BYTES = 16 * 1024
+
+# Whichever begins first: in a string nothing is a comment, in a comment nothing a string.
+COMMENT_OR_STRING = re.compile(r"(/\*.*?\*/)|\"[^\"\n]*\"|'[^'\n]*'", re.DOTALL)
+STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
+# It stands in a <style> of any page, in any encoding; an escape could hide each of the words below.
+CHARACTERS = re.compile(r"[^\t\n -~]|[<&\\]")
+LOADS = re.compile(r"(?:url|src|image|image-set)\(|@(?!media\b|supports\b|container\b)[a-z-]*", re.IGNORECASE)
+PRELUDE = re.compile(r"([^{};]+)\{")
+# All else could tell one of two elements that stand side by side with equal attributes from the other.
+STATES = re.compile(
+    r":has\(\[open\]\)|\[open\]|\[hidden\]|::(?:before|after|marker)"
+    r"|:(?:hover|active|focus|focus-visible|focus-within|checked|disabled)(?![\w(-])"
+)
+SINGLES_OUT = re.compile(r"[+~:\[(]")
+INSIDE = re.compile(r"#cg(?![\w-])")  # the banner's element, so that no rule of it reaches the page around
 
 Case = tuple[Mapping[str, Any], RequiredParts]
 """What a template is given, and what it has to say then."""
@@ -162,3 +177,37 @@ def _refuse(folder: Path, name: str, faults: Iterator[Fault], lang: str = "") ->
     for fault, allowed in faults:
         of_language = f" in the language {lang!r}" if lang else ""
         raise ConfigError(SETTING, was=f"{folder / name}, {fault}{of_language}", allowed=allowed)
+
+
+def plain(sheet: str) -> str:
+    """Return a style sheet as it is judged and sent: in one line, without comments, what they part still apart."""
+    return COMMENT_OR_STRING.sub(lambda one: " " if one[1] else one[0], sheet).replace("\n", " ")
+
+
+def faults_of_sheet(name: str, sheet: str) -> Iterator[Fault]:
+    """Yield what is wrong with a plain style sheet."""
+    found = CHARACTERS.search(sheet)
+    if found:
+        yield f"which contains {found[0]!r}", "printable ASCII without <, & and backslashes"
+        return
+    for sign in ("/*", "*/"):
+        if sign in sheet:
+            yield f"which contains {sign}", "closed comments, none of which begins or ends inside a string"
+    text = STRING.sub("''", sheet)
+    for one in dict.fromkeys(LOADS.findall(text)):
+        yield f"which contains {one}", "rules, @media, @supports and @container; nothing that loads a file"
+    if text.count("{") != text.count("}"):
+        yield "which contains a rule that is not closed", "one } for each {"
+    for prelude in PRELUDE.findall(text):
+        yield from _of_prelude(name, prelude.strip())
+
+
+def _of_prelude(name: str, prelude: str) -> Iterator[Fault]:
+    if prelude.startswith("@"):
+        return
+    for selector in (one.strip() for one in prelude.split(",")):
+        if SINGLES_OUT.search(STATES.sub("", selector)):
+            allowed = "elements, classes, ids, [open], :hover, :focus and others that both buttons share"
+            yield f"whose selector {selector[:80]} may apply to one button only", allowed
+        elif name == "banner.css" and not INSIDE.match(selector):
+            yield f"which has the selector {selector[:80]}", "selectors that begin with #cg, the banner's id"

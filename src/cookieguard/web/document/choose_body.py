@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache, partial
 from itertools import islice
 
 from cookieguard.consent import Way, allowance
 from cookieguard.html import Rewriter
 from cookieguard.html.page import Glance
-from cookieguard.web.banner.guard import guard_of
 from cookieguard.web.banner.insertion import Insertion
-from cookieguard.web.banner.page_scripts import choice_scripts, policy_in_page
+from cookieguard.web.banner.page_scripts import choice_scripts, head_allowance, policy_in_page
 from cookieguard.web.banner.placeholders import Placeholders
 from cookieguard.web.document.body import DocumentBody, LateReader, Untouched, WorkerMark
 from cookieguard.web.document.page_cache import Key, Passes
@@ -46,6 +47,7 @@ SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the lat
 FETCHED_BY = (USE, b"Sec-Fetch-Mode")
 NONCE, LENGTH = b"'nonce-", b"content-length"
 FOLDERS_KEPT = 32  # of each wall: as many as the rules keep answers of
+STATES_KEPT = 64  # purposes granted together
 JSON_STARTS = (b"{", b"[", b'"')
 MOST_PIECES = 1024  # of a coded body that are read to tell whether it is JSON: 4 MB
 READ_DESTINATIONS = frozenset({b"image", b"empty"})  # whose documents are no contexts
@@ -304,13 +306,31 @@ def _reader(
 def _first_scripts(exchange: Exchange, policies: list[bytes]) -> bytes:
     """Return what goes first into a document: the guard, and what tells of the choice; kept with the wall."""
     if policies:  # with a nonce in most
-        return guard_of(exchange, policies) + choice_scripts(exchange, policies)
+        return _guard_of(exchange, policies) + choice_scripts(exchange, policies)
     consent, heads = exchange.consent, exchange.wall.heads
     state = (consent.granted, consent.state)
     first: bytes | None = heads.get(state)
     if first is None:
-        first = heads[state] = guard_of(exchange, ()) + choice_scripts(exchange, ())
+        first = heads[state] = _guard_of(exchange, ()) + choice_scripts(exchange, ())
     return first
+
+
+def _guard_of(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
+    """Return the guard for the start of a document; nothing where nobody is held or the shop wants none."""
+    parts = exchange.parts
+    if exchange.wall.is_open or not parts.config.html.guard:
+        return b""
+    held = _names(parts.shop_cookies.register.held_patterns(exchange.consent.in_force))
+    script = head_allowance(exchange, policies)
+    return parts.renderer.guard_script(exchange.wall.allowed, held, base=exchange.own_base, script=script)
+
+
+@lru_cache(maxsize=STATES_KEPT)
+def _names(patterns: Iterable[str]) -> str:
+    """Write declared names of cookies as a JavaScript pattern for a cookie's text or a key, without blanks."""
+    names = [re.escape(one.removesuffix("*")) + "[^=;]*" * one.endswith("*") for one in patterns]
+    joined = "|".join(names).replace(" ", "x20")
+    return rf"^\s*({joined or '(?!)'})\s*(=|;|$)"
 
 
 def key_of(exchange: Exchange, kind: Kind, names: dict[bytes, bytes], headers: Headers) -> Key | None:

@@ -5,15 +5,22 @@ Speculation rules may name the shop's own pages, and no policy stops where those
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import CACHE_CONTROL, Headers, without
-from cookieguard.web.http.prefetch import SEC_PURPOSE
-from cookieguard.web.http.redirects import LOCATION, is_followed
+from cookieguard.web.request import SEC_PURPOSE
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+LOCATION = b"location"
+# An address on this host, or one of http with a plain name. Browsers show the body beside an empty Location; what is
+# not surely an address counts as none.
+FOLLOWED = re.compile(
+    rb"(?:https?://[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[0-5]?[0-9]{1,4})?)?[/?](?![/\\])[!-~]*", re.IGNORECASE
+)
 REPLACED = frozenset({LOCATION, CACHE_CONTROL})
 
 
@@ -33,7 +40,7 @@ def is_same_for_all(exchange: Exchange, status: int, names: Mapping[bytes, bytes
 
     They answer what is fetched ahead as they answer a click.
     """
-    if not is_followed(status, names):
+    if status not in REDIRECTS or FOLLOWED.fullmatch(names.get(LOCATION, b"")) is None:
         return False
     strictest = exchange.parts.walls.strictest(exchange.request.origin, base=exchange.own_base)
     return not strictest.holds(names[LOCATION].decode("latin-1"))

@@ -29,7 +29,6 @@ PRIVATE_UNSTORED = (CACHE_CONTROL, b"private, no-store")
 TARGETED_SUFFIX = b"-cache-control"
 TARGETED_HEADERS = frozenset({b"edge-control", b"surrogate-control", b"x-accel-expires"})
 CONTROL_SUFFIXES = (b"-control", b"-expires")  # of all of these
-SHORTEST_CONTROL = len(b"edge-control")
 
 
 # Header lines of a request that anybody reads, the app included: servers let hundreds of thousands through. A browser
@@ -200,7 +199,7 @@ def _keep_private(headers: Headers, store: bool) -> Headers:  # noqa: FBT001  # 
 def _speak_to_caches(headers: Headers) -> bool:
     """Return whether one of these may be a header that caches obey; all of those end alike."""
     for name, _ in headers:  # noqa: SIM110 - compiled, `any` makes a generator that costs as much as the rest
-        if len(name) >= SHORTEST_CONTROL and name.endswith(CONTROL_SUFFIXES):
+        if name.endswith(CONTROL_SUFFIXES):
             return True
     return False
 

@@ -73,7 +73,7 @@ async def customer_here(exchange: Exchange) -> str:
 def must_recall(exchange: Exchange) -> bool:
     """Return whether the browser says it is remembered. Pictures log nobody in: shared caches keep them."""
     remembering, cookie = exchange.parts.remembering, exchange.headers.get(b"cookie")
-    if remembering is None or cookie is None or remembering.mark not in cookie:
+    if remembering is None or cookie is None or cookie.find(remembering.mark) < 0:  # as above
         return False
     return exchange.destination not in RESOURCE_DESTINATIONS
 

@@ -20,7 +20,6 @@ from cookieguard.web.app_scope import revalidates_document
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.content_type import BODILESS_STATUSES, NOT_MODIFIED
 from cookieguard.web.http.etags import WHOLE
-from cookieguard.web.http.prefetch import is_ahead
 from cookieguard.web.http.routes import route_in
 from cookieguard.web.owner_notices import unbelieved
 from cookieguard.web.recording.counting import Counting
@@ -32,6 +31,7 @@ from cookieguard.web.request import (
     FRAME_DESTINATIONS,
     RESOURCE_DESTINATIONS,
     accepts_pages,
+    is_ahead,
 )
 
 STATISTICS = "statistics"  # the purpose whose consent a visitor key needs

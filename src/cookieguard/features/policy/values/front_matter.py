@@ -82,17 +82,15 @@ def _values(lines: list[str], where: str) -> dict[str, list[str]]:
 
 def _unquoted(text: str, where: str) -> str:
     text = text.strip()
-    if text[:1] in "\"'" and text[:1]:
-        if len(text) < 2 or text[-1] != text[0] or "\\" in text or text[0] in text[1:-1]:
-            raise ConfigError(
-                where, was=repr(text[:60]), allowed="text in quotes, with no such quotes or backslashes in it"
-            )
-        return text[1:-1]
-    if text[:1] in "|>&*{[!%@`" and text[:1]:
-        raise ConfigError(
-            where, was=repr(text[:60]), allowed="plain text, or text in quotes if it begins like this"
-        )
-    return text
+    quote, inner = text[:1], text[1:-1]
+    if quote in ('"', "'"):
+        is_plain = len(text) > 1 and text[-1] == quote and "\\" not in inner and quote not in inner
+    else:
+        is_plain, inner = quote not in tuple("|>&*{[!%@`"), text
+    if not is_plain:
+        allowed = "plain text, or text in quotes, with no such quotes or backslashes in it"
+        raise ConfigError(where, was=repr(text[:60]), allowed=allowed)
+    return inner
 
 
 def _day(values: list[str], where: str) -> date:

@@ -126,7 +126,7 @@ def dated(
 
     While notices are missing, the notice period has not begun: no day before its end after today is possible.
     """
-    ahead = {one.name for one in _after(versions, in_force(versions, ledger, today))}
+    ahead = {one.name for one in after(versions, in_force(versions, ledger, today))}
 
     def day(version: Version) -> date:
         entry = (ledger or {}).get(version.name)
@@ -147,8 +147,8 @@ def all_upcoming(versions: Sequence[Version], ledger: Ledger | None, today: date
 
     If it is not known what was announced (`ledger` is None), the days of announcement decide.
     """
-    ahead = _after(versions, in_force(versions, ledger, today))
-    return [one for one in ahead if _is_announced(one, ledger, today)]
+    ahead = after(versions, in_force(versions, ledger, today))
+    return [one for one in ahead if (one.announced <= today if ledger is None else one.name in ledger)]
 
 
 def public(versions: Sequence[Version], ledger: Ledger | None, today: date) -> list[Version]:
@@ -158,13 +158,9 @@ def public(versions: Sequence[Version], ledger: Ledger | None, today: date) -> l
     return [*reversed(all_upcoming(versions, ledger, today)), *reversed(were)]
 
 
-def _after(versions: Sequence[Version], current: Version | None) -> Sequence[Version]:
+def after(versions: Sequence[Version], current: Version | None) -> Sequence[Version]:
     """Return the versions after the one in force; the first is none of them."""
     return versions[1 if current is None else versions.index(current) + 1 :]
-
-
-def _is_announced(version: Version, ledger: Ledger | None, today: date) -> bool:
-    return version.announced <= today if ledger is None else version.name in ledger
 
 
 def altered(versions: Sequence[Version], kept: Mapping[str, Mapping[str, str]]) -> list[str]:

@@ -52,11 +52,11 @@ from cookieguard.storage.store.sync import StoreSync
 from cookieguard.web.banner.form_value import ERASURE, FIELD, has_form_value
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.prefetch import is_ahead
 from cookieguard.web.identity.store_wait import answer_of, is_done
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
+from cookieguard.web.request import is_ahead
 
 PASS_LIFE = timedelta(minutes=15)
 NOT_OURS = "this form can only be posted from a page of this shop"
