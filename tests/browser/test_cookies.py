@@ -181,7 +181,7 @@ def test_after_refusing_no_cookie_from_before_remains(
         assert names_soon(context, page) == {"basket", "__Host-own", "__Host-cg_consent"}
 
 
-def test_what_lies_where_few_cookies_do_goes_with_the_next_pages(
+def test_cookies_that_exceed_one_header_are_removed_by_the_next_pages(
     faraway: Browser, shop: Leaving, served: Server
 ) -> None:
     """Show that a header of bounded size removes everything in the end: here 12 cookies on the page's own path."""

@@ -214,7 +214,7 @@ def test_a_page_that_sets_a_queue_anew_loses_no_word_of_the_choice(visit: Visito
     assert told == [["default", "update", {"page": "cup"}, {"event": "gtm.js"}], 7, "default"]
 
 
-def test_where_no_script_may_run_nothing_stands_there(visit: Visitors, world: World) -> None:
+def test_page_that_allows_no_script_gets_none_of_ours(visit: Visitors, world: World) -> None:
     tab = visit().new_page()
     tab.goto(f"{world.shop}/none")
 

@@ -166,7 +166,7 @@ def test_what_the_worker_does_is_asked_done_and_read(walk: Walk, kind: str, call
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["correct", "object"])
-def test_what_an_officer_decides_is_asked_looked_after_answered_and_read(walk: Walk, kind: str) -> None:
+def test_officers_decision_on_a_request_is_taken_answered_and_read(walk: Walk, kind: str) -> None:
     walk.ask(kind, f"{HOSTILE} my name is Quandt")
     walk.open_as(walk.support, "support", f"{kind}-3-support")
     do(walk.support, "note", f"Called. {HOSTILE}")

@@ -535,7 +535,7 @@ def test_it_ends_with_the_count_of_warnings_and_of_what_is_wrong(
     assert sum(line.startswith("WRONG") for line in lines) == 2 * done.returncode
 
 
-def test_a_shop_that_asks_nobody_needs_no_banner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shop_without_consent_needs_no_banner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shop_that_asks_nobody.py").write_text(
         LISTENS.replace("Config(", "Config(consent=ConsentSettings(enabled=False), ").replace(
             "import asyncio", "import asyncio\nfrom cookieguard.config import ConsentSettings"

@@ -121,7 +121,7 @@ def test_notice_is_mailed_once_and_stays_open_while_it_cannot_be(shop: AccessSho
     assert [one["cg:kind"] for one in shop.records()] == ["break-glass", "notice-given"]
 
 
-def test_nobody_sends_a_notice_or_calls_it_given_without_a_role(shop: AccessShop) -> None:
+def test_sending_a_notice_or_marking_it_as_given_needs_a_role(shop: AccessShop) -> None:
     look = shop.ask(*OPEN)["look"]
     told = ("access", "told", look, "--how", "by letter")
     wrong = [(), ("Support Sam",), ("Officer Olga", "Officer Olga")]

@@ -91,7 +91,7 @@ async def welcome(scope: Any, receive: Any, send: Any) -> None:
 pytestmark = pytest.mark.shop(kind=Served, config=SETTINGS)
 
 
-def test_clock_that_leapt_is_told_and_the_owner_decides(shop: Served) -> None:
+def test_doctor_reports_a_clock_that_leapt_and_the_owner_decides(shop: Served) -> None:
     assert shop.run("retention", "run").returncode == 0
     record = shop.state / "retention"
     facts = json.loads(record.read_text())

@@ -110,7 +110,9 @@ def test_single_hits_say_what_they_are(shop: Path) -> None:
         (("--by", "key"), "--by"),
     ],
 )
-def test_what_cannot_be_is_one_line(shop: Path, arguments: tuple[str, ...], setting: str) -> None:
+def test_impossible_option_is_refused_in_one_line(
+    shop: Path, arguments: tuple[str, ...], setting: str
+) -> None:
     done = export(shop, "--out", "never", *arguments)
 
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)

@@ -141,7 +141,7 @@ def test_what_other_tools_export_becomes_records_marked_imported(
     assert run(["log", "verify"]) == 0
 
 
-def test_a_keyring_that_was_lost_is_not_made_anew(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lost_keyring_is_not_replaced(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("log.csv").write_text(COOKIEBOT)
     keyring = beside(shop / ".cookieguard")
     assert imported("log.csv", "cookiebot") == 0

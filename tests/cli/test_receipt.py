@@ -122,7 +122,9 @@ def test_what_a_record_says_writes_no_lines_of_ours(
 
 
 @pytest.mark.parametrize("file", ["/dev/zero", "."])
-def test_what_is_no_file_ends_as_well(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_receipt_verify_of_a_path_that_is_no_file_ends_with_one_line(
+    file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["receipt", "verify", file]) > 0
     said = capsys.readouterr()
     assert (said.out + said.err).count("\n") == 1

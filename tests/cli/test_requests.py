@@ -135,9 +135,7 @@ OFFICER_ACTS = (
 
 
 @pytest.mark.parametrize("act", [*SUPPORT_ACTS, *OFFICER_ACTS], ids=lambda one: one[0])
-def test_nobody_sees_or_changes_a_request_without_the_role_of_the_page(
-    shop: Shell, act: tuple[str, ...]
-) -> None:
+def test_commands_of_requests_need_the_role_that_their_page_needs(shop: Shell, act: tuple[str, ...]) -> None:
     id_ = shop.read("requests", "add", "erase", "--who", "known", "--customer", "10001")["request"]
     before = shop.read("requests", "show", id_)
     arguments = ("requests", *(one.replace("{id}", id_) for one in act))

@@ -136,7 +136,7 @@ def test_a_scan_of_an_app_leaves_nothing_in_the_shops_own_places(tmp_path: Path)
         (("https://shop.example/", "--steps", "missing.toml"), 3, "--steps"),
     ],
 )
-def test_what_goes_wrong_is_one_line_and_its_exit_code(
+def test_error_of_a_scan_is_one_line_and_its_exit_code(
     tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     done = scan(tmp_path, *arguments)
@@ -185,7 +185,7 @@ def test_an_origin_that_is_none_is_told(tmp_path: Path) -> None:
     assert done.stderr.startswith("cookieguard: --as is 'shop.example'; allowed: an origin")
 
 
-def test_a_password_that_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_password_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_PASSWORD", "")
     (tmp_path / "steps.toml").write_text('[[steps]]\nfill = "#pw"\nvalue_from = "SHOP_PASSWORD"\n')
 

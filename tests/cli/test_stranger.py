@@ -182,7 +182,7 @@ MODULES = {
 
 @pytest.mark.parametrize("target", IMPORTS)
 @pytest.mark.parametrize("command", [("check",), ("scan", "--no-browser")], ids=["check", "scan"])
-def test_an_app_that_cannot_be_imported_is_told_of_in_one_line(
+def test_app_that_cannot_be_imported_is_reported_in_one_line(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], target: str
 ) -> None:
     if command[0] == "scan" and ":" not in target:
@@ -267,7 +267,7 @@ def test_explain_calls_nobody_the_shops_own_who_is_known_to_be_another(shop: Sho
 
 
 @pytest.mark.parametrize("name", ["holds-others", "in-nothing"])
-def test_what_is_wrong_with_a_state_directory_is_mended_without_harm(tmp_path: Path, name: str) -> None:
+def test_remedy_for_a_faulty_state_directory_loses_no_data(tmp_path: Path, name: str) -> None:
     place = tmp_path / name
     if name == "holds-others":
         place.mkdir(mode=0o755)

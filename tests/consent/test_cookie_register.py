@@ -53,7 +53,7 @@ def test_a_cookie_is_what_its_most_exact_declaration_says(name: bytes, purpose: 
 
 
 @pytest.mark.parametrize(("undeclared", "held"), [("report", False), ("marketing", True), ("block", True)])
-def test_what_nobody_declared_is_held_as_the_setting_says(undeclared: str, held: bool) -> None:
+def test_undeclared_cookie_is_held_as_the_setting_says(undeclared: str, held: bool) -> None:
     known = register(undeclared)
 
     assert known.holds(b"mystery", REFUSED) is held

@@ -60,7 +60,7 @@ def test_choice_is_in_force_and_names_its_state(granted: tuple[str, ...], state:
     assert consent.decided == NOW.replace(microsecond=0)
 
 
-def test_nobody_who_chose_nothing_has_more_than_the_necessary() -> None:
+def test_visitor_without_a_choice_has_necessary_purposes_only() -> None:
     consent = decided(None)
 
     assert (consent.state, consent.granted, consent.asks) == (State.UNDECIDED, {"necessary"}, True)

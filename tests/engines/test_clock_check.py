@@ -1,4 +1,4 @@
-"""If the clock leaps ahead, no figures are deleted for a day, and no visitor's key is kept longer."""
+"""If the clock leaps ahead, keys of visitors go at once, and figures stay until the leap has lasted a day."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def test_sealed_events_and_their_public_keys_go_without_the_private_directory(sh
     assert (private.path / f"vault-{old:%Y-%m-%d}").exists()  # no worker touches a private key
 
 
-def test_of_all_workers_one_does_it_once_an_hour(shop: Shop) -> None:
+def test_one_of_all_workers_runs_the_retention_job_once_an_hour(shop: Shop) -> None:
     one, other = shop.worker(), shop.worker()
 
     assert one.look() is not None

@@ -179,7 +179,7 @@ def test_next_step_of_a_request_is_in_words(desk: Desk) -> None:
     assert "waiting for work by hand: by phone" in answer.text
 
 
-def test_of_many_late_requests_ten_are_named_and_the_others_counted_as_late_too(desk: Desk) -> None:
+def test_letter_names_ten_late_requests_and_counts_the_others(desk: Desk) -> None:
     ask_to_erase(desk, {f"{at:016}": 60 - at for at in range(12)})
 
     found = tasks(page(desk, desk.add("support")))

@@ -96,7 +96,7 @@ def test_a_page_of_xml_stays_well_formed() -> None:
 
 
 @pytest.mark.parametrize("page", [b"<noscript>%b</noscript>", b"<svg>%b</svg>", b"<select>%b</select>"])
-def test_where_markup_may_be_text_the_placeholder_ends_nothing(page: bytes) -> None:
+def test_placeholder_adds_no_end_tag_where_markup_may_be_text(page: bytes) -> None:
     written = rewrite(b"<!doctype html><body>" + page % b"<iframe src=//v.example></iframe>")
 
     assert written.count(b"</") == page.count(b"</") + 1

@@ -109,7 +109,7 @@ def test_a_run_passes_over_no_tag_that_a_full_hearing_would_change(seed: int) ->
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_where_links_are_marked_a_run_passes_over_none(seed: int) -> None:
+def test_runs_of_the_scanner_skip_no_link_if_links_are_marked(seed: int) -> None:
     tags = [raw for raw in tags_of(seed) if raw[1:2].isalpha()]
     passed = [raw for raw in tags if is_passed(raw, marks_links=True)]
 

@@ -1,4 +1,4 @@
-"""A session that is only read writes nothing to the store and sets no cookie."""
+"""A session that is only read writes nothing to the store, but still asks it for what is pending."""
 
 from __future__ import annotations
 

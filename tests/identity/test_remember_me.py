@@ -55,7 +55,7 @@ SEEN = replace(ROTATED, is_seen=True)
         pytest.param(ROTATED, 4, timedelta(seconds=-50), Outcome.GOOD, 5, id="on a clock that is behind"),
     ],
 )
-def test_what_becomes_of_a_number(
+def test_number_of_a_series_gives_the_outcome_of_its_age(
     series: Series, number: int, after: timedelta, outcome: Outcome, current: int
 ) -> None:
     result, left = use(series, number, now=NOW + after)

@@ -295,7 +295,7 @@ def test_too_many_revocations_refuse_what_is_as_old_as_those_let_go(browser: Any
         assert visit.session.customer == "17"
 
 
-def test_of_two_revocations_for_one_customer_the_later_counts() -> None:
+def test_later_of_two_revocations_of_a_customer_is_used() -> None:
     revocations = Revocations(lambda: True)
     revocations.add([Revocation(Revoked.CUSTOMER, "17", 5, 9), Revocation(Revoked.CUSTOMER, "17", 3, 9)])
 

@@ -66,7 +66,7 @@ def test_too_many_carts_forget_the_oldest_and_refuse_no_session() -> None:
     assert revocations.lowest_version("s3") == NO_LOWEST
 
 
-def test_of_a_place_the_newest_content_counts_and_what_is_owed_may_still_come() -> None:
+def test_stored_cart_uses_the_newest_content_of_a_place_and_waits_for_a_pending_one() -> None:
     first = pack(b"{}", {"a": 1}, None, now=NOW)
     second = pack(b"{}", {"a": 2}, first.place, now=NOW - timedelta(seconds=50))
     key, number = second.place

@@ -144,7 +144,7 @@ def killing(shop: Process, chance: random.Random) -> Iterator[list[int]]:
 
 
 @pytest.mark.slow  # tests/web/test_remember_races.py loses answers between two workers in one process
-def test_nobody_honest_is_thrown_out_by_lost_answers_and_killed_workers_and_a_copy_ends_both(
+def test_lost_answers_and_killed_workers_keep_customers_logged_in_and_a_copied_cookie_ends_both(
     shop: Process,
 ) -> None:
     assert shop.log_file is not None

@@ -182,7 +182,7 @@ SPOILERS: dict[str, Callable[[Path, str], object]] = {
 
 
 @pytest.mark.slow
-def test_a_spoiled_keyring_logs_nobody_out_and_costs_no_500(tmp_path: Path) -> None:
+def test_damaged_keyring_logs_no_customer_out_and_causes_no_500(tmp_path: Path) -> None:
     file = beside(tmp_path / STATE)
     with shop(tmp_path) as customers, customers.coming():
         time.sleep(2)

@@ -123,9 +123,7 @@ def test_a_store_that_was_gone_gets_the_last_of_what_is_owed(tmp_path: Path) -> 
     store_sync.close()
 
 
-def test_a_task_that_fails_by_itself_holds_nobody_up(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failing_task_delays_no_other_task(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store_sync = StoreSync(sqlite.opener(tmp_path / "store.db"))
     store_sync.enqueue("bad", lambda _: {}["secret"]).exception(timeout=60)
     store_sync.enqueue(key_of(cart(1)), doing(cart(1))).result(timeout=60)

@@ -107,7 +107,7 @@ def test_what_is_recorded_is_read_after_its_number_only(engine: Engine) -> None:
     assert len(list(engine.open().changes(0))) == 3
 
 
-def test_of_two_revocations_the_later_counts_and_its_change_is_heard(engine: Engine) -> None:
+def test_later_of_two_revocations_is_used_and_reaches_the_other_workers(engine: Engine) -> None:
     store = engine.open()
     customer = Revocation(Revoked.CUSTOMER, "17", 2_000, 9_000)
     store.record([customer])
@@ -118,7 +118,7 @@ def test_of_two_revocations_the_later_counts_and_its_change_is_heard(engine: Eng
     assert list(store.changes(number)) == [customer._replace(at=3_000)]
 
 
-def test_what_is_over_is_forgotten(engine: Engine) -> None:
+def test_revocations_past_their_time_are_deleted(engine: Engine) -> None:
     store = engine.open()
     store.record([END._replace(until=TODAY), END._replace(key="s2", until=TOMORROW)])
     store.forget(TODAY)
@@ -154,7 +154,7 @@ def test_a_value_is_written_over_the_version_that_was_read_and_no_other(engine: 
     assert store.erase("series", "s") is False
 
 
-def test_of_many_that_write_over_the_same_version_one_succeeds(engine: Engine) -> None:
+def test_one_of_many_writers_of_the_same_version_succeeds(engine: Engine) -> None:
     engine.open().write("series", "s", b"first", until=9_000)
 
     def write(worker: int) -> int:
@@ -620,7 +620,7 @@ def test_a_store_that_is_down_at_the_start_is_uncertain_and_no_error(
     wait_until(lambda: store_sync.revocations.is_certain, "it is certain", seconds=TIMEOUT)
 
 
-def test_a_watch_that_nobody_holds_ends_its_thread(tmp_path: Path) -> None:
+def test_watch_without_references_ends_its_thread(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     store_sync = StoreSync(sqlite.opener(tmp_path / "store.db"))
     store_sync.begin().result(TIMEOUT)

@@ -75,7 +75,9 @@ def test_of_a_reported_picture_the_owner_is_asked_first_whether_its_host_is_the_
     assert "[[vendors]]" in caplog.text
 
 
-def test_what_only_a_strict_page_stops_is_told_too(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
+def test_load_that_only_a_strict_page_stops_is_reported(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
     app = guard(page(DOCUMENT), undeclared="report", strict_paths=("/kasse/tür",))
 
     report(app, "https://open.example/x.js")

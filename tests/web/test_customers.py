@@ -179,7 +179,9 @@ async def coroutine(_: Any) -> str:
         ),
     ],
 )
-def test_what_does_not_fit_does_not_start(guard: Guard, settings: dict[str, Any], message: str) -> None:
+def test_unusable_settings_of_customers_are_refused_at_the_start(
+    guard: Guard, settings: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ConfigError, match=message):
         guard(Shop(), **settings)
 

@@ -232,7 +232,9 @@ def test_plain_text_that_names_a_goal_is_no_view(guard: Guard, tmp_path: Path) -
     assert connection.execute("SELECT kind FROM hit").fetchall() == [("goal",)]
 
 
-def test_of_a_value_only_its_step_is_kept(guard: Guard, goals: Callable[..., Rows], tmp_path: Path) -> None:
+def test_value_of_a_goal_is_stored_only_as_its_step(
+    guard: Guard, goals: Callable[..., Rows], tmp_path: Path
+) -> None:
     values = [89.9, Decimal("120.50"), 0, -1, float("nan"), "12", True]
 
     async def place(request: Request) -> Response:

@@ -116,7 +116,7 @@ def test_of_a_host_that_serves_pictures_the_owner_is_asked_first_whether_it_is_t
         "<img src=https://bat.bing.com/x>",
     ],
 )
-def test_nobody_is_asked_to_call_a_script_a_frame_a_tracker_or_a_known_vendor_the_shops_own(
+def test_draft_never_suggests_a_script_frame_tracker_or_known_vendor_as_the_shops_own(
     guard: Guard, caplog: pytest.LogCaptureFixture, body: str
 ) -> None:
     ask(guard(shown(body), vendors=()))

@@ -248,7 +248,7 @@ def test_a_session_that_never_rests_costs_its_cookies_and_no_page(shop: Shop, pa
 @pytest.mark.parametrize(
     "junk", [b"unsealed", b"junk", b"[1]", b"{}", b'{"t":[],"d":1,"o":[[1]]}', b"\xff\x00"]
 )
-def test_a_row_that_nobody_can_read_counts_as_missing(shop: Shop, tmp_path: Path, junk: bytes) -> None:
+def test_unreadable_row_counts_as_missing(shop: Shop, tmp_path: Path, junk: bytes) -> None:
     browser, other = Browser(shop), Browser(shop)
     browser.do(lambda visitor: (put(lamp=1)(visitor), visitor.orders.add("o1"), log_in(visitor)))
     other.do(grow)
@@ -287,7 +287,7 @@ def test_a_row_that_was_lost_is_missed_for_an_hour_however_often_its_visitor_com
     assert found == [True, True, True, False]
 
 
-def test_what_lies_in_a_store_that_was_switched_off_is_gone(make_shop: MakeShop) -> None:
+def test_sessions_and_carts_in_a_store_that_was_switched_off_count_as_empty(make_shop: MakeShop) -> None:
     browser = Browser(make_shop())
     browser.do(lambda visitor: (grow(visitor), put(note="x" * 5_000)(visitor)))
     browser.shop = make_shop(store=StoreSettings(enabled=False))

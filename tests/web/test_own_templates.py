@@ -143,7 +143,9 @@ def test_ours_stands_where_no_folder_is_named() -> None:
         ("{{ text }}", "{% if lang != 'el' %}{{ text }}{% endif %}", "in the language 'el'"),
     ],
 )
-def test_what_must_not_be_lost_is_refused_by_name(tmp_path: Path, was: str, now: str, told: str) -> None:
+def test_banner_template_without_a_required_part_is_refused_by_its_name(
+    tmp_path: Path, was: str, now: str, told: str
+) -> None:
     assert was in BANNER
     config = own(tmp_path, banner_html=BANNER.replace(was, now))
 

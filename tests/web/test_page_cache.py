@@ -223,7 +223,7 @@ def test_a_page_that_is_asked_for_stays_while_thousands_of_others_go_by() -> Non
     assert len(kept) > 500
 
 
-def test_what_is_kept_has_an_end() -> None:
+def test_page_cache_keeps_at_most_its_number_of_places_and_bytes() -> None:
     kept = Repeats()
     outcome = Outcome()
 

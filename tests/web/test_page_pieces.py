@@ -267,7 +267,7 @@ def test_two_variants_that_take_turns_are_both_kept(guard: Guard, readings: list
     assert readings == []
 
 
-def test_of_three_variants_that_take_turns_two_stay() -> None:
+def test_page_cache_keeps_two_of_three_alternating_variants() -> None:
     place, pages = Repeats(), [b"<p>%d</p>" % number * 100 for number in range(3)]
     kept = 0
 

@@ -130,7 +130,7 @@ def until(is_so: Callable[[], bool]) -> None:
     wait_until(is_so, "what the store tells is heard")
 
 
-def test_who_comes_back_without_a_session_is_logged_in_as_old_as_the_login_was(ada: Client) -> None:
+def test_remembered_customer_keeps_the_age_of_the_login(ada: Client) -> None:
     before = dict(ada.cookies)
     ada.lose_session()
     ada.shop.wait(days=20)

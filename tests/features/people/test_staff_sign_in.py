@@ -93,7 +93,7 @@ def test_link_counts_for_ten_minutes(desk: Desk, clock: Clock, minutes: float, s
     assert desk.post({"link": link}).status == status
 
 
-def test_of_many_who_use_a_link_at_once_one_is_signed_in(desk: Desk) -> None:
+def test_sign_in_link_works_for_one_of_many_simultaneous_uses(desk: Desk) -> None:
     link = link_of(desk)
 
     with ThreadPoolExecutor(8) as pool:

@@ -98,7 +98,7 @@ def test_outbox_forgets_who_was_told_30_days_after_the_version_took_effect(shop:
     assert shop.forget(IN_FORCE + KEPT) == 0
 
 
-def test_nobody_is_forgotten_who_is_still_to_be_told(shop: Shop) -> None:
+def test_recipients_without_their_notice_are_not_forgotten(shop: Shop) -> None:
     assert (shop.forget(IN_FORCE + timedelta(days=300)), shop.left) == (0, 3)
 
     with closing(shop.store()) as store:

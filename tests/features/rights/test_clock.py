@@ -178,7 +178,7 @@ def test_opt_out_of_sale_has_no_more_time() -> None:
         noted(request(RequestKind.OPT_OUT, Law.CCPA), Act.EXTENDED, now=NOON, by="mira", text="busy")
 
 
-def test_nothing_closes_silently_or_with_a_step_left() -> None:
+def test_request_closes_only_with_an_answer_and_without_open_steps() -> None:
     one = request(RequestKind.ERASE, Law.GDPR, NOON, "shop", "parcel service")
     with pytest.raises(RequestRefused, match="open steps: shop, parcel service"):
         noted(one, Act.DONE, now=NOON, by="mira", text="gone")
@@ -195,7 +195,7 @@ def test_nothing_closes_silently_or_with_a_step_left() -> None:
         noted(closed, Act.NOTE, now=NOON, by="mira", text="late")
 
 
-def test_decided_request_is_open_until_the_person_is_told() -> None:
+def test_decided_request_stays_open_until_the_person_has_the_answer() -> None:
     done = noted(request(), Act.DONE, now=NOON, by="mira", text="All is gone.")
 
     assert done.is_open

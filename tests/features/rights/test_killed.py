@@ -212,7 +212,7 @@ def test_erasure_is_done_to_its_end_wherever_workers_are_killed(
     assert in_between or runs < 100  # the control: some were killed between two steps
 
 
-def test_nobody_is_in_any_file_after_erasure_but_who_was_not_erased(tmp_path: Path) -> None:
+def test_after_an_erasure_files_hold_only_the_customers_who_were_not_erased(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.add("K-4711-Q", "Annegret Quandt")
     place.add("K-0815-Z", "Zoltan Control")

@@ -531,7 +531,7 @@ def test_guesses_end_a_code_after_five(guest: Guest, relay: Relay) -> None:
     assert guest.open(code).status == 403
 
 
-def test_address_is_told_neither_known_nor_unknown(guest: Guest, relay: Relay) -> None:
+def test_answer_does_not_reveal_whether_an_address_is_known(guest: Guest, relay: Relay) -> None:
     known = guest.post(act="code", address="guest@shop.example")
     unknown = guest.post(act="code", address="nobody@shop.example")
 

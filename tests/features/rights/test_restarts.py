@@ -163,7 +163,7 @@ class Machines:
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("runs", [2, pytest.param(RUNS, marks=pytest.mark.slow)])
-def test_nobody_is_left_where_workers_are_killed_and_postgres_restarts_and_backups_come_back(
+def test_every_erasure_completes_despite_killed_workers_restarts_of_postgres_and_restored_backups(
     tmp_path: Path, server: Postgres, runs: int
 ) -> None:
     machines, source = Machines(tmp_path, server), random.Random(SEED)

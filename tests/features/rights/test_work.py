@@ -331,7 +331,7 @@ def test_erasure_whose_letter_is_still_to_be_written_is_done_again_too(shop: Sho
 
 
 @pytest.mark.parametrize("act", [Act.REFUSED, Act.WITHDRAWN])
-def test_nobody_is_erased_again_who_was_never_erased(shop: Shop, act: Act) -> None:
+def test_repeating_erasures_leaves_other_customers_alone(shop: Shop, act: Act) -> None:
     shop.ask()
     shop.change(lambda one: noted(one, act, now=NOW, by="mira", text="not yours to ask"))
     shop.change(lambda one: answer_told(one, now=NOW, by="mira", text="letter"))
@@ -1036,7 +1036,9 @@ def test_hook_that_returns_an_address_alone_is_told_what_is_allowed(
 
 
 @pytest.mark.parametrize(("found", "number"), [("", None), (None, None), (4711, "4711"), (0, "0")])
-def test_nobody_s_number_is_none_whatever_the_hook_says_for_it(found: object, number: str | None) -> None:
+def test_customer_number_of_an_unknown_address_is_none_for_any_empty_answer_of_the_hook(
+    found: object, number: str | None
+) -> None:
     hooks = SimpleNamespace(find=lambda _: found)
 
     assert asyncio.run(number_of(hooks, "anna@shop.example")) == number

@@ -517,7 +517,9 @@ def spending(seed: int) -> list[Hit]:
 
 
 @pytest.mark.parametrize("draw", [reader, pytest.param(refuser, marks=pytest.mark.slow)])
-def test_who_is_alone_is_in_no_figure(draw: Callable[[], list[Hit]], tmp_path: Path) -> None:
+def test_single_visitor_of_a_country_is_in_no_exact_figure(
+    draw: Callable[[], list[Hit]], tmp_path: Path
+) -> None:
     hits = draw()
     written(tmp_path, hits, has_keys=True)
 

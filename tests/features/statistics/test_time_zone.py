@@ -62,7 +62,7 @@ def test_the_day_is_the_same_in_every_zone(at_zone: Callable[[str], Office]) -> 
 
 
 @pytest.mark.parametrize("zone", ["Berlin", "", "../../etc/passwd", "Europe/Berlin\n"])
-def test_a_zone_that_nobody_knows_is_refused(zone: str) -> None:
+def test_unknown_time_zone_is_refused(zone: str) -> None:
     with pytest.raises(ConfigError, match=r"stats\.time_zone"):
         StatsSettings(time_zone=zone)
 

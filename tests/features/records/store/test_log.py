@@ -45,7 +45,7 @@ def test_what_was_acknowledged_is_there_sealed_numbered_and_signed(world: World)
     stores.close()
 
 
-def test_nothing_of_a_record_stands_in_the_files_but_its_kind_and_time(world: World) -> None:
+def test_files_of_the_log_hold_only_kind_and_time_of_a_record_in_clear(world: World) -> None:
     if world.place.log_file is None:
         pytest.skip("a server's files are not ours to read")
     world.write(record_of(customer("customer-number-4711"), kind="consent", secret="said-in-private"))
@@ -266,7 +266,7 @@ class LateLook(Acknowledgement):
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
-def test_who_asks_again_for_a_record_while_it_is_written_hears_of_it(world: World) -> None:
+def test_second_request_for_a_record_gets_the_result_of_the_write_under_way(world: World) -> None:
     writer, record = world.writer(), record_of()
     writer.append(record_of()).result(10)
     other = sqlite3.connect(world.place.log, isolation_level=None)

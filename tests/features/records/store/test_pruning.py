@@ -189,7 +189,7 @@ def test_other_kinds_are_kept_for_good_unless_the_shop_says_how_long(world: Worl
     assert pruned(world, NOW + timedelta(days=11), settings.kept_days) == 1
 
 
-def test_what_remains_proves_itself_and_new_records_follow(world: World) -> None:
+def test_log_verifies_after_pruning_and_takes_new_records(world: World) -> None:
     old = [consent(f"old-{number}") for number in range(300)]
     new = [consent(f"new-{number}", after=700) for number in range(300)]
     mixed = [one for pair in zip(old, new, strict=True) for one in pair]

@@ -112,7 +112,7 @@ def test_a_long_journal_of_erasures_is_gone_through_with_few_questions(
     stores.close()
 
 
-def test_an_erased_customer_who_returns_is_somebody_new(world: World) -> None:
+def test_erased_customer_who_returns_is_a_new_customer(world: World) -> None:
     world.write(record_of(customer("1"), n=1))
     stores = world.stores()
     erase_subject(stores, customer("1"), erasures=world.place.erasures, now=NOW)

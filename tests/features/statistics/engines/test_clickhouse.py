@@ -142,7 +142,7 @@ def test_a_closing_may_be_cut_off_anywhere(writer: ClickhouseHits, figures: HitR
     close_day(Cut(writer._client, COMMANDS), DAY)  # type: ignore[arg-type] # the control: no more than those
 
 
-def test_what_comes_late_counts_once_and_what_was_closed_not_again(
+def test_late_hits_count_once_and_closed_days_are_not_counted_again(
     writer: ClickhouseHits, figures: HitReader
 ) -> None:
     first = [PLAIN._replace(key=key) for key in (1, 2, 3)]

@@ -97,7 +97,7 @@ def lost(state: StateDirectory) -> dict[str, int]:
         figures.close()
 
 
-def test_what_was_spooled_is_replayed_whole(state: StateDirectory) -> None:
+def test_spooled_hits_are_all_replayed(state: StateDirectory) -> None:
     fill(state, batches=4)
 
     replay(state)

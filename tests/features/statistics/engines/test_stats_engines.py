@@ -190,7 +190,9 @@ def at_times_of_their_own(hits: Sequence[Hit]) -> list[Hit]:
     return [hit._replace(time=MIDNIGHT + at * 86) for at, hit in enumerate(hits[:1999])]
 
 
-def test_what_few_wrote_goes_with_single_hits(writer: HitWriter, figures: HitReader) -> None:
+def test_searches_of_few_people_are_deleted_with_the_single_hits(
+    writer: HitWriter, figures: HitReader
+) -> None:
     one = PLAIN._replace(time=MIDNIGHT + 60)
     hits = [
         *(one._replace(search="mug", key=key) for key in range(1, 6)),
@@ -211,7 +213,9 @@ def test_what_few_wrote_goes_with_single_hits(writer: HitWriter, figures: HitRea
     assert kept() == ["hat", "mug"]
 
 
-def test_what_five_people_wrote_on_no_day_is_not_of_a_crowd(writer: HitWriter, figures: HitReader) -> None:
+def test_text_that_fewer_than_five_people_wrote_on_each_day_is_not_of_a_crowd(
+    writer: HitWriter, figures: HitReader
+) -> None:
     """Visitors of several days may be one person, who writes his name on each."""
     one, other = PLAIN._replace(time=MIDNIGHT + 60), PLAIN._replace(time=MIDNIGHT + 86_460)
     hits = [
@@ -541,7 +545,7 @@ def test_odd_text_is_kept_as_it_is(writer: HitWriter, figures: HitReader, value:
     assert [tuple(one) for one in figures.breakdown(BOTH, Dimension.PAGE, where)] == [(value, 2, 2, 0)]
 
 
-def test_what_was_never_a_value_filters_all_out(writer: HitWriter, figures: HitReader) -> None:
+def test_filter_by_an_unknown_value_matches_no_hit(writer: HitWriter, figures: HitReader) -> None:
     writer.write(Batch("a", [PLAIN], {}, {}))
 
     assert figures.breakdown(BOTH, Dimension.PAGE, {Dimension.COUNTRY: "\0"}) == []
