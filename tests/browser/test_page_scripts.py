@@ -264,7 +264,7 @@ def test_a_script_of_the_shops_may_have_the_name_for_itself(visit: Visitors, wor
     assert tab.evaluate("found") == ("number" if "2" in own else "function")
 
 
-def test_a_choice_is_told_before_the_page_loads_again(visit: Visitors, world: World) -> None:
+def test_choice_reaches_the_pages_scripts_before_the_page_reloads(visit: Visitors, world: World) -> None:
     tab = visit().new_page()
     told: list[Any] = []
     tab.expose_function("tell", lambda said: told.append(said))  # noqa: PLW0108  # Playwright marks what it gets
@@ -283,7 +283,9 @@ def test_a_choice_is_told_before_the_page_loads_again(visit: Visitors, world: Wo
     assert tab.evaluate("first") == ["partly", True, False]
 
 
-def test_a_choice_beside_unsaved_input_is_told_though_the_page_stays(visit: Visitors, world: World) -> None:
+def test_choice_reaches_the_pages_scripts_if_unsaved_input_keeps_the_page(
+    visit: Visitors, world: World
+) -> None:
     tab = visit().new_page()
     tab.goto(f"{world.shop}/")
     tab.fill("[name=name]", "typed")

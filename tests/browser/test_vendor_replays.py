@@ -161,7 +161,7 @@ def test_held_before_working_after_and_gone_when_withdrawn(
     [pytest.param(names, marks=FOR_RELEASE) for names in ((), *[(one,) for one in PURPOSES])],
     ids=["refused", *PURPOSES],
 )
-def test_who_is_let_in_is_whose_purpose_is_agreed_to(
+def test_only_vendors_of_accepted_purposes_are_contacted(
     driver: tuple[Playwright, str], tmp_path: Path, place: World, control: Control, granted: Names
 ) -> None:
     names = tuple(REPLAYS)

@@ -302,7 +302,7 @@ app = CookieGuard(app, "cookieguard.toml")
     )  # the shop's own policy was seen, not ours
 
 
-def test_an_answer_that_breaks_off_is_told_for_what_it_is(shop: Shop) -> None:
+def test_check_reports_an_answer_that_breaks_off(shop: Shop) -> None:
     broken = """
 async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})

@@ -253,9 +253,7 @@ def test_a_document_that_is_too_large_to_be_read_as_a_whole_is_refused_with_what
 
 
 @pytest.mark.parametrize("text", ["[{]", '{"a": 1}\n{"a":', "\ud800", "a,b\n1", "[1, null, {}]", ""])
-def test_a_file_of_anything_is_told_of_and_ends_no_command_with_a_traceback(
-    text: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_import_of_any_file_ends_without_a_traceback(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("log.json").write_bytes(text.encode("utf-8", "surrogatepass"))
 
     assert imported("log.json", "c15t") in (0, 1, 3)

@@ -130,7 +130,7 @@ def test_receipt_verify_of_a_path_that_is_no_file_ends_with_one_line(
     assert (said.out + said.err).count("\n") == 1
 
 
-def test_a_terminal_that_knows_ascii_alone_is_told_all(tmp_path: Path) -> None:
+def test_terminal_with_ascii_only_gets_escaped_text(tmp_path: Path) -> None:
     (tmp_path / "copy").write_bytes(receipt(note="\u00e9\u4e2d"))
     command = [sys.executable, "-m", "cookieguard.cli", "receipt", "verify", str(tmp_path / "copy")]
     done = subprocess.run(

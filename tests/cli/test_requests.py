@@ -150,7 +150,7 @@ def test_commands_of_requests_need_the_role_that_their_page_needs(shop: Shell, a
     assert [one["request"] for one in shop.read("requests", "list")["requests"]] == [id_]
 
 
-def test_step_of_the_worker_is_nobody_s_by_command(shop: Shell) -> None:
+def test_step_of_the_worker_cannot_be_done_by_command(shop: Shell) -> None:
     id_ = shop.read("requests", "add", "erase", "--who", "known", "--customer", "10001", who="Support Sam")[
         "request"
     ]

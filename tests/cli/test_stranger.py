@@ -201,7 +201,7 @@ def test_app_that_cannot_be_imported_is_reported_in_one_line(
     assert "Traceback" not in done.stderr
 
 
-def test_a_fault_of_the_configuration_is_told_of_as_one_though_the_app_met_it(
+def test_fault_of_the_configuration_is_reported_as_one_also_if_the_app_raised_it(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (shop.directory / "cookieguard.toml").write_text('vendors = ["googel-analytics"]')

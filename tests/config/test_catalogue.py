@@ -134,7 +134,7 @@ def test_an_unknown_name_is_answered_in_one_line_with_the_three_nearest() -> Non
 @pytest.mark.parametrize(
     ("name", "meant"), [("gtm", "google-tag-manager"), ("Turnstile", "cloudflare-turnstile")]
 )
-def test_what_people_call_a_vendor_is_near_it(name: str, meant: str) -> None:
+def test_common_name_of_a_vendor_suggests_its_catalogue_name(name: str, meant: str) -> None:
     assert meant in CATALOGUE.nearest(name)
 
 

@@ -232,7 +232,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=14).map(b"".join))
-def test_who_is_taken_to_have_necessary_cookies_alone_has_no_other(header: bytes) -> None:
+def test_cookie_header_judged_necessary_holds_no_other_cookie(header: bytes) -> None:
     known = register()
 
     if parse_cookies([header]).has_only(known.necessary):

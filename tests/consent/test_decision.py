@@ -128,7 +128,7 @@ def test_posted_choice_becomes_purposes(choice: str, ticked: list[str], granted:
 
 
 @pytest.mark.parametrize("choice", ["", "Accept", "accept ", "all", "x" * 5000])
-def test_choice_that_is_none_is_refused_in_one_short_line(choice: str) -> None:
+def test_invalid_choice_is_refused_in_one_short_line(choice: str) -> None:
     with pytest.raises(ChoiceError) as caught:
         choose(choice, ["marketing"], IDS)
 

@@ -66,7 +66,7 @@ def test_a_doubt_ends_after_a_day_or_when_the_clock_is_set_right() -> None:
     assert after(later(2 * HOUR, 2 * HOUR)) is None
 
 
-def test_the_clock_nobody_sets_goes_on() -> None:
+def test_monotonic_clock_ignores_changes_of_the_wall_clock() -> None:
     first, second = read_clock(NOON), read_clock(NOON + YEAR)
 
     passed = second.passed_since(first)

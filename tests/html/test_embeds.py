@@ -120,7 +120,7 @@ def test_one_that_has_nothing_to_say_leaves_the_tag_as_it_is_without() -> None:
     assert b" sandbox srcdoc=x " in silent.feed(page)
 
 
-def test_a_placeholder_hears_who_is_held_what_the_page_calls_it_and_what_was_seen_of_the_page() -> None:
+def test_placeholder_gets_the_vendor_the_frames_title_and_the_pages_language() -> None:
     heard: list[tuple[Embed, InsertContext]] = []
     page = b'<!doctype html><html lang=de><body><iframe id=film title="Ein Film" src=//v.example/x></iframe>'
 

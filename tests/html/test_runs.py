@@ -92,7 +92,7 @@ def is_passed(raw: bytes, *, marks_links: bool = False) -> bool:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_run_passes_over_no_tag_that_a_full_hearing_would_change(seed: int) -> None:
+def test_runs_of_the_scanner_skip_no_tag_that_the_full_decision_changes(seed: int) -> None:
     own, others = (rules.context(rules.url, nothing_nested, xml=False) for rules in (OWN_FREE, ALL_HELD))
     passed = 0
 

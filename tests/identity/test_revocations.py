@@ -189,9 +189,7 @@ def test_what_is_written_while_the_store_is_down_is_kept(worker: Worker, browser
         assert dict(visit.cart) == {"lamp": 1, "vase": 2}
 
 
-def test_a_store_that_comes_back_within_a_request_makes_nobody_half_a_customer(
-    worker: Worker, browser: Any
-) -> None:
+def test_store_that_returns_during_a_request_leaves_its_visitor_a_guest(worker: Worker, browser: Any) -> None:
     log_in(browser, worker)
     worker.is_certain = False
     with browser.request() as visit:

@@ -80,7 +80,7 @@ def test_stored_cart_uses_the_newest_content_of_a_place_and_waits_for_a_pending_
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1e308", "NaN"])
-def test_what_the_store_has_with_a_number_without_end_is_as_good_as_missing(number: str) -> None:
+def test_stored_cart_with_an_infinite_number_counts_as_missing(number: str) -> None:
     value = f'{{"t":{number},"d":{{"a":1}},"o":[["o1",{number}]]}}'.encode()
     later = NOW + timedelta(hours=2)
 

@@ -155,7 +155,9 @@ def look() -> Callable[..., Scan]:
 
 
 @BOTH
-def test_where_a_page_leads_is_told(look: Callable[..., Scan], how: Callable[[Plan], Any]) -> None:
+def test_scan_reports_pages_that_redirect_to_another_page(
+    look: Callable[..., Scan], how: Callable[[Plan], Any]
+) -> None:
     login = page('<a href="/account">A</a><a href="/orders">O</a>')
     walled = dict.fromkeys(("/", "/account", "/orders"), (302, "/login?next=x", ""))
 

@@ -57,7 +57,7 @@ def test_small_cells_are_folded(people: Sequence[int], shown: str, other: int | 
     assert (found.other.people if found.other else None) == other
 
 
-def test_what_came_folded_stays_folded() -> None:
+def test_figures_that_arrive_folded_stay_folded() -> None:
     found = suppress([Cell("a", 20, (20,)), Cell(OTHER, 9, (9,)), Cell("b", 7, (7,))])
 
     assert found == Shown((Cell("a", 20, (20,)),), Cell(OTHER, 16, (16,)))

@@ -104,7 +104,7 @@ def test_floors_of_carts_are_heard_by_a_worker_that_comes_later(store: Store) ->
     assert Revocation(Revoked.CART, "s1", 8, FAR) in store.changes(0)
 
 
-def test_a_store_that_was_gone_gets_the_last_of_what_is_owed(tmp_path: Path) -> None:
+def test_store_that_returns_gets_the_last_pending_value(tmp_path: Path) -> None:
     path, aside = tmp_path / "store.db", tmp_path / "aside.db"
     store_sync = StoreSync(sqlite.opener(path))
     store_sync.begin().result(timeout=60)

@@ -245,7 +245,7 @@ def test_every_worker_hears_within_5_s_what_one_ended(worker: Callable[[], Store
     assert late.revocations.not_before("17") == 5
 
 
-def test_what_is_asked_comes_after_all_that_was_ended_before(worker: Callable[[], StoreSync]) -> None:
+def test_question_to_the_store_sees_all_earlier_revocations(worker: Callable[[], StoreSync]) -> None:
     one, other = worker(), worker()
     other.begin().result(TIMEOUT)
     for at in range(1, 6):

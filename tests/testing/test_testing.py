@@ -59,7 +59,7 @@ def test_a_shops_suite_passes_with_our_fixtures(tmp_path: Path, which: str, chro
     assert "skipped" not in result.stdout
 
 
-def test_a_suite_without_an_app_is_told_what_to_define(tmp_path: Path) -> None:
+def test_suite_without_an_app_gets_an_error_that_says_what_to_define(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["cookieguard.testing.fixtures"]')
     (tmp_path / "test_it.py").write_text("def test_it(guarded_url): pass")
 

@@ -256,7 +256,7 @@ def test_many_forged_cookies_are_summed_up(guard: Guard, caplog: pytest.LogCaptu
     assert f"{500 - EVENTS_A_MINUTE} more in one minute" in caplog.text
 
 
-def test_a_cookies_name_is_told_without_what_is_of_one_visitor(
+def test_cookie_name_is_logged_without_the_part_of_one_visitor(
     guard: Guard, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = (

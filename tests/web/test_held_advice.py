@@ -158,7 +158,7 @@ def test_a_host_that_several_share_is_told_apart_by_the_path(
     assert "it is Google reCAPTCHA" in told(caplog)[0]
 
 
-def test_a_path_of_nobody_on_such_a_host_names_all_who_share_it(
+def test_unknown_path_on_a_shared_host_names_all_vendors_that_share_it(
     guard: Guard, caplog: pytest.LogCaptureFixture
 ) -> None:
     ask(guard(shown("<img src=https://www.google.com/images/x.png>"), vendors=()))

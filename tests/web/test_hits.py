@@ -318,7 +318,7 @@ def test_country_header_counts_from_a_trusted_proxy_only(guard: Guard, rows: Cal
     assert [row["country"] for row in rows(guarded)] == ["FR", ""]
 
 
-def test_a_country_that_does_not_count_is_told_of_once(
+def test_ignored_country_header_is_logged_once(
     guard: Guard, rows: Callable[..., Rows], caplog: pytest.LogCaptureFixture
 ) -> None:
     """uvicorn reads X-Forwarded-For itself where the proxy is on its machine: the peer is the visitor then."""

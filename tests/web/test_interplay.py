@@ -334,7 +334,9 @@ def test_a_doubled_consent_of_a_shared_domain_takes_no_cart_away(make_shop: Make
 
 
 @pytest.mark.parametrize("number", ["a\0", "\ud800", "x\udfffy"])
-def test_a_customer_number_that_no_store_takes_makes_nobody_else_a_guest(shop: Shop, number: str) -> None:
+def test_customer_number_that_cannot_be_stored_makes_no_other_customer_a_guest(
+    shop: Shop, number: str
+) -> None:
     """Where visitors choose their number: what cannot be written is tried again and again, and counts as down."""
     eve, ada = Browser(shop), Browser(shop)
     ada.do(lambda visitor: visitor.login("17"))

@@ -189,7 +189,7 @@ def test_a_sheet_that_loads_or_singles_out_is_refused(tmp_path: Path, sheet: str
     assert told in str(caught.value)
 
 
-def test_what_comments_and_lines_part_stays_apart(tmp_path: Path) -> None:
+def test_style_sheets_words_split_by_comments_or_lines_stay_split(tmp_path: Path) -> None:
     sheet = '#cg form/* " */p { background: u/**/rl(//ads.example/p.gif) }\n#cg\n.row { color: u\nrl(x) }'
 
     renderer = Renderer(own(tmp_path, banner_css=sheet))

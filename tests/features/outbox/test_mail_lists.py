@@ -98,7 +98,7 @@ def test_nobody_is_mailed_before_they_confirm_and_looking_at_the_link_is_no_conf
 
 
 @pytest.mark.parametrize("lang", ["de", "fr", "he"])
-def test_what_a_button_leads_to_speaks_the_language_of_its_page(reader: Reader, lang: str) -> None:
+def test_page_after_a_button_has_the_language_of_its_page(reader: Reader, lang: str) -> None:
     texts = texts_of(lang)
 
     asked = reader.get(f"{mail.confirm_link(CUSTOMER, 'news')}&lang={lang}")

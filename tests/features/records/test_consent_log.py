@@ -353,7 +353,7 @@ def test_receipt_links_to_itself_in_each_language_of_the_banner(
     assert 'aria-current="true">Deutsch</a>' in shown or not links
 
 
-def test_a_receipt_is_told_as_impossible_while_the_log_cannot_be_read(guard: Guard) -> None:
+def test_receipt_is_answered_with_503_while_the_log_cannot_be_read(guard: Guard) -> None:
     app = guard(page(HTML))
     cookie = ("cookie", f"{COOKIE}={choose(app, 'accept').cookies()[COOKIE]}")
     app.close()

@@ -223,7 +223,7 @@ def test_failed_step_is_shown_until_it_is_done() -> None:
     assert step_done(failed, "shop", now=NOON, by="cookieguard").trouble == ""
 
 
-def test_what_stays_is_said_once_with_its_reason_and_its_end() -> None:
+def test_retained_data_are_listed_once_with_reason_and_end() -> None:
     items = [("invoices", date(2036, 12, 31), "tax law")]
     one = with_retained(with_retained(request(), items, now=NOON), items, now=NOON + timedelta(days=1))
 

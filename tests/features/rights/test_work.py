@@ -930,7 +930,7 @@ def test_work_called_off_while_the_queue_is_locked_ends_before_the_file_is_close
 
 
 @pytest.mark.parametrize("until", [datetime(2036, 12, 31, 23, tzinfo=UTC), "2036-12-31", date(2036, 12, 31)])
-def test_what_stays_until_a_time_of_a_database_stays_until_its_day(shop: Shop, until: date) -> None:
+def test_end_of_retention_given_as_a_time_becomes_its_day(shop: Shop, until: date) -> None:
     shop.hooks.keeps = [Retained("invoices", until, "tax law")]
     shop.ask()
 

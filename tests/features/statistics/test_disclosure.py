@@ -332,7 +332,7 @@ def answering(seed: int) -> list[Hit]:
     return hits
 
 
-def test_answers_by_country_and_device_are_certain_of_nobody(tmp_path: Path) -> None:
+def test_answers_by_country_and_device_make_no_small_group_certain(tmp_path: Path) -> None:
     """Asked as if the counts that shares are made of stood there, beside the exact totals of each answer."""
     hits = answering(1)
     written(tmp_path, hits, has_keys=True)
@@ -363,7 +363,7 @@ def test_answers_by_country_and_device_are_certain_of_nobody(tmp_path: Path) -> 
     assert len(derived(Bounds(values, everything), true)) > 3  # the control: all of it
 
 
-def test_answers_of_each_day_are_certain_of_nobody(tmp_path: Path) -> None:
+def test_answers_of_each_day_make_no_small_group_certain(tmp_path: Path) -> None:
     """Asked for the sums behind bars and wordings on every day, and for totals of days that are over and of ranges."""
     hits = [hit._replace(country="any", device="any") for hit in answering(2)]
     written(tmp_path, hits, has_keys=True)

@@ -76,7 +76,7 @@ def test_the_mail_tells_the_people_that_its_rates_are_of(office: Office) -> None
     assert "120  /cart, 60 visitor-days, 38 % of the step before" in lines
 
 
-def test_a_step_of_few_is_not_told(office: Office) -> None:
+def test_funnel_hides_a_step_of_few_people(office: Office) -> None:
     office.write([*walk(100, 1), *walk(60, 2), *walk(3, 3)])
 
     assert funnel(office)["order placed"] == ("", "", "")

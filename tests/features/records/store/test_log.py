@@ -143,7 +143,7 @@ def test_a_record_gets_its_number_within_five_seconds(world: World) -> None:
 
 
 @pytest.mark.parametrize("world", ["postgres"], indirect=True)
-def test_of_many_workers_about_one_a_second_numbers_for_all(world: World) -> None:
+def test_about_one_of_many_workers_a_second_numbers_the_rows_of_all(world: World) -> None:
     workers = [world.writer() for _ in range(6)]
     begun, futures = time.monotonic(), []
     for turn in range(24):  # one after the other, so that their seconds end apart
@@ -199,7 +199,7 @@ def test_what_a_worker_that_died_left_is_numbered_by_another(world: World) -> No
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
-def test_who_ends_leaves_nothing_without_a_number_however_much_there_is(world: World) -> None:
+def test_worker_that_ends_numbers_all_its_rows(world: World) -> None:
     writer = world.writer()
     writer.__class__._number, kept = lambda *_, **__: None, writer.__class__._number  # type: ignore[method-assign]
     try:

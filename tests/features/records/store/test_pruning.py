@@ -269,7 +269,7 @@ def test_the_key_of_somebody_without_records_goes_an_hour_later(world: World) ->
     stores.close()
 
 
-def test_who_comes_back_within_that_hour_keeps_the_key(world: World) -> None:
+def test_person_who_returns_within_the_sealing_hour_keeps_their_key(world: World) -> None:
     world.write(consent("back"))
     at = LATER + LIFE + timedelta(days=1)
     pruned(world, at)

@@ -248,7 +248,7 @@ except EngineDown as error:
 """
 
 
-def test_a_second_process_is_told_that_it_cannot(writer: ClickhouseHits, url: str) -> None:
+def test_second_process_on_one_clickhouse_directory_gets_an_error(writer: ClickhouseHits, url: str) -> None:
     assert writer is not None
 
     second = subprocess.run([sys.executable, "-c", SECOND, url], capture_output=True, text=True, check=True)

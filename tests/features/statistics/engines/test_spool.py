@@ -180,7 +180,7 @@ FOREIGN: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
-def test_what_is_no_spool_file_holds_up_nobody(kind: str, state: StateDirectory) -> None:
+def test_foreign_file_in_the_spool_does_not_stop_the_replay(kind: str, state: StateDirectory) -> None:
     FOREIGN[kind](folder_made(state) / "0-foreign.spool")
     fill(state, batches=2)
     done = threading.Event()
@@ -332,7 +332,7 @@ def as_nobody() -> Iterator[None]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user")
 @pytest.mark.parametrize("mode", [0o000, 0o200, 0o500])
-def test_a_file_nobody_may_read_or_remove_is_told_once_and_counted_once(
+def test_unreadable_or_unremovable_spool_file_is_logged_and_counted_once(
     mode: int, shared: StateDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = fill(shared, batches=2)

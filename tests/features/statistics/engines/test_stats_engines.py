@@ -126,7 +126,7 @@ def test_slices_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitRe
     assert slices(figures, Dimension.AGREED_PAGE) == recount(agreed, "page")
 
 
-def test_what_some_hits_are_counted_by_is_what_a_plain_recount_gives(
+def test_dimensions_counted_for_some_hits_equal_a_plain_recount(
     writer: HitWriter, figures: HitReader
 ) -> None:
     hits = at_times_of_their_own(draw_hits(2000, seed=4))
