@@ -24,7 +24,7 @@ PAUSE = 0.1
 
 @dataclass(frozen=True)
 class FirefoxSeat:
-    """Be one window of Firefox."""
+    """One window of Firefox."""
 
     browser: firefox.Firefox
     window: str
@@ -70,7 +70,7 @@ class FirefoxSeat:
 
 @dataclass(frozen=True)
 class WebKitSeat:
-    """Be one window of WebKit."""
+    """One window of WebKit."""
 
     window: webkit.Window
 

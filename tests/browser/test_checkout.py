@@ -23,7 +23,7 @@ FORM = '<form method="post" action="/pay"><button>Pay now</button></form>'
 
 
 class Checkout:
-    """Be a shop whose /pay answers a POST with 303 to a payment host; `policy` is its own on every page."""
+    """A shop whose /pay redirects a POST to a payment host; each of its pages has `policy`."""
 
     def __init__(self, payment: str, policy: str = "") -> None:
         self._payment = payment

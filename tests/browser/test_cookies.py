@@ -54,7 +54,7 @@ ROUND = timedelta(milliseconds=1680)
 
 
 class Leaving:
-    """Be a shop that sets cookies on /en/cart while `leaves`, and keeps the Cookie headers it was shown there.
+    """A shop that sets cookies on /en/cart while `leaves` is true, and records the Cookie headers it gets there.
 
     Only there: a browser asks for the icon of a page when it likes, of the unguarded one too.
     """

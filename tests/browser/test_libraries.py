@@ -100,7 +100,7 @@ def packages() -> Path:
 
 @pytest.fixture
 def others() -> Iterator[Others]:
-    """Be everybody else."""
+    """Serve all foreign hosts."""
     made = Others()
     yield made
     made.close()

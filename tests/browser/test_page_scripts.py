@@ -72,7 +72,7 @@ STATES = [
 
 
 class Tags:
-    """Be everybody whose tags the shop has; keep what each tag found in its queue."""
+    """The vendors of the shop's tags; they record what each tag found in its queue."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

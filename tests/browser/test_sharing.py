@@ -39,7 +39,7 @@ async def shop(scope: Any, _: Any, send: Any) -> None:
 
 
 class Partner:
-    """Be another site that shows the shop in a frame."""
+    """Another site that shows the shop in a frame."""
 
     def __init__(self) -> None:
         self.framed = ""

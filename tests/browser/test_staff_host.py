@@ -53,7 +53,7 @@ POSTS = {
 
 
 class Later:
-    """Be the app that is set once the port is known."""
+    """An app that is set after the server's port is known."""
 
     app: Any
 

@@ -76,7 +76,7 @@ WORKS = {
 
 
 class Vendors:
-    """Be every vendor, told apart by the first label of the host; keep who was asked, and each call told."""
+    """All vendors, distinguished by the first label of the host; they record requests and reported calls."""
 
     def __init__(self) -> None:
         self.origin = ""

@@ -41,7 +41,7 @@ WORDS = {"correct": "We corrected it.", "object": "We keep the ads from you."}
 
 @dataclass
 class Shop:
-    """Be a shop with its people, its relay and its worker."""
+    """A shop with its staff, its mail relay and its worker."""
 
     url: str
     config: Config
@@ -80,7 +80,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 class Walk:
-    """Be the people of one walk, each in a browser of their own; every page they see is looked at."""
+    """The people of one walk, each in a browser of their own; every page that they open is checked."""
 
     def __init__(self, visit: Visitors, shop: Shop, axe: str, look: str, *, scripts: bool) -> None:
         self.shop, self.look = shop, f"{look}-{'script' if scripts else 'plain'}"

@@ -9,7 +9,7 @@ CALLED: list[str] = []
 
 
 class Hooks:
-    """Be a shop's hooks."""
+    """Hooks of a shop."""
 
     def export(self, customer: str) -> list[Exported]:
         CALLED.append(f"export {customer}")

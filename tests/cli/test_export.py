@@ -30,7 +30,7 @@ def export(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Be a shop with eight days of made-up visitors."""
+    """Give a shop with eight days of made-up visitors."""
     directory = tmp_path_factory.mktemp("shop")
     fill(directory / ".cookieguard", days=8, now=datetime.now(UTC))
     return directory

@@ -75,7 +75,7 @@ def test_monotonic_clock_ignores_changes_of_the_wall_clock() -> None:
 
 
 class Shop:
-    """Be a shop with hits of a month, a log of a week ago, today's key, and a clock."""
+    """A shop with hits of a month, a log file of a week ago, today's key, and a clock."""
 
     def __init__(self, directory: Path) -> None:
         self.state = StateDirectory(directory / "state")

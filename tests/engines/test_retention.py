@@ -49,7 +49,7 @@ KEY = 0x1122334455667788
 
 
 class Shop:
-    """Be the files of a shop, and a clock."""
+    """The files of a shop, and a clock."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

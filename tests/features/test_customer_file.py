@@ -42,7 +42,7 @@ shop = page(headers=(), act=log_in)
 
 
 class Office(Queue):
-    """Be a shop with a customer who is logged in and asked for something, and staff who are signed in."""
+    """A shop with a logged-in customer who made a request, and signed-in staff."""
 
     clock = NOW
 
@@ -276,7 +276,7 @@ def test_one_person_alone_and_what_says_no_reason_opens_nothing(office: Office) 
 
 
 class Hooks:
-    """Be the hooks of a shop."""
+    """Hooks of a shop."""
 
     def export(self, customer: str) -> list[Exported]:
         return [Exported(kind="orders", values={"Mug": f"2 {HOSTILE}"})]
@@ -287,7 +287,7 @@ class Hooks:
 
 
 class Failing(Hooks):
-    """Be the hooks of a shop whose database is down."""
+    """Hooks of a shop whose database is down."""
 
     def export(self, customer: str) -> list[Exported]:
         raise OSError(f"no database for {customer}")

@@ -24,7 +24,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "cookies.md"
 
 
 class User(BaseUser):
-    """Be somebody who is logged in."""
+    """A user who is logged in."""
 
     is_authenticated = True
 

@@ -80,7 +80,7 @@ class Relay:
 
 
 class _Handler:
-    """Be the handler of aiosmtpd, which reads every member of it with each connection: so it has few."""
+    """The handler of aiosmtpd. It has few members, because aiosmtpd reads them all for each connection."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay

@@ -131,7 +131,7 @@ def test_a_remember_cookie_without_an_age_remembers_as_long_as_a_session_may_liv
 
 @dataclass
 class Party:
-    """Be a browser with the cookie: `number` is what it holds, `unseen` what its session came with."""
+    """A browser with the remember-me cookie: `number` is the cookie's, `unseen` its session's."""
 
     number: int
     unseen: int = 0

@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 class Worker:
-    """Be one worker's memory of revocations; `is_certain` is what its engine would say."""
+    """One worker's memory of revocations; `is_certain` stands for its engine's answer."""
 
     def __init__(self, browser: Any) -> None:
         self.is_certain = True

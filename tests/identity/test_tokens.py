@@ -33,7 +33,7 @@ def make_key(key_id: str, state: KeyState = KeyState.VERIFY) -> Key:
 
 
 class OneInt(int):
-    """Be a number that JSON writes as one, and that is none of JSON's own."""
+    """A number that JSON writes like one, but whose type is not one of JSON's."""
 
 
 KEYRING = Keyring([make_key("k1", KeyState.SIGNING)])

@@ -53,7 +53,7 @@ class Part:
 
 
 class Hung:
-    """Be a task that hangs until it is let go."""
+    """A task that hangs until it is released."""
 
     def __init__(self) -> None:
         self.has_begun, self.may_end = threading.Event(), threading.Event()
@@ -361,7 +361,7 @@ def test_a_process_that_exits_ends_its_threads_the_last_one_first_and_waits_for_
 
 
 class Source:
-    """Be asked and closed in one thread."""
+    """A source that is asked and closed in one thread."""
 
     def __init__(self) -> None:
         self.thread = threading.current_thread()

@@ -92,7 +92,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def everybody() -> Iterator[tuple[Everybody, str]]:
-    """Be every host of the internet; give the rules that lead a Chromium there."""
+    """Stand in for every host of the internet; give the rules that lead a Chromium to it."""
     recorder = Everybody()
     issued = trustme.CA().issue_cert("recorder.example")
     with ExitStack() as stack, tempfile.NamedTemporaryFile(suffix=".pem") as file:

@@ -32,7 +32,7 @@ BOTH = pytest.mark.parametrize(
 
 
 class Redirecting:
-    """Be a site of which one host leads to another, as a web server in front of a shop does; some pages fail."""
+    """A site with one host that redirects to another, as web servers do; some pages fail."""
 
     def __init__(self, site: Site) -> None:
         self.site, self.to = site, ""
@@ -108,7 +108,7 @@ def page(body: str, head: str = "") -> tuple[int, str, str]:
 
 
 class Odd:
-    """Be a site of pages as given: path -> status, type or where it leads, text; what is missing never answers."""
+    """A site with these pages: path -> status, type or redirect, text. Other paths never answer."""
 
     def __init__(self, pages: dict[str, tuple[int, str, str]]) -> None:
         self.pages = pages

@@ -88,7 +88,7 @@ def chat(
 
 
 class Announced(HTTPConnection):
-    """Be a connection whose first line names another client, as a load balancer's does (PROXY protocol)."""
+    """A connection whose first line names another client, as a load balancer's does (PROXY protocol)."""
 
     def __init__(self, port: int, client: Address, *, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(LOOPBACK, port, timeout=60)

@@ -85,7 +85,7 @@ def read_clock() -> datetime:
 
 
 class Reporter:
-    """Be the error reporter outside everything: it writes tracebacks with the local values of every frame.
+    """The outermost error reporter: it writes tracebacks with the local values of every frame.
 
     Every response says in `x-pid` which process answered.
     """

@@ -35,7 +35,7 @@ PAUSE = 0.2  # seconds: commands need some of the machine as well
 
 
 class Customers:
-    """Be customers who come all the time, and keep what their browser would; `wrong` says who was thrown out."""
+    """Customers who visit all the time and keep their cookies; `wrong` lists those who were logged out."""
 
     def __init__(self, server: Process) -> None:
         self.server = server

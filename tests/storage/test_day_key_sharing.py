@@ -53,7 +53,7 @@ def url(server: Postgres) -> str:
 
 
 class Machine:
-    """Be one machine: a directory in memory and a worker's thread for the store, with any number of workers."""
+    """One machine: a directory in memory and a worker's thread for the store, for any number of workers."""
 
     def __init__(
         self, folder: Path, url: str, *, keyring: Keyring = KEYRING, gate: threading.Event | None = None

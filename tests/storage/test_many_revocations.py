@@ -117,7 +117,7 @@ def test_a_logout_that_waits_is_not_crowded_out_by_later_ones(
 
 
 class SlowStore(SqliteStore):
-    """Be a store that takes its time to write."""
+    """A store that writes slowly."""
 
     def record(self, revocations: Sequence[Revocation]) -> None:
         """Write, slowly."""

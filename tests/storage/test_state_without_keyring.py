@@ -65,7 +65,7 @@ FORM = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-f
 
 
 async def site(scope: Any, _: Any, send: Any) -> None:
-    """Be a shop: /login logs in with cart, order and more than a cookie holds; /logout; the rest are pages."""
+    """Answer as a shop: /login logs in with cart, order and more than a cookie holds; /logout; the rest are pages."""
     visitor, path = visitor_of(scope), scope["path"]
     if path == "/login":
         number = dict(scope["headers"])[
@@ -86,7 +86,7 @@ async def site(scope: Any, _: Any, send: Any) -> None:
 
 @dataclass
 class World:
-    """Be the state directory of a shop that has ended, with what only its owner has."""
+    """The state directory of a shop that was stopped, with the owner's secrets."""
 
     state: Path
     pages: dict[str, str]

@@ -41,7 +41,7 @@ TODAY, TOMORROW = DAY, DAY + 1  # in milliseconds: what is kept until a moment i
 
 @dataclass
 class Engine:
-    """Be one kind of store: how it is opened, how it goes away and comes back."""
+    """One kind of store: how it is opened, and how it fails and returns."""
 
     open: Callable[[], Store]
     take_away: Callable[[], None]
@@ -461,7 +461,7 @@ def test_an_older_copy_is_noticed_although_others_wrote_more_into_it_than_it_lac
 
 
 class Swapped(SqliteStore):
-    """Be a store whose file is replaced by an older copy right after something was written, while there are any."""
+    """A store whose file is replaced by an older copy after each write, while copies are left."""
 
     path: Path
     copies: list[Path]
@@ -495,7 +495,7 @@ def copies_of(path: Path, count: int) -> list[Path]:
 
 @pytest.mark.parametrize("has_heard", [False, True])
 def test_what_is_lost_right_after_it_was_written_is_written_again(tmp_path: Path, has_heard: bool) -> None:
-    """Be it a goodbye that was just said, or one that an older copy before had lost already."""
+    """For a logout just made, and for one that an earlier older copy had lost."""
     path, copies = tmp_path / "store.db", list[Path]()
     first, goodbye = (END._replace(key=key, until=2**50) for key in ("first", "goodbye"))
     store_sync = StoreSync(swapped(path, copies))

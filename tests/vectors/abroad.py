@@ -43,7 +43,7 @@ MODULE = "vectors.abroad"
 
 
 class Browser(Protocol):
-    """Be what a run needs of an engine's driver."""
+    """The methods that a run needs of an engine's driver."""
 
     async def open(self) -> str:
         """Open a window."""

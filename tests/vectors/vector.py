@@ -27,7 +27,7 @@ $BODY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """Be one response of the shop's."""
+    """One response of the shop."""
 
     body: str = ""
     kind: str = HTML

@@ -88,7 +88,7 @@ async def shop(scope: Any, _: Any, send: Any) -> None:
 
 @dataclass(eq=False)
 class Era:
-    """Be one session id, from where it was made until it was ended; `heard` are the workers that must know."""
+    """One session id, from its creation to its end; `heard` are the workers that must know of the end."""
 
     customer: str | None
     is_ended: bool = False
@@ -97,7 +97,7 @@ class Era:
 
 @dataclass(frozen=True)
 class Copy:
-    """Be what somebody took from the browser at one time."""
+    """The cookies that a thief took from the browser at one time."""
 
     cookies: dict[str, str]
     era: Era

@@ -35,7 +35,7 @@ async def shop(scope: Any, receive: Any, send: Any) -> None:
 
 
 class Office:
-    """Be two workers on one clock, and look at what they wrote."""
+    """Two workers on one clock, and readers of what they wrote."""
 
     def __init__(self, guard: Callable[..., CookieGuard], state: Path) -> None:
         self.now = NOON

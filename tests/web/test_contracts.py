@@ -44,7 +44,7 @@ async def shop(scope: Any, _: Any, send: Any) -> None:
 
 
 class Clock:
-    """Be a clock that stands where it was put."""
+    """A clock that stands still until a test sets it."""
 
     now = LAST
 

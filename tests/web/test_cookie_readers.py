@@ -69,7 +69,7 @@ HEADERS = st.lists(st.sampled_from(NAMES * 2 + BLANKS + SIGNS + WORDS), max_size
 
 
 class Shop:
-    """Be a guarded app that notes the Cookie headers it is shown."""
+    """A guarded app that records the Cookie headers it gets."""
 
     def __init__(self, state: str, undeclared: str) -> None:
         cookies = CookieSettings(

@@ -47,7 +47,7 @@ async def shop(scope: Any, _: Any, send: Any) -> None:
 
 
 class Device:
-    """Be one browser at one worker."""
+    """One browser at one worker."""
 
     def __init__(self, app: CookieGuard, *headers: tuple[str, str]) -> None:
         self.app = app

@@ -17,7 +17,7 @@ BY_HEADER = {"identity": IdentitySettings(customer_header="X-Customer")}
 
 
 class Knowing:
-    """Be a `customer_from` that says what it is told to, and counts how often it is asked."""
+    """A `customer_from` that returns what a test sets, and counts its calls."""
 
     def __init__(self) -> None:
         self.says: Any = None

@@ -35,7 +35,7 @@ RIGHTS = RightsSettings(hooks="", login_url="/login")
 
 
 class Clock:
-    """Be a clock that stands where it was put."""
+    """A clock that stands still until a test sets it."""
 
     def __init__(self) -> None:
         self.now = NOW

@@ -30,7 +30,7 @@ Rows = list[tuple[Any, ...]]
 
 
 def reaching(*names: Any) -> App:
-    """Be an app that says these goals were reached, and answers with a redirect."""
+    """Return an app that reports these goals and answers with a redirect."""
 
     async def place(request: Request) -> Response:
         for name in names:

@@ -34,7 +34,7 @@ MakeShop = Callable[..., Shop]
 
 @dataclass
 class Socket:
-    """Be a WebSocket app that does something before it accepts, and something after."""
+    """A WebSocket app that acts before it accepts, and after."""
 
     before: Callable[[Any], Any] = lambda _: None
     after: Callable[[Any], Any] = lambda _: None
@@ -220,7 +220,7 @@ def test_what_is_no_json_is_an_error_beside_an_order_too(shop: Shop) -> None:
 
 
 class Restless(dict[str, Any]):
-    """Be another mapping each time it is written."""
+    """A value that is another mapping each time it is written."""
 
     count = itertools.count()
 

@@ -82,7 +82,7 @@ class Input:
 
 
 class Shop:
-    """Be a guarded shop that reads all it can. Each request comes from another network, a moment later."""
+    """A guarded shop that reads every input. Each request comes from another network, a moment later."""
 
     def __init__(self, guard: Guard, state: Path, **settings: Any) -> None:
         self.now = NOW

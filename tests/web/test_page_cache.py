@@ -37,7 +37,7 @@ COPIES = 4  # the page is noted, kept, and then given again
 
 
 class Outcome:
-    """Be what rewriting told of a page that holds nothing."""
+    """The rewriter's outcome for a page without held elements."""
 
     held = ()
     lost = ()

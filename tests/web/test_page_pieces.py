@@ -154,7 +154,7 @@ TOKENS: dict[str, Make] = {
 
 
 def answering(make: Make) -> Any:
-    """Be an app whose page says how often it was asked for."""
+    """Return an app whose page says how often it was requested."""
     number = iter(range(10**6))
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:

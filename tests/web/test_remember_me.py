@@ -73,7 +73,7 @@ class Shop:
 
 
 class Client:
-    """Be one browser: it keeps cookies, and comes to the worker that it is told."""
+    """One browser that keeps cookies and visits the worker that a test names."""
 
     def __init__(self, shop: Shop, cookies: dict[str, str] | None = None) -> None:
         self.shop = shop
@@ -106,7 +106,7 @@ class Client:
         return self.get(path, worker)[0]
 
     def copy(self) -> Client:
-        """Be a thief with the remember-me cookie alone."""
+        """Make a thief with the remember-me cookie alone."""
         return Client(self.shop, {REMEMBER: self.cookies[REMEMBER]})
 
 

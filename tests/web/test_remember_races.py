@@ -240,7 +240,7 @@ def test_a_copy_is_told_though_the_store_goes_right_after_it_was_noticed(tmp_pat
     until_ = 10**14
 
     class Going(SqliteStore):
-        """Be a store that goes after so many writes."""
+        """A store that fails after so many writes."""
 
         left = 0
 

@@ -46,7 +46,7 @@ VISIT = [
 
 
 async def shown(_: Any) -> HTMLResponse:
-    """Be a page of a shop."""
+    """Answer with a page of a shop."""
     return HTMLResponse("<!doctype html><html lang=de><body><h1>Kettle</h1></body></html>")
 
 

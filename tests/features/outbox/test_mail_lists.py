@@ -33,7 +33,7 @@ shop = page(headers=())
 
 
 class Clock:
-    """Be a clock that stands where it was put."""
+    """A clock that stands still until a test sets it."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -43,7 +43,7 @@ class Clock:
 
 
 class Reader:
-    """Be who follows links of mail."""
+    """A person who follows links of mail."""
 
     def __init__(self, app: CookieGuard, clock: Clock) -> None:
         self.app = app

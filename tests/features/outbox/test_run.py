@@ -47,7 +47,7 @@ def server() -> Iterator[Postgres]:
 
 
 class World:
-    """Be a shop whose senders are processes."""
+    """A shop whose senders run as processes."""
 
     def __init__(self, directory: Path, place: str) -> None:
         self.relay: Relay = new_relay()

@@ -38,7 +38,7 @@ RUN = f"policy-{SECOND}"
 
 
 class Shop:
-    """Be a shop with customers, an outbox and a relay."""
+    """A shop with customers, an outbox and a mail relay."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

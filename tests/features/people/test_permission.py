@@ -37,7 +37,7 @@ shop = page(headers=(), act=log_in)
 
 
 class World:
-    """Be a shop with a customer who is logged in."""
+    """A shop with a customer who is logged in."""
 
     def __init__(self, guard: Callable[..., CookieGuard], state: Path) -> None:
         self.now = NOW

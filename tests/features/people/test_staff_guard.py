@@ -35,7 +35,7 @@ OWN = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-fo
 
 
 class Desk:
-    """Be a guarded shop with a page for analysts and one for owners, and its list of staff."""
+    """A guarded shop with a page for analysts, one for owners, and a list of staff."""
 
     def __init__(self, app: CookieGuard, state: Path) -> None:
         self.app = app

@@ -27,7 +27,7 @@ COOKIE = "__Host-cg_staff"
 
 
 class Clock:
-    """Be the time, which a test moves on."""
+    """The time, which tests advance."""
 
     def __init__(self) -> None:
         self.now = NOW

@@ -37,7 +37,7 @@ RECORD = Acts(None)
 
 
 class Shop:
-    """Be a shop that announced its second version to three customers."""
+    """A shop that announced its second policy version to three customers."""
 
     def __init__(self, directory: Path) -> None:
         self.state = directory / "state"

@@ -48,7 +48,7 @@ OFFICER = Member(id="1", name="Olga", role="officer", made=DAY_1, expires=DAY_1)
 
 
 class Shop:
-    """Be a shop with ten customers that announced its second version on 1 December for the 15th."""
+    """A shop with ten customers that announced its second policy version on 1 December for the 15th."""
 
     def __init__(self, directory: Path, *, without_address: int = 0, refused: int = 0) -> None:
         self.relay = new_relay()

@@ -37,7 +37,7 @@ def customers() -> list[tuple[str, str, str]]:
 
 
 class PolicyDesk(Desk):
-    """Be the desk of a shop whose policy has one version, with an officer who is signed in."""
+    """The policy desk of a shop with one version, and an officer who is signed in."""
 
     def open(self, role: str = "officer", name: str = "Olga") -> str:
         return self.sign_in(self.add(role, name=name))

@@ -41,7 +41,7 @@ shop = page(PAGE, headers=[("content-type", "text/html"), ("etag", '"1"')])
 
 
 class Clock:
-    """Be a clock that stands where it was put."""
+    """A clock that stands still until a test sets it."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -322,7 +322,7 @@ def test_new_version_is_seen_without_a_restart(guard: Guard, folder: Path) -> No
 
 
 class Browser:
-    """Be one visitor."""
+    """One visitor."""
 
     def __init__(self) -> None:
         self.cookies: dict[str, str] = {}

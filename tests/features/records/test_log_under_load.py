@@ -159,7 +159,7 @@ def receipt_of(app: CookieGuard, cookie: str) -> Receipt:
 
 
 class Clock:
-    """Be a clock that tests move."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.now = NOW

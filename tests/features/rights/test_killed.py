@@ -70,7 +70,7 @@ class Hooks:
 
 
 class Place:
-    """Be a shop's directory with persons in every place there is."""
+    """A shop's directory with data of persons in every store and file."""
 
     def __init__(self, folder: Path, url: str = "", *, backup_days: int = 0) -> None:
         self.folder = folder

@@ -75,7 +75,7 @@ print("done")
 
 
 class Browser:
-    """Be a browser with its cookies."""
+    """A browser with its cookies."""
 
     def __init__(self, agent: str, *workers: CookieGuard) -> None:
         self.agent = agent

@@ -54,7 +54,7 @@ NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 class Hooks:
-    """Be a shop with one guest and two customers."""
+    """A shop with one guest and two customers."""
 
     def export(self, customer: str) -> list[Exported]:
         return [Exported(kind="orders", values={"Number": f"of {customer}"})]
@@ -73,7 +73,7 @@ class Hooks:
 
 
 class AsyncHooks(Hooks):
-    """Be a shop whose database is asked in one event loop, as pools of connections are."""
+    """A shop whose database works in one event loop only, as connection pools do."""
 
     loops: ClassVar[list[object]] = []
 
@@ -83,7 +83,7 @@ class AsyncHooks(Hooks):
 
 
 class LateHooks(Hooks):
-    """Be a shop whose database is down at first."""
+    """A shop whose database is down at first."""
 
     is_down: ClassVar[bool] = True
 
@@ -93,7 +93,7 @@ class LateHooks(Hooks):
 
 
 class Browser:
-    """Be a browser with its cookies, at a time that can be moved."""
+    """A browser with its cookies, at a time that tests set."""
 
     def __init__(self, app: CookieGuard, clock: Clock) -> None:
         self.app = app
@@ -133,7 +133,7 @@ class Browser:
 
 
 class Clock:
-    """Be a clock that stands where it was put; the store's is the system's."""
+    """A clock that stands still until a test sets it; the store uses the system's."""
 
     def __init__(self) -> None:
         self.now = datetime.now(UTC)
@@ -420,7 +420,7 @@ def test_answer_counts_as_told_only_once_somebody_looks_at_it(
 
 
 class Guest(Browser):
-    """Be a guest who reads mail."""
+    """A guest who reads mail."""
 
     ticket = ""
 
@@ -612,7 +612,7 @@ def test_eight_codes_a_day_go_to_one_address_and_the_last_one_is_for_whoever_rea
 
 
 class GatedHooks(Hooks):
-    """Be a shop that is slow to find nobody."""
+    """A shop that takes long to report that a customer is unknown."""
 
     gate = threading.Event()
 

@@ -46,7 +46,7 @@ async def shop(scope: Any, receive: Any, send: Any) -> None:
 
 
 class Browser:
-    """Be a browser that keeps its cookies, and asks any worker."""
+    """A browser that keeps its cookies and visits any worker."""
 
     def __init__(self, *workers: CookieGuard) -> None:
         self.workers = workers

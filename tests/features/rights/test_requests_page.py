@@ -39,7 +39,7 @@ BY_HAND = "deleted at the parcel service"
 
 
 class Queue(Desk):
-    """Be a guarded shop, its staff, and its queue of requests."""
+    """A guarded shop, its staff, and its queue of requests."""
 
     def __init__(self, app: CookieGuard, state: Path) -> None:
         super().__init__(app, state)

@@ -63,7 +63,7 @@ def server() -> Iterator[Postgres]:
 
 
 class Machines:
-    """Be a shop on two machines, each with a state directory of its own, and one database."""
+    """A shop on two machines, each with a state directory of its own, and one database."""
 
     def __init__(self, folder: Path, server: Postgres) -> None:
         self.folder, self.server = folder, server

@@ -70,7 +70,7 @@ CALLED_OFF_SECONDS = 0.3
 
 
 class Hooks:
-    """Be a shop's hooks that note how they are called."""
+    """Hooks of a shop that record their calls."""
 
     def __init__(self) -> None:
         self.called: list[str] = []
@@ -99,7 +99,7 @@ class Hooks:
 
 
 class Shop:
-    """Be a shop with its queue, at a time that can be moved."""
+    """A shop with its queue, at a time that tests set."""
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -49,7 +49,7 @@ Span = int | str  # a day, or the name of a range or of what it has beyond the o
 
 
 class Group(NamedTuple):
-    """Be a number that is true of the shop, whether anybody sees it or not."""
+    """A true figure of the shop, shown or hidden."""
 
     metric: str
     where: Where
@@ -57,7 +57,7 @@ class Group(NamedTuple):
 
 
 class Told(NamedTuple):
-    """Be a number that somebody sees: of several groups together, and between which bounds that leaves them."""
+    """A visible figure of several groups together, and the bounds that it sets for them."""
 
     groups: tuple[Group, ...]
     low: int

@@ -37,7 +37,7 @@ EVIL = "<script>alert(1)</script>\"'&"
 
 
 class Office:
-    """Be a guarded shop with an analyst, and a file of statistics to be written."""
+    """A guarded shop with an analyst and a file of statistics."""
 
     def __init__(self, app: CookieGuard, state: Path) -> None:
         self.app, self.state = app, state

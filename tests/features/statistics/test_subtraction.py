@@ -37,7 +37,7 @@ Where = frozenset[tuple[Dimension, str]]
 
 @dataclass(frozen=True)
 class Shown:
-    """Be one number that the analyst saw: the views of all who meet `where`, on days of a range."""
+    """One figure that the analyst saw: the views of visitors that match `where`, on days of a range."""
 
     where: Where
     range: Range

@@ -73,7 +73,7 @@ WAIT = timedelta(minutes=10, seconds=1)
 
 @dataclass
 class World:
-    """Be workers of one shop, its members with their passkeys, and the time."""
+    """Workers of one shop, its members with their passkeys, and the time."""
 
     folder: Path
     settings: dict[str, Any] = field(default_factory=dict)
@@ -205,7 +205,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @dataclass
 class Visitor:
-    """Be a browser that keeps the cookies of the shop."""
+    """A browser that keeps the cookies of the shop."""
 
     app: CookieGuard
     cookies: dict[str, str] = field(default_factory=dict)

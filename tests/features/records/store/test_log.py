@@ -252,7 +252,7 @@ def test_a_batch_of_which_no_record_can_be_made_harms_no_store(world: World) -> 
 
 
 class LateLook(Acknowledgement):
-    """Be one that failed; who looks at it again in the thread that made it is held up until `until` says so."""
+    """A failed acknowledgement; a second read in the thread that made it waits until `until` is true."""
 
     def __init__(self, until: Callable[[], bool]) -> None:
         super().__init__()

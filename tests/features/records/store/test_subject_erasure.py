@@ -173,7 +173,7 @@ def test_what_a_reader_kept_from_being_cleared_away_goes_with_the_next_try(world
 
 @contextmanager
 def reading(world: World) -> Iterator[None]:
-    """Be somebody who reads the keys, and goes on."""
+    """Keep a reader of the keys open until the block ends."""
     if world.place.log_file is None:
         with psycopg.connect(world.place.subjects) as dump:
             dump.execute("SELECT * FROM cg_subject")

@@ -68,11 +68,11 @@ def everything(figures: HitReader, days: Days = BOTH) -> Mapping[str, object]:
 
 
 class CutOff(Exception):
-    """Be the moment a process is gone."""
+    """Raised in place of the end of a process."""
 
 
 class Cut:
-    """Be a client that takes so many commands and then none."""
+    """A client that accepts so many commands and then fails."""
 
     def __init__(self, client: Any, commands: int) -> None:
         self._client = client

@@ -322,7 +322,7 @@ def shared() -> Iterator[StateDirectory]:
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Be a user whom permissions hold back."""
+    """Run as a user without root's permissions."""
     os.seteuid(getpwnam("nobody").pw_uid)
     try:
         yield

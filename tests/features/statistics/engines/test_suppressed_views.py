@@ -38,7 +38,7 @@ Counts = tuple[int, int, int]  # views, visits, visitors
 
 
 class Database:
-    """Be one of the engines, with its tables open for writing what a test wants in them."""
+    """One of the engines, with tables that tests write to directly."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
