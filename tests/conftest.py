@@ -1,4 +1,4 @@
-"""What holds for all tests: how hypothesis draws, no deadline of its own, time to end, where short-lived keys lie."""
+"""Settings of all tests: how hypothesis draws, longer deadlines, where tests write, and a place in memory for keys."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from cookieguard.web.recording import pipeline
 
 pytest_plugins = ["harness.shops"]
 
-# A table of all characters takes it 1.5 s of CPU to make. In a fresh checkout each process of `make test` made one.
+# hypothesis takes 1.5 s of CPU to make its table of all characters, in each process unless they share a directory.
 set_hypothesis_home_dir(os.path.join(sys.prefix, "hypothesis"))
 # `make test` draws the same examples every time; `make test-all` others.
 settings.register_profile("same", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("other", deadline=None, max_examples=25)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
-# A shop that ends gives its writers 5 s. Beside 30 other processes one took longer, and its last hits were missing.
+# A shop gives its writers 5 s to end. With 30 other processes one took longer, and its last hits were missing.
 pipeline.CLOSE_WITHIN = timedelta(seconds=60)
 middleware.CLOSE_SECONDS = 60.0
-# Nor is a store down there that takes three seconds for a commit: a choice would be pending, a customer a guest.
+# On such a machine a commit may take three seconds: the store would count as down, and a customer as a guest.
 store_wait.TIMEOUT *= 3
 
-# Collecting tests only adds: looking for garbage among 10,000 of them again and again is a third of its time.
+# Collecting 10,000 tests makes no garbage, and searching for it would take a third of the time.
 gc.disable()
 
 SHARED_MEMORY = runtime_directory.SHARED_MEMORY
@@ -44,7 +44,7 @@ MEMORY_OF_FILE = "SHOP_SHARED_MEMORY"
 NUMBERS = count()
 TESTS = Path(__file__).parent
 SERVERS = TESTS / "servers"
-# A file stays on one worker: those that take longest begin first, that none is alone at the end.
+# Each file runs on one worker, so the longest ones begin first; otherwise one would run alone at the end.
 FIRST = (
     "tests/vectors/test_firefox.py",
     "tests/vectors/test_webkit.py",
@@ -60,9 +60,9 @@ FIRST = (
 
 
 def write_into_memory() -> None:
-    """Have what tests write in memory, where there is room for it and TMPDIR says nothing else.
+    """Have tests write into memory if there is room, and if TMPDIR is not set.
 
-    Each commit of a store waits for a disk, for milliseconds, and tests make thousands. Workers inherit TMPDIR.
+    Each commit of a store waits milliseconds for a disk, and tests make thousands. Workers inherit TMPDIR.
     """
     if "TMPDIR" in os.environ or not SHARED_MEMORY.is_dir():
         return
@@ -77,7 +77,7 @@ write_into_memory()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
-    """Look for garbage among what tests make, and never again among the tests."""
+    """Collect the garbage of tests from now on, but never search the collected tests themselves."""
     gc.freeze()
     gc.enable()
 
@@ -94,7 +94,7 @@ def _place(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session", autouse=True)
 def shared_memory() -> Iterator[Path | None]:
-    """Keep the keys of the tests' shops apart, and remove them: each shop that starts looks through all there are."""
+    """Give the tests' shops a place in memory for their keys: a shop that starts reads the keys of all shops."""
     if not SHARED_MEMORY.is_dir():
         yield None
         return
@@ -109,7 +109,7 @@ def shared_memory() -> Iterator[Path | None]:
 def shared_memory_of_file(
     shared_memory: Path | None, request: pytest.FixtureRequest
 ) -> Iterator[Path | None]:
-    """Give each file a directory of its own, and tell the shops of tests/servers, which run in processes, of it."""
+    """Give each file a directory of its own, and pass it to the shops of tests/servers, which run in processes."""
     if shared_memory is None:
         yield None
         return
@@ -126,9 +126,9 @@ def shared_memory_of_file(
 def shared_memory_of_test(
     shared_memory_of_file: Path | None, request: pytest.FixtureRequest
 ) -> Iterator[None]:
-    """Give each test one too, in the directory of its file: the hundredth shop of a file looked through 99 others.
+    """Give each test one too, in the directory of its file: the hundredth shop of a file read the keys of 99 others.
 
-    In tests/servers one shop serves all tests of a file, which look for its keys.
+    In tests/servers, one shop serves all tests of a file, and they look for its keys.
     """
     if shared_memory_of_file is None or SERVERS in request.path.parents:
         yield

@@ -1,4 +1,4 @@
-"""The compiled build runs where it was made from just the sources that lie there, and nowhere else."""
+"""The compiled build is used only with the exact sources that it was made from."""
 
 from __future__ import annotations
 

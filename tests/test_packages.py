@@ -1,4 +1,4 @@
-"""The wheel ships every package there is, and names none that is not: an editable install does not notice either."""
+"""The wheel contains every package and names no other, which an editable install would not notice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns by key: so many in a span, no matter how many keys somebody has."""
+"""Rate limits by key: so many turns in a period, also for clients with many keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_so_many_turns_in_a_span_and_again_in_the_next() -> None:
     assert limit.take("ada", NOW + timedelta(hours=1))
 
 
-def test_who_has_very_many_keys_uses_up_nobody_elses_turns() -> None:
+def test_client_with_very_many_keys_uses_up_no_other_clients_turns() -> None:
     limit = RateLimit(1, seconds=3600)
 
     for network in range(2 * MOST_KEYS):

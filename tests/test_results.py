@@ -1,4 +1,4 @@
-"""What RESULTS.md and the README claim is what the last whole run measured, each miss with its size."""
+"""Figures in RESULTS.md and the README are those of the last whole run, each missed goal with its size."""
 
 from __future__ import annotations
 

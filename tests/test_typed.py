@@ -1,4 +1,4 @@
-"""What the compiled build declares (.pxd) is what the sources say: an attribute added in one is missed in the other."""
+"""The declarations of the compiled build (.pxd) match the Python sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users' type checkers see of the public names, and the declaration of the page's script."""
+"""The public names as users' type checkers see them, and the type declaration of the page's script."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The guarded shop in a real Chromium. A package, so that the browser is closed when its last test is done."""
+"""The guarded shop in a real Chromium. This is a package, so that the browser closes after its last test."""

@@ -1,4 +1,4 @@
-"""Firefox and WebKit as one visitor uses them: open a page, press a button, go back; with script and without.
+"""Drives Firefox and WebKit as one visitor: open a page, press a button, go back, with scripts and without.
 
 The drivers are those of tests/vectors, which know how to find and start the engines.
 """
@@ -24,7 +24,7 @@ PAUSE = 0.1
 
 @dataclass(frozen=True)
 class FirefoxSeat:
-    """Be one window of Firefox."""
+    """One window of Firefox."""
 
     browser: firefox.Firefox
     window: str
@@ -70,7 +70,7 @@ class FirefoxSeat:
 
 @dataclass(frozen=True)
 class WebKitSeat:
-    """Be one window of WebKit."""
+    """One window of WebKit."""
 
     window: webkit.Window
 

@@ -25,6 +25,7 @@ from harness.browser import (
 from harness.servers import serving
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
+from cookieguard import Config, CookieGuard
 from demo_site import adnet, shop
 from demo_site.settings import guard_config
 from demo_site.shop.database import Database
@@ -36,7 +37,7 @@ PAGES = {
     "404": "/nope",
     "500": "/crash",
 }
-# Whose elements they are; `widget` is nobody's, since nobody declared it.
+# The vendor of each element; `widget` has none, since it is not declared.
 HOSTS = {"preferences": "video", "statistics": "metrics", "marketing": "ads"}
 
 # The two with the most tags: the partner's banner, the style sheet and both embeds.
@@ -55,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Demo:
-    """Say where both shops are, and listen at the ad network their tags point at."""
+    """Addresses of both shops, and the log of the ad network that their tags contact."""
 
     guarded: str
     unguarded: str
@@ -69,7 +70,7 @@ class Demo:
     def of(self, *purposes: str) -> set[str]:
         """Name the hosts that serve these purposes.
 
-        The widget that nobody declared comes with marketing only where nothing declared is held: a policy is a
+        The undeclared widget is allowed with marketing only if no declared host is held: a policy is a
         list of hosts, and cannot say "all but these".
         """
         return {self.host(HOSTS[one]) for one in purposes}
@@ -128,9 +129,22 @@ def demo(tmp_path_factory: pytest.TempPathFactory, seeded: Path) -> Iterator[Dem
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visitors]:
-    """Give new visitors as `visit(javascript=..., gpc=..., **options of new_context)`."""
+    """Give a maker of new visitors: `visit(javascript=..., gpc=..., **options of new_context)`."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(visitor(browser, **options))
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Give a function that serves a guarded app and returns its address; `is_guarded=False` serves it unguarded."""
+    with ExitStack() as stack:
+
+        def serve(app: Any, *, is_guarded: bool = True, **settings: Any) -> str:
+            if is_guarded:
+                app = CookieGuard(app, Config(state_dir=str(tmp_path / "state"), **settings))
+            return stack.enter_context(serving(app)).at("shop.localhost" if is_guarded else "bare.localhost")
+
+        yield serve
 
 
 @pytest.fixture(params=[True, False], ids=["with-script", "without-script"])
@@ -141,7 +155,7 @@ def javascript(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="package")
 def unguarded(browser: Browser, demo: Demo) -> Callable[[bool], dict[str, Counter[Contact]]]:
-    """Tell what every page sends the ad network where nothing guards it; measured once per way of visiting."""
+    """Return what every unguarded page sends to the ad network; measured once for each kind of visit."""
     measured: dict[bool, dict[str, Counter[Contact]]] = {}
 
     def measure(javascript: bool) -> dict[str, Counter[Contact]]:
@@ -156,7 +170,7 @@ def unguarded(browser: Browser, demo: Demo) -> Callable[[bool], dict[str, Counte
 def page_by_page(
     context: BrowserContext, demo: Demo, shop_url: str, names: Iterable[str] = PAGES
 ) -> dict[str, Counter[Contact]]:
-    """Open each page until the network is quiet, leave it, and tell what each of them sent."""
+    """Open each page until the network is quiet, leave it, and return what each of them sent."""
     heard = {}
     page = context.new_page()
     for name in names:
@@ -164,7 +178,7 @@ def page_by_page(
         page.goto(shop_url + PAGES[name])
         stir(page)
         demo.network.wait()
-        page.goto("about:blank")  # tags say good-bye
+        page.goto("about:blank")  # tags report that the page was left
         demo.network.wait()
         heard[name] = demo.network.contacts
     page.close()
@@ -174,7 +188,7 @@ def page_by_page(
 def tour(
     context: BrowserContext, demo: Demo, shop_url: str, names: Iterable[str] = PAGES
 ) -> Counter[Contact]:
-    """Open these pages at once, linger, and tell what was heard until they are closed."""
+    """Open these pages at once, linger, and return all contacts until they are closed."""
     demo.network.forget()
     pages = []
     for name in names:
@@ -190,7 +204,7 @@ def tour(
 
 
 def answer(page: Page, button: str, *purposes: str) -> None:
-    """Answer the banner with one of its buttons and wait for the page that follows."""
+    """Press a button of the banner and wait for the next page."""
     banner = page.locator("#cg")
     if purposes:
         banner.locator("summary").click()

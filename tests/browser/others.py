@@ -1,4 +1,4 @@
-"""Everybody else's host: one listener that reads from the first bytes whom a connection is for, and answers nothing."""
+"""A stand-in for all foreign hosts: it reads from a connection's first bytes which host is meant, and never answers."""
 
 from __future__ import annotations
 

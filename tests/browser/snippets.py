@@ -1,4 +1,4 @@
-"""Snippets of well-known vendors, written to behave as documented, shop code that calls them, and their scripts.
+"""Snippets of well-known vendors that behave as documented, the shop code that calls them, and their scripts.
 
 `AT(label)` stands for where a vendor answers.
 """

@@ -1,4 +1,4 @@
-"""What axe finds in the banner, the placeholders and the pages a visitor sees: nothing, in every look."""
+"""axe finds no violation in the banner, the placeholders and the pages of visitors, in any look."""
 
 from __future__ import annotations
 

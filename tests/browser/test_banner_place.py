@@ -1,4 +1,4 @@
-"""What banner and control leave alone: the page's forms, first elements and looks, and every control in reach."""
+"""Banner and control leave the page's forms, first elements and looks alone, and cover none of its controls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reaches the ad network in each state of consent: every 0 stands beside the same visit unguarded."""
+"""Requests that reach the ad network in each state of consent, each 0 with the same visit unguarded as control."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where Google's tag is held its callbacks are answered in the page: what waits goes on, and nothing is sent."""
+"""While Google's tag is held, its callbacks are answered in the page: waiting code continues, and nothing is sent."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,18 +11,19 @@ from harness.quick import some_of
 from harness.servers import serving
 from playwright.sync_api import Page
 
-from cookieguard import Config, CookieGuard, Vendor
+from cookieguard import Vendor
 from cookieguard.config import CspSettings
 
 from .conftest import Visitors, answer
 from .tiny import page
 
 STATES = {"undecided": (), "refused": ("reject",), "partly": ("save", "statistics"), "all": ("accept",)}
+VENDORS = (Vendor(name="Count", purpose="statistics", hosts=("count.example",)),)
 FORM = '<form method="post" action="/pay"><button>Pay now</button></form>'
 
 
 class Checkout:
-    """Be a shop whose /pay answers a POST with 303 to a payment host; `policy` is its own on every page."""
+    """A shop whose /pay redirects a POST to a payment host; each of its pages has `policy`."""
 
     def __init__(self, payment: str, policy: str = "") -> None:
         self._payment = payment
@@ -52,21 +51,6 @@ def payment() -> Iterator[tuple[Recorder, str]]:
         yield recorder, server.at("payment.localhost")
 
 
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Serve an app behind CookieGuard and give its address."""
-    with ExitStack() as stack:
-
-        def serve(app: Any, **settings: Any) -> str:
-            settings.setdefault(
-                "vendors", (Vendor(name="Count", purpose="statistics", hosts=("count.example",)),)
-            )
-            config = Config(state_dir=str(tmp_path / "state"), **settings)
-            return stack.enter_context(serving(CookieGuard(app, config))).at("shop.localhost")
-
-        yield serve
-
-
 def pays(opened: Page, shop: str, recorder: Recorder) -> bool:
     recorder.forget()
     opened.goto(f"{shop}/cart")
@@ -81,7 +65,7 @@ def test_checkout_works_in_every_state_without_configuration(
     visit: Visitors, guarded: Callable[..., str], payment: tuple[Recorder, str], state: str
 ) -> None:
     recorder, there = payment
-    shop, opened = guarded(Checkout(there)), visit().new_page()
+    shop, opened = guarded(Checkout(there), vendors=VENDORS), visit().new_page()
     if STATES[state]:
         opened.goto(shop)
         answer(opened, *STATES[state])
@@ -95,7 +79,7 @@ def test_under_a_strict_form_action_only_a_declared_payment_host_is_reached(
     recorder, there = payment
     strict = CspSettings(form_action="strict")
     declared = Vendor(name="Payment", purpose="necessary", hosts=("payment.localhost",))
-    undeclared_shop = guarded(Checkout(there), csp=strict)
+    undeclared_shop = guarded(Checkout(there), csp=strict, vendors=VENDORS)
     declared_shop = guarded(Checkout(there), csp=strict, vendors=(declared,))
 
     assert not pays(visit().new_page(), undeclared_shop, recorder)
@@ -117,7 +101,7 @@ def test_under_a_strict_form_action_only_a_declared_payment_host_is_reached(
 def test_where_the_shops_policy_forbids_forms_our_own_page_takes_the_choice(
     visit: Visitors, guarded: Callable[..., str], policy: str, javascript: bool, works: bool
 ) -> None:
-    shop = guarded(Checkout("http://payment.localhost", policy))
+    shop = guarded(Checkout("http://payment.localhost", policy), vendors=VENDORS)
     opened = visit(javascript=javascript).new_page()
 
     opened.goto(shop)

@@ -1,4 +1,4 @@
-"""The console as its people have it: by keyboard alone, in light and dark, on a phone, on paper, and empty."""
+"""The staff console by keyboard alone, in light and dark, on a phone, on paper, and without data."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ MOTION = """[...document.querySelectorAll('*')].filter(one => { const style = ge
 
 
 class Console:
-    """Be a served shop with its people's tokens by role."""
+    """A served shop with a staff token for each role."""
 
     def __init__(self, guarded: CookieGuard, url: str, state: Path, tokens: dict[str, str]) -> None:
         self.guarded, self.url, self.state, self.tokens = guarded, url, state, tokens

@@ -1,4 +1,4 @@
-"""After a refusal or withdrawal nothing of a declared vendor remains in a real browser: cookies and storage."""
+"""After a refusal or withdrawal, a real browser keeps no cookie and no storage of a declared vendor."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ ROUND = timedelta(milliseconds=1680)
 
 
 class Leaving:
-    """Be a shop that sets cookies on /en/cart while `leaves`, and keeps the Cookie headers it was shown there.
+    """A shop that sets cookies on /en/cart while `leaves` is true, and records the Cookie headers it gets there.
 
     Only there: a browser asks for the icon of a page when it likes, of the unguarded one too.
     """
@@ -181,7 +181,7 @@ def test_after_refusing_no_cookie_from_before_remains(
         assert names_soon(context, page) == {"basket", "__Host-own", "__Host-cg_consent"}
 
 
-def test_what_lies_where_few_cookies_do_goes_with_the_next_pages(
+def test_cookies_that_exceed_one_header_are_removed_by_the_next_pages(
     faraway: Browser, shop: Leaving, served: Server
 ) -> None:
     """Show that a header of bounded size removes everything in the end: here 12 cookies on the page's own path."""

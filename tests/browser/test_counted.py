@@ -1,4 +1,4 @@
-"""What statistics count of real browsers: three people who agree and see nine pages are nine views and three visits."""
+"""Statistics of real browsers: three visitors who agree and see nine pages count as nine views and three visits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard as an analyst has it: without a script, on a phone, in the dark; axe finds nothing on any page."""
+"""The dashboard without scripts, on a phone and in the dark; axe finds no violation on any page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The panel of dev mode: what is held, refused and hidden, the state, and the lines that change them."""
+"""The panel of dev mode shows what is held, refused and hidden, and the settings that change it."""
 
 from __future__ import annotations
 

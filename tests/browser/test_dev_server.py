@@ -1,4 +1,4 @@
-"""In dev mode a server of assets at another port of this machine works before consent, its socket too."""
+"""In dev mode, an asset server and its socket on another port of this machine work before consent."""
 
 from __future__ import annotations
 

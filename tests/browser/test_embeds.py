@@ -1,4 +1,4 @@
-"""Placeholders in a real browser: load once, always, and nothing else; every 0 beside the same page unguarded."""
+"""Placeholders in a real browser load once or always, and nothing else; the unguarded page is the control."""
 
 from __future__ import annotations
 

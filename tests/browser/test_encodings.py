@@ -79,7 +79,7 @@ ONE_OF_A_KIND = ("utf-16", "utf-16-in-disguise", "xhtml", "svg", "iso-2022-jp", 
 
 
 class Pages:
-    """Be a shop with these pages by name; `there` is the host they name."""
+    """A shop with these pages by name; `there` is the third-party host in them."""
 
     def __init__(self, there: str) -> None:
         self._there = there

@@ -1,4 +1,4 @@
-"""A script makes a base element that leads elsewhere: our forms and links that open the choices go to the shop."""
+"""If a script adds a base element that leads elsewhere, our forms and links still go to the shop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A form in a review acts for nobody who clicks it: with DOMPurify as it is published, on pages and by scripts.
+"""A form in a review makes no choice for a visitor who clicks it, on pages and in scripts, with DOMPurify as published.
 
 The scenes are the three in which such a form did act: nobody has decided, a login is fresh, a member is signed in.
 """
@@ -57,7 +57,7 @@ LOGINS = {"/login": "10001", "/attacker": "10666"}
 
 
 class Hooks:
-    """Be a shop's hooks that note whom they erase."""
+    """Hooks of a shop that record the customers they erase."""
 
     def __init__(self) -> None:
         self.called: list[str] = []
@@ -76,7 +76,7 @@ class Hooks:
 
 @dataclass
 class Shop:
-    """Be a served shop whose reviews can be written, and see all that a form could change."""
+    """A served shop with reviews, and readers of all that a form could change."""
 
     pages: dict[str, str]
     config: Config

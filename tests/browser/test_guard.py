@@ -1,4 +1,4 @@
-"""The guard in a real browser: what scripts make and no policy stops, in every way of writing, beside its control."""
+"""The guard in a real browser holds requests of scripts that no policy stops, however they are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What shops' own scripts do comes out the same guarded as unguarded, in files and inline, whatever the visitor chose.
+"""Shops' own scripts give the same results guarded and unguarded, in files and inline, in every state of consent.
 
 The snippets are in `innocents/`: each says in a value what it did. Many run in one page, one after the other.
 """

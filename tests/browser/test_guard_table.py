@@ -1,4 +1,4 @@
-"""The table at the top of the guard's source names what a browser says is patched, no more and no less."""
+"""The table at the top of the guard's source names exactly what is patched in a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that are held keep the boxes they would have, with their alt text inside, and ask nobody."""
+"""Pictures that are held keep their size and alt text, and contact no host."""
 
 from __future__ import annotations
 

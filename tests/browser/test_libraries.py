@@ -1,4 +1,4 @@
-"""React, Vue, jQuery and Alpine as they are published: a page with an embed, a map and a tag manager works guarded.
+"""React, Vue, jQuery and Alpine as published: a page with an embed, a map and a tag manager works guarded.
 
 Where the server wrote the page already, hydration goes on as unguarded: nothing is made anew, nothing is thrown out.
 """
@@ -100,7 +100,7 @@ def packages() -> Path:
 
 @pytest.fixture
 def others() -> Iterator[Others]:
-    """Be everybody else."""
+    """Serve all foreign hosts."""
     made = Others()
     yield made
     made.close()

@@ -1,4 +1,4 @@
-"""How the banner lies on a page: above everything, in the shop's font, in every layout, width and language."""
+"""The banner is above every element of a page, in the shop's font, in every layout, width and language."""
 
 from __future__ import annotations
 

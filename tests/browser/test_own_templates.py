@@ -1,4 +1,4 @@
-"""A banner and a placeholder of the shop's own work as ours do, with scripts and without."""
+"""The shop's own templates for banner and placeholder work as ours do, with scripts and without."""
 
 from __future__ import annotations
 

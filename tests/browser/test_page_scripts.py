@@ -1,4 +1,4 @@
-"""What a page's own scripts and its tags hear of the choice: before any of them runs, in every state.
+"""A page's own scripts and tags learn the visitor's choice before any of them runs, in every state.
 
 The recorder serves tags that tell it what they found in their queues: Google's order is what arrives there.
 """
@@ -72,7 +72,7 @@ STATES = [
 
 
 class Tags:
-    """Be everybody whose tags the shop has; keep what each tag found in its queue."""
+    """The vendors of the shop's tags; they record what each tag found in its queue."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -214,7 +214,7 @@ def test_a_page_that_sets_a_queue_anew_loses_no_word_of_the_choice(visit: Visito
     assert told == [["default", "update", {"page": "cup"}, {"event": "gtm.js"}], 7, "default"]
 
 
-def test_where_no_script_may_run_nothing_stands_there(visit: Visitors, world: World) -> None:
+def test_page_that_allows_no_script_gets_none_of_ours(visit: Visitors, world: World) -> None:
     tab = visit().new_page()
     tab.goto(f"{world.shop}/none")
 
@@ -264,7 +264,7 @@ def test_a_script_of_the_shops_may_have_the_name_for_itself(visit: Visitors, wor
     assert tab.evaluate("found") == ("number" if "2" in own else "function")
 
 
-def test_a_choice_is_told_before_the_page_loads_again(visit: Visitors, world: World) -> None:
+def test_choice_reaches_the_pages_scripts_before_the_page_reloads(visit: Visitors, world: World) -> None:
     tab = visit().new_page()
     told: list[Any] = []
     tab.expose_function("tell", lambda said: told.append(said))  # noqa: PLW0108  # Playwright marks what it gets
@@ -283,7 +283,9 @@ def test_a_choice_is_told_before_the_page_loads_again(visit: Visitors, world: Wo
     assert tab.evaluate("first") == ["partly", True, False]
 
 
-def test_a_choice_beside_unsaved_input_is_told_though_the_page_stays(visit: Visitors, world: World) -> None:
+def test_choice_reaches_the_pages_scripts_if_unsaved_input_keeps_the_page(
+    visit: Visitors, world: World
+) -> None:
     tab = visit().new_page()
     tab.goto(f"{world.shop}/")
     tab.fill("[name=name]", "typed")

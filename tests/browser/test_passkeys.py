@@ -36,7 +36,7 @@ REFUSED = "This passkey does not sign you in"
 
 
 class Desk:
-    """Be an officer in a browser with an authenticator, and a passkey registered there."""
+    """An officer in a browser with an authenticator and a registered passkey."""
 
     def __init__(self, shown: Page, base: str, state: Path) -> None:
         self.shown = shown

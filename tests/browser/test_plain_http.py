@@ -1,4 +1,4 @@
-"""Plain http on a host that is not loopback, where browsers keep no Secure cookie: said once, without a loop."""
+"""On plain http outside loopback, browsers keep no Secure cookie: the visitor is told once, without a loop."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def test_the_banner_says_so_once_and_choosing_does_not_loop(
 
 
 @pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
-def test_nothing_leaves_there_either(faraway: Browser, demo_away: Demo, javascript: bool) -> None:
+def test_plain_http_page_contacts_no_third_party_before_consent(
+    faraway: Browser, demo_away: Demo, javascript: bool
+) -> None:
     heard = {}
     for shop in (demo_away.unguarded, demo_away.guarded):
         with visitor(faraway, javascript=javascript) as context:

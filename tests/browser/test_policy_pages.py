@@ -1,4 +1,4 @@
-"""The policy's pages and those behind links of mail, as people see them: desktop, phone, dark, right to left.
+"""The policy's pages and the pages behind links in mail, on desktop and phone, in dark, and right to left.
 
 With COOKIEGUARD_PICTURES=<folder> each is kept as a picture.
 """

@@ -1,4 +1,4 @@
-"""The page of a visitor's privacy in a browser: asked, shown and withdrawn without a script, readable in every look."""
+"""A visitor asks for data, sees it and withdraws in a browser without scripts; the page is readable in every look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's own categories as visitors meet them: with script and without, in three languages."""
+"""The shop's own purposes on banner and pages: with scripts and without, in three languages."""
 
 from __future__ import annotations
 

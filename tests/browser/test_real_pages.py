@@ -1,4 +1,4 @@
-"""Real pages in a real browser: before consent nobody is even connected to, beside the same pages unguarded.
+"""Real pages in a real browser: before consent, no third party is connected to; the unguarded pages are the control.
 
 COOKIEGUARD_PAGES names a folder of pages (*.html, *.html.gz); without it a page of our own is used. Every name but the
 shop's leads to one listener.

@@ -1,4 +1,4 @@
-"""A stolen remember-me cookie in the demo shop: both browsers end as guests, and the customer is told."""
+"""A stolen remember-me cookie in the demo shop logs both browsers out and warns the customer."""
 
 from __future__ import annotations
 

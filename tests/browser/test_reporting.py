@@ -1,4 +1,4 @@
-"""Reports of network errors and violations, armed while that was agreed to, end with the withdrawal."""
+"""Reports of network errors and violations that were set up under consent end with its withdrawal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def press(page: Page, button: str) -> None:
 
 
 class Reporting:
-    """Be a shop that has its network errors reported, and violations on /violates; to whom, says `endpoint`."""
+    """A shop that has network errors, and violations on /violates, reported to `endpoint`."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint

@@ -1,9 +1,8 @@
-"""The second wall: it stops what scripts make, lets the shop's own scripts live, and our elements in."""
+"""The second wall stops requests that scripts make, and lets the shop's own scripts and our elements work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -216,19 +215,6 @@ VECTORS = {
     ),
     "inserted",
 }
-
-
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Serve an app behind CookieGuard and give its address; `is_guarded=False` serves it bare."""
-    with ExitStack() as stack:
-
-        def serve(app: Any, *, is_guarded: bool = True, vendors: tuple[Vendor, ...] = ()) -> str:
-            if is_guarded:
-                app = CookieGuard(app, Config(state_dir=str(tmp_path / "state"), vendors=vendors))
-            return stack.enter_context(serving(app)).at("shop.localhost" if is_guarded else "bare.localhost")
-
-        yield serve
 
 
 def watched(visit: Visitors, **options: Any) -> tuple[Page, list[str]]:

@@ -1,4 +1,4 @@
-"""A service worker of the shop's own outlives every page: its policy follows the visitor's consent all the same."""
+"""A shop's service worker outlives every page, yet its policy follows the visitor's consent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behind nginx and Varnish that keep pages: the banner, a choice, a withdrawal and the way back work as without it."""
+"""Banner, choice, withdrawal and the way back work behind nginx and Varnish as they do without a cache."""
 
 from __future__ import annotations
 

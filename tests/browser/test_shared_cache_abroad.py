@@ -1,4 +1,4 @@
-"""Firefox and WebKit behind nginx and Varnish: banner, choice, withdrawal and the way back, with script or without."""
+"""Banner, choice, withdrawal and the way back in Firefox and WebKit behind nginx and Varnish."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cookies between hosts in a real browser: shared with a domain, doubled by a change, and inside a partner's frame."""
+"""Cookies that hosts of a domain share, cookies doubled by a change of settings, and a shop in a partner's frame."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def shop(scope: Any, _: Any, send: Any) -> None:
 
 
 class Partner:
-    """Be another site that shows the shop in a frame."""
+    """Another site that shows the shop in a frame."""
 
     def __init__(self) -> None:
         self.framed = ""

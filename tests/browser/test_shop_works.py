@@ -1,4 +1,4 @@
-"""The shop itself works in every state of consent: cart, login, its own scripts; over https too."""
+"""Cart, login and the shop's own scripts work in every state of consent, over http and https."""
 
 from __future__ import annotations
 

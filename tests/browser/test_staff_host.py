@@ -1,4 +1,4 @@
-"""A script in a page of the shop, while an owner is signed in: on a host of its own staff are out of its reach."""
+"""With staff pages on a host of their own, a script in a shop page cannot reach a signed-in owner."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ POSTS = {
 
 
 class Later:
-    """Be the app that is set once the port is known."""
+    """An app that is set after the server's port is known."""
 
     app: Any
 

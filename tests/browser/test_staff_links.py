@@ -1,4 +1,4 @@
-"""A link of `cookieguard staff link`, as a member gets it: previewed, opened in two browsers, used in one."""
+"""A sign-in link of `cookieguard staff link` is previewed, opened in two browsers, and works in one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import httpx
-from cli.test_staff import Shop
+from harness.commands import Shop
 from harness.servers import wait_until
 
 from .conftest import Visitors

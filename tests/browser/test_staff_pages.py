@@ -1,4 +1,4 @@
-"""A request from the customer's first click to its end, through support and officer, without a script."""
+"""A request from the customer's first click to its end, handled by support and officer without scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages from before a withdrawal: in another tab, and in the history a browser keeps them in alive."""
+"""Pages from before a withdrawal, in another tab and in the browser's history, load nothing that was withdrawn."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ CHANGES: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("change", some_of(CHANGES, "refused"))
-def test_going_back_loads_the_page_again_where_another_choice_is_in_force_or_nobody_says(
+def test_going_back_reloads_the_page_if_the_choice_changed_or_is_unknown(
     keeping: BrowserContext, ticking: Ticking, change: str
 ) -> None:
     opened = keeping.new_page()

@@ -1,4 +1,4 @@
-"""Turbo and htmx fetch pages by script and swap them in: the walls hold, the banner stays, a choice takes effect.
+"""Turbo and htmx swap in pages by script: the walls hold, the banner stays, and a choice takes effect.
 
 The document stays, and with it the policy it came with: so a choice has to be a navigation, which the attributes on
 our forms see to where our script does not.

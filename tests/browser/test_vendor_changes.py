@@ -39,7 +39,7 @@ DARK = """[...document.querySelectorAll('main button')].filter(one => one.checkV
 
 @dataclass
 class Served:
-    """Be a shop on a server, with a clock that can be put forward."""
+    """A shop on a server, with a clock that tests can advance."""
 
     state: Path
     later: timedelta = timedelta()

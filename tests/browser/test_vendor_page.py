@@ -1,4 +1,4 @@
-"""An undeclared third party is declared by an officer, from the list to the file, by keyboard and without a script."""
+"""An officer declares an undeclared third party, from the list to the file, by keyboard and without scripts."""
 
 from __future__ import annotations
 

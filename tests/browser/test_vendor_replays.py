@@ -1,4 +1,4 @@
-"""Vendors replayed as their documentation embeds them: held before, working after, cookies gone, no shop code broken.
+"""Vendors embedded as their documentation says are held before consent, work after it, and break no shop code.
 
 Each has a page of a shop that calls it (`vendor_world.py`), opened unguarded and in every state. A whole Chromium is
 used, which preconnects: of whom nothing is agreed to nobody may hear even a connection.
@@ -161,7 +161,7 @@ def test_held_before_working_after_and_gone_when_withdrawn(
     [pytest.param(names, marks=FOR_RELEASE) for names in ((), *[(one,) for one in PURPOSES])],
     ids=["refused", *PURPOSES],
 )
-def test_who_is_let_in_is_whose_purpose_is_agreed_to(
+def test_only_vendors_of_accepted_purposes_are_contacted(
     driver: tuple[Playwright, str], tmp_path: Path, place: World, control: Control, granted: Names
 ) -> None:
     names = tuple(REPLAYS)

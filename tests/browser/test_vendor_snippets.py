@@ -1,4 +1,4 @@
-"""Vendors' snippets beside shop code that calls them: the shop works in every state, the vendors hear what they may.
+"""Vendors' snippets with shop code that calls them: the shop works in every state, and held vendors get no request.
 
 The snippets behave as their vendors document them: a stub that queues, and a loader that puts an async script before
 the first one. The vendors' scripts take what is queued over and tell of each call.
@@ -76,7 +76,7 @@ WORKS = {
 
 
 class Vendors:
-    """Be every vendor, told apart by the first label of the host; keep who was asked, and each call told."""
+    """All vendors, distinguished by the first label of the host; they record requests and reported calls."""
 
     def __init__(self) -> None:
         self.origin = ""

@@ -1,4 +1,4 @@
-"""Each request walked from its first click until it is closed, by customer, guest, support, officer and the worker.
+"""Each kind of request from its first click until it is closed, by customer, guest, support, officer and the worker.
 
 With scripts and without, on a desk and on a phone; where scripts run axe is asked on each page.
 """
@@ -41,7 +41,7 @@ WORDS = {"correct": "We corrected it.", "object": "We keep the ads from you."}
 
 @dataclass
 class Shop:
-    """Be a shop with its people, its relay and its worker."""
+    """A shop with its staff, its mail relay and its worker."""
 
     url: str
     config: Config
@@ -80,7 +80,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 class Walk:
-    """Be the people of one walk, each in a browser of their own; every page they see is looked at."""
+    """The people of one walk, each in a browser of their own; every page that they open is checked."""
 
     def __init__(self, visit: Visitors, shop: Shop, axe: str, look: str, *, scripts: bool) -> None:
         self.shop, self.look = shop, f"{look}-{'script' if scripts else 'plain'}"
@@ -166,7 +166,7 @@ def test_what_the_worker_does_is_asked_done_and_read(walk: Walk, kind: str, call
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["correct", "object"])
-def test_what_an_officer_decides_is_asked_looked_after_answered_and_read(walk: Walk, kind: str) -> None:
+def test_officers_decision_on_a_request_is_taken_answered_and_read(walk: Walk, kind: str) -> None:
     walk.ask(kind, f"{HOSTILE} my name is Quandt")
     walk.open_as(walk.support, "support", f"{kind}-3-support")
     do(walk.support, "note", f"Called. {HOSTILE}")

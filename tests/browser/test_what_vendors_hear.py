@@ -1,4 +1,4 @@
-"""What a vendor hears that a visitor agreed to: the shop's name and no address; on strict pages nothing at all."""
+"""An allowed vendor learns the shop's name but no address of a page; strict pages send it no referrer at all."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PATHS = {"img", "script", "frame", "sheet", "plain", "made", "written", "fetch",
 
 
 class Listener:
-    """Be a vendor that keeps what each request says of the page it came from, by path."""
+    """A vendor that records what each request reveals about its page, by path."""
 
     def __init__(self) -> None:
         self.referrers: dict[str, str] = {}
@@ -56,7 +56,7 @@ class Listener:
 
 
 class World:
-    """Be two vendors, one of them necessary, and a shop whose pages have both, guarded and not."""
+    """Two vendors, one of them necessary, and a shop with both, guarded and unguarded."""
 
     def __init__(self, stack: ExitStack, state: Path) -> None:
         self.ads, self.payment = Listener(), Listener()

@@ -1,4 +1,4 @@
-"""Tiny shops, one page each, for what the demo does not have: policies, languages, scripts of every kind."""
+"""Shops of one page each, for what the demo lacks: policies, languages, scripts of every kind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def page(head: str = "", body: str = "", *, lang: str = "en", attributes: str = 
 
 
 class TinyShop:
-    """Be an ASGI app with these pages and files by path; `policies` are their CSP headers.
+    """An ASGI app with these pages and files by path; `policies` are their CSP headers.
 
     Who comes to a path of `logins` is logged in as that customer.
     What begins as a stream of Turbo's is of its type, a `.txt` is plain text, a `.svg` a drawing. A new nonce for each

@@ -1,4 +1,4 @@
-"""Everybody's servers for the replays of vendors: their scripts under their own hosts, a shop of one page for each.
+"""Servers for the replays of vendors: their scripts under their own host names, and a shop of one page for each.
 
 A vendor is a table in `vendors/`, named as the catalogue has it:
 
@@ -55,7 +55,7 @@ GIF = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000
 
 @dataclass(frozen=True)
 class Replay:
-    """Be a vendor of the catalogue, as a page has it."""
+    """A vendor of the catalogue, as a page embeds it."""
 
     name: str
     purpose: str

@@ -1,4 +1,4 @@
-"""The hooks of the shop that is walked through: it knows one guest, and notes what it was told to do."""
+"""The hooks of the shop in test_walks.py: they know one guest and record each call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CALLED: list[str] = []
 
 
 class Hooks:
-    """Be a shop's hooks."""
+    """Hooks of a shop."""
 
     def export(self, customer: str) -> list[Exported]:
         CALLED.append(f"export {customer}")

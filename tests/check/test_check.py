@@ -1,16 +1,15 @@
-"""`cookieguard check`: what is called necessary, dark patterns, notice, the shop's own policy; exit codes for CI."""
+"""`cookieguard check`: purposes called necessary, dark patterns, notice, the shop's own policy, exit codes for CI."""
 
 from __future__ import annotations
 
 import json
 import sys
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cli.test_staff import Shop
+from harness.commands import Shop
 from harness.servers import wait_until
 
 from cookieguard import Config, PolicyVersion
@@ -49,13 +48,7 @@ app = CookieGuard(shop, Config(state_dir="state"), vendors=["youtube", "stripe"]
 """
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    """Be a folder with a guarded app in it."""
-    (tmp_path / "shop_to_check.py").write_text(SHOP)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield Shop(tmp_path)
-    sys.modules.pop("shop_to_check", None)
+pytestmark = pytest.mark.shop(files={"shop_to_check.py": SHOP})
 
 
 def wrong(config: Config) -> dict[str, str]:
@@ -309,7 +302,7 @@ app = CookieGuard(app, "cookieguard.toml")
     )  # the shop's own policy was seen, not ours
 
 
-def test_an_answer_that_breaks_off_is_told_for_what_it_is(shop: Shop) -> None:
+def test_check_reports_an_answer_that_breaks_off(shop: Shop) -> None:
     broken = """
 async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
@@ -542,7 +535,7 @@ def test_it_ends_with_the_count_of_warnings_and_of_what_is_wrong(
     assert sum(line.startswith("WRONG") for line in lines) == 2 * done.returncode
 
 
-def test_a_shop_that_asks_nobody_needs_no_banner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shop_without_consent_needs_no_banner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shop_that_asks_nobody.py").write_text(
         LISTENS.replace("Config(", "Config(consent=ConsentSettings(enabled=False), ").replace(
             "import asyncio", "import asyncio\nfrom cookieguard.config import ConsentSettings"

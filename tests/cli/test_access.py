@@ -1,18 +1,14 @@
-"""The command `cookieguard access`: two persons, one event, and a notice that stays open until it was given."""
+"""`cookieguard access`: a look takes two members and a reason, and stays open until the customer has been notified."""
 
 from __future__ import annotations
 
-import json
-import sqlite3
-import sys
 from contextlib import chdir, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.test_staff import Shop
-from harness.relays import Relay, new_relay
+from harness.commands import Shop
 from harness.stores import SqliteStore
 
 from cookieguard.config import load_config
@@ -22,12 +18,19 @@ from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.records import customer, read_document
 from cookieguard.keyring import Keyring, new_key
 from cookieguard.storage.keyring_source import beside
-from demo_site.shop.database import SCHEMA
 
 CUSTOMER = "00003"
 CASE = ("--customer", CUSTOMER, "--event", "ticket 7", "--reason", "<b>stolen</b> cards")
 OPEN = ("access", "open", *CASE, "--scope", "orders", "--ground", "abuse")
 NOTIFY, SAM = ("access", "notify"), ("Support Sam",)
+CONFIG = """origins = ["https://shop.example"]
+[staff]
+scopes = ["account", "orders"]
+[mail]
+url = "{relay}"
+sender = "Shop <privacy@shop.example>"
+customers = "demo_site.shop.customers:active"
+"""
 DISCLOSE = (
     *("access", "disclose", "--customer", CUSTOMER, "--event", "12 Js 7/26"),
     *("--authority", "Court of Leipzig", "--basis", "StPO 98", "--given", "one order"),
@@ -35,29 +38,21 @@ DISCLOSE = (
 
 
 class AccessShop(Shop):
-    """Be a shop with customers, a relay and people."""
+    """Run the commands of a shop as its staff, each with their token."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
-        self.relay: Relay = new_relay()
+    def __init__(self, directory: Path, config: str) -> None:
+        super().__init__(directory, config)
         self.tokens: dict[str, str] = {}
-        (directory / "cookieguard.toml").write_text(
-            'origins = ["https://shop.example"]\n[staff]\nscopes = ["account", "orders"]\n'
-            f'[mail]\nurl = "{self.relay.url}"\nsender = "Shop <privacy@shop.example>"\n'
-            'customers = "demo_site.shop.customers:active"\n'
-        )
 
     def tokens_of(self, *names: str) -> str:
         for name in names:
             if name not in self.tokens:
-                made = self.run("staff", "add", name, "--role", name.split()[0].lower(), "--json")
-                self.tokens[name] = json.loads(made.stdout)["token"]
+                made = super().ask("staff", "add", name, "--role", name.split()[0].lower())
+                self.tokens[name] = made["token"]
         return "\n".join(self.tokens[name] for name in names)
 
     def ask(self, *arguments: str, people: tuple[str, ...] = ("Support Sam", "Officer Olga")) -> Any:
-        done = self.run(*arguments, "--json", stdin=self.tokens_of(*people))
-        assert (done.returncode, done.stderr) == (0, "")
-        return json.loads(done.stdout)
+        return super().ask(*arguments, stdin=self.tokens_of(*people))
 
     def records(self) -> list[dict[str, Any]]:
         with chdir(self.directory):
@@ -69,18 +64,7 @@ class AccessShop(Shop):
         return [one["state"] for one in self.ask("access", "list")["looks"]]
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AccessShop:
-    monkeypatch.setenv("DEMO_DATABASE", str(tmp_path / "shop.sqlite3"))
-    with closing(sqlite3.connect(tmp_path / "shop.sqlite3")) as database, database:
-        database.executescript(SCHEMA)
-        for at in range(5):
-            row = (f"{at:05}", "Anna", f"c{at}@mail.example", "", "", "", "", "")
-            database.execute("INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    shop = AccessShop(tmp_path)
-    assert shop.run("keys", "add").returncode == 0
-    return shop
+pytestmark = pytest.mark.shop(kind=AccessShop, config=CONFIG, customers=5, has_keys=True)
 
 
 def test_look_without_a_code_takes_two_persons_and_opens_a_notice(shop: AccessShop) -> None:
@@ -137,7 +121,7 @@ def test_notice_is_mailed_once_and_stays_open_while_it_cannot_be(shop: AccessSho
     assert [one["cg:kind"] for one in shop.records()] == ["break-glass", "notice-given"]
 
 
-def test_nobody_sends_a_notice_or_calls_it_given_without_a_role(shop: AccessShop) -> None:
+def test_sending_a_notice_or_marking_it_as_given_needs_a_role(shop: AccessShop) -> None:
     look = shop.ask(*OPEN)["look"]
     told = ("access", "told", look, "--how", "by letter")
     wrong = [(), ("Support Sam",), ("Officer Olga", "Officer Olga")]

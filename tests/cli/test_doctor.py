@@ -1,4 +1,4 @@
-"""`cookieguard doctor` on a shop that was served: fine as it is, and each broken thing is named with its mend."""
+"""`cookieguard doctor` finds a healthy shop fine, and names each fault with its remedy."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.test_staff import Shop
 from harness.asgi import ask
+from harness.commands import Shop
 from harness.servers import serving
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -49,11 +49,10 @@ journal = "journal-elsewhere"
 
 
 class Served(Shop):
-    """Be a shop with one visitor, who logged in."""
+    """Run the commands of a shop that one visitor has logged in to."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
-        (directory / "cookieguard.toml").write_text(SETTINGS)
+    def __init__(self, directory: Path, config: str) -> None:
+        super().__init__(directory, config)
         guard = CookieGuard(welcome, Config(state_dir=str(self.state)))
         assert ask(guard, client=(CLIENT, 4711)).status == 200
         guard.close()
@@ -89,12 +88,10 @@ async def welcome(scope: Any, receive: Any, send: Any) -> None:
         await HTMLResponse("<p>welcome")(scope, receive, send)
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Served:
-    return Served(tmp_path)
+pytestmark = pytest.mark.shop(kind=Served, config=SETTINGS)
 
 
-def test_clock_that_leapt_is_told_and_the_owner_decides(shop: Served) -> None:
+def test_doctor_reports_a_clock_that_leapt_and_the_owner_decides(shop: Served) -> None:
     assert shop.run("retention", "run").returncode == 0
     record = shop.state / "retention"
     facts = json.loads(record.read_text())

@@ -1,17 +1,15 @@
-"""The command `cookieguard explain`: whose an address is, by which rule, and the lines that change it."""
+"""`cookieguard explain` names the vendor of an address, the rule that decides, and the settings that change it."""
 
 from __future__ import annotations
 
 import json
 import tomllib
-from contextlib import chdir, redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.commands import run_in
 
-from cookieguard.cli.app import run
 from cookieguard.config import config_from_mapping
 
 SHOP = """origins = ["https://shop.example"]
@@ -29,10 +27,8 @@ hosts = ["pay.example"]
 
 def explained(directory: Path, *arguments: str) -> tuple[int, str, str]:
     (directory / "cookieguard.toml").write_text(SHOP)
-    out, err = StringIO(), StringIO()
-    with chdir(directory), redirect_stdout(out), redirect_stderr(err):
-        code = int(run(("explain", *arguments)))
-    return code, out.getvalue(), err.getvalue()
+    done = run_in(directory, "explain", *arguments)
+    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(

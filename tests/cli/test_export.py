@@ -1,4 +1,4 @@
-"""The command `cookieguard export`, and the queries its page shows."""
+"""`cookieguard export`, and the queries that docs/export.md shows."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 from pathlib import Path
 
 import duckdb
 import pytest
+from harness.commands import run_in
 from stats.traffic import PLAIN
 
-from cookieguard.cli.app import run
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch
 from demo_site.traffic import fill
@@ -26,15 +25,12 @@ QUERIES = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
 def export(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    out, err = StringIO(), StringIO()
-    with chdir(directory), redirect_stdout(out), redirect_stderr(err):
-        code = int(run(("export", *arguments)))
-    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+    return run_in(directory, "export", *arguments)
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Be a shop with eight days of made-up visitors."""
+    """Give a shop with eight days of made-up visitors."""
     directory = tmp_path_factory.mktemp("shop")
     fill(directory / ".cookieguard", days=8, now=datetime.now(UTC))
     return directory
@@ -114,7 +110,9 @@ def test_single_hits_say_what_they_are(shop: Path) -> None:
         (("--by", "key"), "--by"),
     ],
 )
-def test_what_cannot_be_is_one_line(shop: Path, arguments: tuple[str, ...], setting: str) -> None:
+def test_impossible_option_is_refused_in_one_line(
+    shop: Path, arguments: tuple[str, ...], setting: str
+) -> None:
     done = export(shop, "--out", "never", *arguments)
 
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)

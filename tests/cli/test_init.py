@@ -6,10 +6,9 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from cli.test_staff import Shop
+from harness.commands import Shop
 from starlette.applications import Starlette
 
 from cookieguard import CookieGuard
@@ -22,11 +21,6 @@ from fastapi import FastAPI
 
 app = FastAPI(title="Mugs")
 """
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path)
 
 
 def test_what_it_writes_is_the_default_configuration(shop: Shop) -> None:

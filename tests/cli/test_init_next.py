@@ -5,11 +5,10 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import httpx
 import pytest
-from cli.test_staff import Shop
+from harness.commands import Shop
 from harness.servers import launched
 
 from cookieguard.cli.options import CONFIG_FILE
@@ -42,11 +41,6 @@ from django.urls import path
 ALLOWED_HOSTS, SECRET_KEY, ROOT_URLCONF = ["127.0.0.1"], "only for this test", "mugs.settings"
 urlpatterns = [path("", lambda request: HttpResponse("{FILM}"))]
 """
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path)
 
 
 def write(shop: Shop, files: Mapping[str, str]) -> None:

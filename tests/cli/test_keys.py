@@ -1,4 +1,4 @@
-"""The command `cookieguard keys`, run as its owner runs it: what it writes, shows, refuses and exits with."""
+"""`cookieguard keys`: what each command writes, shows and refuses, and its exit code."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, closing, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
+from harness.commands import Shop
 
-from cookieguard.cli.app import run
 from cookieguard.config import Config
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.people.break_glass import BreakGlass, Look
@@ -37,26 +35,23 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 OLD, LONG_AGO = NOW - timedelta(hours=1), NOW - timedelta(days=400)
 
 
-class Shop:
-    """Be a directory with a shop's keyring, and a shell in it."""
+class KeyShop(Shop):
+    """Run commands in a folder with a keyring, without the variables that name another one."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.file = directory / ".cookieguard-keys" / "keyring"
+    @property
+    def file(self) -> Path:
+        return self.directory / ".cookieguard-keys" / "keyring"
 
-    def run(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run the command in this process: the start of another one takes most of its time."""
-        out, err, before = StringIO(), StringIO(), os.environ.copy()
-        with chdir(self.directory), redirect_stdout(out), redirect_stderr(err):
+    def run(
+        self, *arguments: str, stdin: str = "", env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command with these variables alone of ours."""
+        with pytest.MonkeyPatch.context() as patch:
             for name in [name for name in os.environ if name.startswith("COOKIEGUARD")]:
-                del os.environ[name]
-            os.environ.update(env or {})
-            try:
-                code = int(run(arguments))
-            finally:
-                os.environ.clear()
-                os.environ.update(before)
-        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+                patch.delenv(name)
+            for name, value in (env or {}).items():
+                patch.setenv(name, value)
+            return super().run(*arguments, stdin=stdin)
 
     def run_alone(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command as its owner does, as a process of its own."""
@@ -70,20 +65,6 @@ class Shop:
             check=False,
         )
 
-    def ask(self, *arguments: str) -> Any:
-        """Run a command that must succeed, and return its JSON."""
-        done = self.run(*arguments, "--json")
-        assert (done.returncode, done.stderr) == (0, "")
-        return json.loads(done.stdout)
-
-    def refuse(self, *arguments: str, code: int, env: dict[str, str] | None = None) -> str:
-        """Run a command that must fail with this exit code, and return its one line."""
-        done = self.run(*arguments, env=env)
-        assert (done.returncode, done.stdout) == (code, "")
-        (line,) = done.stderr.splitlines()
-        assert line.startswith("cookieguard: ")
-        return line
-
     def keep(self, *lines: str) -> None:
         """Write the keyring, as an owner would."""
         self.file.parent.mkdir(mode=0o700, exist_ok=True)
@@ -96,9 +77,7 @@ class Shop:
         return {key.id: key.state for key in Keyring.loads(self.file.read_text()).every}
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path)
+pytestmark = pytest.mark.shop(kind=KeyShop)
 
 
 def line(key_id: str, state: str, created: datetime, since: datetime | None = None, mark: str = "") -> str:
@@ -106,7 +85,7 @@ def line(key_id: str, state: str, created: datetime, since: datetime | None = No
     return " ".join([key_id, state, to_text(created), secret, *([to_text(since)] if since else [])])
 
 
-def test_first_key_signs_and_the_next_ones_only_verify(shop: Shop) -> None:
+def test_first_key_signs_and_the_next_ones_only_verify(shop: KeyShop) -> None:
     first, second, pair = (shop.ask("keys", "add", *more)["key"] for more in ([], [], ["--ed25519"]))
 
     listed = shop.ask("keys", "list")
@@ -117,7 +96,7 @@ def test_first_key_signs_and_the_next_ones_only_verify(shop: Shop) -> None:
     assert sorted(os.listdir(shop.file.parent)) == [".gitignore", "keyring"]
 
 
-def test_a_process_of_its_own_exits_as_the_command_ended(shop: Shop) -> None:
+def test_a_process_of_its_own_exits_as_the_command_ended(shop: KeyShop) -> None:
     added, wrong = shop.run_alone("keys", "add", "--json"), shop.run_alone("keys", "burn")
 
     assert (added.returncode, added.stderr) == (0, "")
@@ -126,7 +105,7 @@ def test_a_process_of_its_own_exits_as_the_command_ended(shop: Shop) -> None:
     assert "No such command 'burn'" in wrong.stderr
 
 
-def test_no_secret_is_shown_by_any_command(shop: Shop) -> None:
+def test_no_secret_is_shown_by_any_command(shop: KeyShop) -> None:
     shop.keep(
         line("k1", "signing", LONG_AGO),
         line("k2", "verify", OLD, OLD),
@@ -151,7 +130,7 @@ def test_no_secret_is_shown_by_any_command(shop: Shop) -> None:
     assert [secret for secret in secrets if secret[:8] in shown] == []
 
 
-def test_list_is_a_table_that_a_pipe_does_not_fold(shop: Shop) -> None:
+def test_list_is_a_table_that_a_pipe_does_not_fold(shop: KeyShop) -> None:
     now = datetime.now(UTC).replace(microsecond=0)  # this file may have been imported long ago
     shop.keep(
         line("k" * 16, "signing", LONG_AGO), line("k2", "verify", OLD, OLD), line("k3", "verify", now, now)
@@ -168,7 +147,7 @@ def test_list_is_a_table_that_a_pipe_does_not_fold(shop: Shop) -> None:
     ]
 
 
-def test_promoted_key_signs_and_the_lines_of_the_others_stay_as_they_were(shop: Shop) -> None:
+def test_promoted_key_signs_and_the_lines_of_the_others_stay_as_they_were(shop: KeyShop) -> None:
     kept = [
         "# ours",
         "",
@@ -186,7 +165,7 @@ def test_promoted_key_signs_and_the_lines_of_the_others_stay_as_they_were(shop: 
     assert stat.S_IMODE(shop.file.stat().st_mode) == 0o600
 
 
-def test_new_key_is_not_promoted_within_ten_minutes_unless_the_owner_insists(shop: Shop) -> None:
+def test_new_key_is_not_promoted_within_ten_minutes_unless_the_owner_insists(shop: KeyShop) -> None:
     young = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=8)
     shop.keep(line("k1", "signing", LONG_AGO), line("k2", "verify", young, young))
 
@@ -198,7 +177,7 @@ def test_new_key_is_not_promoted_within_ten_minutes_unless_the_owner_insists(sho
     assert shop.states == {"k1": "verify", "k2": "signing"}
 
 
-def test_stolen_key_goes_in_the_step_in_which_another_signs(shop: Shop) -> None:
+def test_stolen_key_goes_in_the_step_in_which_another_signs(shop: KeyShop) -> None:
     young = datetime.now(UTC).replace(microsecond=0)
     pair = line("r1", "signing", LONG_AGO, mark="ed25519:")
     shop.keep(line("k1", "signing", LONG_AGO), line("k2", "verify", young, young), pair)
@@ -209,7 +188,7 @@ def test_stolen_key_goes_in_the_step_in_which_another_signs(shop: Shop) -> None:
     assert shop.states == {"k2": "signing", "r1": "signing"}
 
 
-def test_key_is_retired_once_nothing_it_signed_counts(shop: Shop) -> None:
+def test_key_is_retired_once_nothing_it_signed_counts(shop: KeyShop) -> None:
     shop.keep(
         line("k1", "verify", LONG_AGO, NOW - timedelta(days=181)),
         line("k2", "verify", LONG_AGO, NOW - timedelta(days=179)),
@@ -230,7 +209,7 @@ def test_key_is_retired_once_nothing_it_signed_counts(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("is_stolen", [False, True])
-def test_requests_about_personal_data_open_once_their_key_is_retired(shop: Shop, is_stolen: bool) -> None:
+def test_requests_about_personal_data_open_once_their_key_is_retired(shop: KeyShop, is_stolen: bool) -> None:
     config, state = Config(), StateDirectory(shop.directory / ".cookieguard")
     asked = Request(
         id="r",
@@ -259,7 +238,7 @@ def test_requests_about_personal_data_open_once_their_key_is_retired(shop: Shop,
         assert after.of_customer("10001") == [asked]
 
 
-def test_customer_whom_nobody_told_of_a_look_is_known_once_the_key_is_retired(shop: Shop) -> None:
+def test_customer_whom_nobody_told_of_a_look_is_known_once_the_key_is_retired(shop: KeyShop) -> None:
     config, state = Config(), StateDirectory(shop.directory / ".cookieguard")
     look = Look(kind="break-glass", ground="legal", event="e", reason="r", scope="account", by="a", approved="b",
                 at=OLD)  # fmt: skip
@@ -280,7 +259,7 @@ def test_customer_whom_nobody_told_of_a_look_is_known_once_the_key_is_retired(sh
         assert after.customer(id_) == "10001"
 
 
-def test_signing_key_is_never_retired(shop: Shop) -> None:
+def test_signing_key_is_never_retired(shop: KeyShop) -> None:
     shop.keep(line("k1", "signing", LONG_AGO), line("r1", "signing", OLD, None, "ed25519:"))
 
     for key_id in ("k1", "r1"):
@@ -319,7 +298,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("arguments", "code", "told"), WRONG, ids=[told for _, _, told in WRONG])
-def test_mistake_is_one_line_with_its_mend(shop: Shop, arguments: list[str], code: int, told: str) -> None:
+def test_mistake_is_one_line_with_its_mend(shop: KeyShop, arguments: list[str], code: int, told: str) -> None:
     shop.keep(line("k1", "signing", LONG_AGO))
     (shop.directory / "open").write_text("")
     (shop.directory / "open").chmod(0o644)
@@ -331,7 +310,7 @@ def test_mistake_is_one_line_with_its_mend(shop: Shop, arguments: list[str], cod
     assert not (shop.directory / "none").exists()
 
 
-def test_error_is_json_where_json_was_asked(shop: Shop) -> None:
+def test_error_is_json_where_json_was_asked(shop: KeyShop) -> None:
     done = shop.run("keys", "list", "--json")
 
     assert (done.returncode, done.stdout) == (3, "")
@@ -341,7 +320,7 @@ def test_error_is_json_where_json_was_asked(shop: Shop) -> None:
     assert not shop.file.parent.exists()
 
 
-def test_configuration_says_where_the_keyring_is(shop: Shop) -> None:
+def test_configuration_says_where_the_keyring_is(shop: KeyShop) -> None:
     (shop.directory / "cookieguard.toml").write_text('[keys]\nfile = "mine"\n')
     (shop.directory / "other.toml").write_text('state_dir = "state"\n')
 
@@ -354,7 +333,7 @@ def test_configuration_says_where_the_keyring_is(shop: Shop) -> None:
     assert all(Path(place).exists() for place in places)
 
 
-def test_keyring_in_the_environment_is_listed_and_changing_it_tells_what_to_set(shop: Shop) -> None:
+def test_keyring_in_the_environment_is_listed_and_changing_it_tells_what_to_set(shop: KeyShop) -> None:
     env = {"COOKIEGUARD_KEYS": line("k1", "signing", LONG_AGO)}
 
     listed = shop.run("keys", "list", "--json", env=env)
@@ -367,7 +346,7 @@ def test_keyring_in_the_environment_is_listed_and_changing_it_tells_what_to_set(
     assert not shop.file.parent.exists()
 
 
-def test_two_writers_lose_nothing(shop: Shop) -> None:
+def test_two_writers_lose_nothing(shop: KeyShop) -> None:
     shop.keep(line("k1", "signing", LONG_AGO))
 
     with ThreadPoolExecutor(4) as pool:
@@ -378,7 +357,7 @@ def test_two_writers_lose_nothing(shop: Shop) -> None:
     assert len(set(added)) == 5
 
 
-def test_held_lock_is_told_after_a_while(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_lock_is_told_after_a_while(shop: KeyShop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyring_file, "LOCK_WITHIN", timedelta(seconds=0.3))
     shop.keep(line("k1", "signing", LONG_AGO))
     held = os.open(shop.file.parent, os.O_RDONLY)
@@ -390,7 +369,7 @@ def test_held_lock_is_told_after_a_while(shop: Shop, monkeypatch: pytest.MonkeyP
     assert shop.ask("keys", "add")["done"] == "added"
 
 
-def test_link_to_a_keyring_stays_a_link(shop: Shop) -> None:
+def test_link_to_a_keyring_stays_a_link(shop: KeyShop) -> None:
     shop.keep(line("k1", "signing", LONG_AGO))
     (shop.directory / "link").symlink_to(shop.file)
 
@@ -401,7 +380,7 @@ def test_link_to_a_keyring_stays_a_link(shop: Shop) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away")
-def test_keyring_of_another_user_stays_theirs(shop: Shop) -> None:
+def test_keyring_of_another_user_stays_theirs(shop: KeyShop) -> None:
     file = shop.directory / "theirs"
     file.touch(mode=0o600)
     file.write_text(line("k1", "signing", LONG_AGO))
@@ -423,7 +402,7 @@ def test_script_of_the_package_is_this_command() -> None:
     assert {"rich", "typer"} <= needed  # `pip install cookieguard` brings a command that works
 
 
-def test_key_made_by_the_first_start_keeps_its_mark(shop: Shop) -> None:
+def test_key_made_by_the_first_start_keeps_its_mark(shop: KeyShop) -> None:
     made = Key(id="k1", secret=b"x" * 32, state=KeyState.SIGNING, created=LONG_AGO)
     mark = "# made by cookieguard at its first start"
     shop.keep(mark, *Keyring([made]).dumps().splitlines())

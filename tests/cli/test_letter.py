@@ -1,30 +1,31 @@
-"""The command `cookieguard letter`: shown, and sent to each once a week."""
+"""`cookieguard letter` previews the letter, and mails it to each recipient once a week."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-from cli.test_staff import Shop
-from harness.relays import Relay, new_relay
+from harness.commands import Shop
+from harness.relays import Relay
+
+CONFIG = """origins = ["https://shop.example"]
+[staff]
+letter = ["owner@shop.example", "officer@shop.example"]
+[mail]
+url = "{relay}"
+sender = "Shop <privacy@shop.example>"
+[[vendors]]
+name = "Old Ads"
+purpose = "marketing"
+hosts = ["ads.example"]
+contract_end = 2026-01-01
+"""
+pytestmark = pytest.mark.shop(config=CONFIG, has_keys=True)
 
 
 @pytest.fixture
-def relay() -> Relay:
-    return new_relay()
-
-
-@pytest.fixture
-def shop(tmp_path: Path, relay: Relay) -> Shop:
-    (tmp_path / "cookieguard.toml").write_text(
-        'origins = ["https://shop.example"]\n[staff]\nletter = ["owner@shop.example", "officer@shop.example"]\n'
-        f'[mail]\nurl = "{relay.url}"\nsender = "Shop <privacy@shop.example>"\n'
-        '[[vendors]]\nname = "Old Ads"\npurpose = "marketing"\nhosts = ["ads.example"]\ncontract_end = 2026-01-01\n'
-    )
-    shop = Shop(tmp_path)
-    assert shop.run("keys", "add").returncode == 0
-    return shop
+def relay(shop: Shop) -> Relay:
+    return shop.relay
 
 
 def test_preview_shows_the_letter_and_sends_nothing(shop: Shop, relay: Relay) -> None:

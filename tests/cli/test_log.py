@@ -1,4 +1,4 @@
-"""`cookieguard log` and `cookieguard receipt`: exit codes and answers, on a log that workers wrote."""
+"""`cookieguard log` and `cookieguard receipt`: answers and exit codes, on a log that workers wrote."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_a_record_is_shown_and_exported(shop: Path, capsysbinary: pytest.Capture
 
 
 @pytest.mark.parametrize("command", ["export", "verify"])
-def test_who_reads_the_output_may_leave(shop: Path, command: str) -> None:
+def test_command_ends_quietly_if_the_reader_of_its_output_closes_the_pipe(shop: Path, command: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     code = "from cookieguard.cli import main; main()"

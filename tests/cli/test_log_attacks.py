@@ -1,4 +1,4 @@
-"""What somebody with all files of a shop may do to its log, and that `log verify` names it."""
+"""`log verify` names each change that an attacker with all files of a shop makes to its log."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_a_store_that_says_it_is_another_log_is_called_that(verify: Callable[...
 
 
 @pytest.mark.parametrize("knows", [True, False], ids=["beside its checkpoint", "control: without"])
-def test_a_log_that_was_set_back_costs_nobody_the_key_of_what_is_missing(
+def test_keys_of_missing_records_are_kept_if_the_log_was_set_back(
     knows: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copy(STATE / "log.db", "yesterday")

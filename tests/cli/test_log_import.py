@@ -1,4 +1,4 @@
-"""`cookieguard log import`: what other tools exported, each row once, and the rows named that say nothing."""
+"""`cookieguard log import` takes each row of another tool's export once, and names rows without a choice."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_what_other_tools_export_becomes_records_marked_imported(
     assert run(["log", "verify"]) == 0
 
 
-def test_a_keyring_that_was_lost_is_not_made_anew(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lost_keyring_is_not_replaced(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("log.csv").write_text(COOKIEBOT)
     keyring = beside(shop / ".cookieguard")
     assert imported("log.csv", "cookiebot") == 0
@@ -253,9 +253,7 @@ def test_a_document_that_is_too_large_to_be_read_as_a_whole_is_refused_with_what
 
 
 @pytest.mark.parametrize("text", ["[{]", '{"a": 1}\n{"a":', "\ud800", "a,b\n1", "[1, null, {}]", ""])
-def test_a_file_of_anything_is_told_of_and_ends_no_command_with_a_traceback(
-    text: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_import_of_any_file_ends_without_a_traceback(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("log.json").write_bytes(text.encode("utf-8", "surrogatepass"))
 
     assert imported("log.json", "c15t") in (0, 1, 3)

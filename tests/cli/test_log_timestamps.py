@@ -1,4 +1,4 @@
-"""Time stamps of checkpoints: a local authority signs that the entries were there, and `log verify` checks it."""
+"""A time-stamping authority signs checkpoints, and `log verify` checks that the entries existed then."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_hourly_job_has_each_newest_checkpoint_stamped_once_and_verify_check
     subprocess.run([*outsider, "-data", str(kept / "checkpoint-5")], check=True, capture_output=True)
 
 
-def test_of_old_time_stamps_the_first_of_a_day_stays() -> None:
+def test_first_time_stamp_of_each_old_day_is_kept() -> None:
     begins = datetime(2026, 11, 1, 22, 30, tzinfo=UTC)
     times = {str(hour): begins + timedelta(hours=hour) for hour in range(100)}
 

@@ -1,4 +1,4 @@
-"""Commands that only look: in an empty folder they leave nothing, and tables of a newer release they refuse."""
+"""Commands that only read leave no file in an empty folder, and refuse tables of a newer release."""
 
 from __future__ import annotations
 

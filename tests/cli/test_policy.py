@@ -1,4 +1,4 @@
-"""The command `cookieguard policy`: announced once, sent once, never without notice, each step told."""
+"""`cookieguard policy` announces and sends each version once, and releases none without notice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from contextlib import chdir, closing, redirect_stderr, redirect_stdout
+from contextlib import chdir, closing, redirect_stdout
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
@@ -14,34 +14,37 @@ from typing import Any
 
 import psycopg
 import pytest
+from harness.commands import Shop
 from harness.policies import NEW, OLD, put_version
 from harness.postgres import postgres
-from harness.relays import Relay, new_relay
 
 from cookieguard.cli.app import run
 from cookieguard.features.outbox.sending import Sender
-from demo_site.shop.database import SCHEMA
 
 REFUSED, UNUSABLE = 4, 3
 FIRST = "2026-01-01"
 
 
-class Shop:
-    """Be the directory of a shop with customers and a relay, and a shell in it."""
+CONFIG = """origins = ["https://shop.example"]
+[policy]
+folder = "policy"
+[mail]
+url = "{relay}"
+sender = "Shop <privacy@shop.example>"
+customers = "demo_site.shop.customers:active"
+"""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.relay: Relay = new_relay()
+
+class PolicyShop(Shop):
+    """Run the commands of a shop with a version in force and one to announce."""
+
+    def __init__(self, directory: Path, config: str) -> None:
+        super().__init__(directory, config)
         self.staff: list[str] = []
         self.today = datetime.now(UTC).date()
         self.next = str(self.day(14))
         put_version(directory / "policy", FIRST, OLD)
         self.put(NEW)
-        (directory / "cookieguard.toml").write_text(
-            f'origins = ["https://shop.example"]\n[policy]\nfolder = "policy"\n'
-            f'[mail]\nurl = "{self.relay.url}"\nsender = "Shop <privacy@shop.example>"\n'
-            f'customers = "demo_site.shop.customers:active"\n'
-        )
 
     def day(self, days: int) -> date:
         return self.today + timedelta(days=days)
@@ -55,50 +58,31 @@ class Shop:
             effective=str(self.day(effective)),
         )
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        out, err = StringIO(), StringIO()
-        with chdir(self.directory), redirect_stdout(out), redirect_stderr(err):
-            code = int(run(arguments))
-        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
-
     def release(self, reason: str, *, role: str = "officer") -> subprocess.CompletedProcess[str]:
         """Release the next version, as a member of the staff who is added for it."""
         name = f"{role.title()} {len(self.staff)}"
-        made = self.run("staff", "add", name, "--role", role, "--json")
+        token = self.ask("staff", "add", name, "--role", role)["token"]
         self.staff.append(name)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "stdin", StringIO(json.loads(made.stdout)["token"]))
-            return self.run("policy", "release", self.next, "--reason", reason)
+        return self.run("policy", "release", self.next, "--reason", reason, stdin=token)
 
     def run_bytes(self, *arguments: str) -> bytes:
         """Run a command as an officer, and return what it writes."""
-        made = self.run("staff", "add", "Exporter", "--role", "officer", "--json")
+        token = self.ask("staff", "add", "Exporter", "--role", "officer")["token"]
         out = TextIOWrapper(BytesIO())
         with (
             chdir(self.directory),
             redirect_stdout(out),
             pytest.MonkeyPatch.context() as patch,
         ):
-            patch.setattr(sys, "stdin", StringIO(json.loads(made.stdout)["token"]))
+            patch.setattr(sys, "stdin", StringIO(token))
             assert int(run(arguments)) == 0
         return out.buffer.getvalue()  # type: ignore[attr-defined]
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    monkeypatch.setenv("DEMO_DATABASE", str(tmp_path / "shop.sqlite3"))
-    with closing(sqlite3.connect(tmp_path / "shop.sqlite3")) as database, database:
-        database.executescript(SCHEMA)
-        for at in range(12):
-            row = (f"{at:05}", "Anna", f"c{at}@mail.example", "", "", "", "", "")
-            database.execute("INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    shop = Shop(tmp_path)
-    assert shop.run("keys", "add").returncode == 0
-    return shop
+pytestmark = pytest.mark.shop(kind=PolicyShop, config=CONFIG, customers=12, has_keys=True)
 
 
-def test_version_is_announced_sent_and_told(shop: Shop) -> None:
+def test_version_is_announced_sent_and_told(shop: PolicyShop) -> None:
     announced = shop.run("policy", "announce", shop.next)
     with shop.relay.up():
         sent = shop.run("policy", "send", "--json")
@@ -121,7 +105,7 @@ def test_version_is_announced_sent_and_told(shop: Shop) -> None:
     [(0, 13, UNUSABLE), (-1, 13, REFUSED), (1, 15, REFUSED)],
 )
 def test_version_without_its_notice_is_not_announced(
-    shop: Shop, announced: int, effective: int, code: int
+    shop: PolicyShop, announced: int, effective: int, code: int
 ) -> None:
     shop.put(NEW, announced=announced, effective=effective)
 
@@ -135,7 +119,7 @@ def test_version_without_its_notice_is_not_announced(
         assert status["versions"][1]["state"] == "draft"
 
 
-def test_text_changed_after_its_announcement_is_refused_by_every_command(shop: Shop) -> None:
+def test_text_changed_after_its_announcement_is_refused_by_every_command(shop: PolicyShop) -> None:
     shop.run("policy", "announce", shop.next)
     shop.put(NEW + "\nA slip.\n")
 
@@ -150,14 +134,14 @@ def test_text_changed_after_its_announcement_is_refused_by_every_command(shop: S
         assert f"{shop.next}/en.md" in told
 
 
-def test_difference_is_shown_word_by_word(shop: Shop) -> None:
+def test_difference_is_shown_word_by_word(shop: PolicyShop) -> None:
     shown = shop.run("policy", "diff", shop.next).stdout
 
     assert "[-ten-]{+six+}" in shown
     assert "{+Post tells nobody else.+}" in shown
 
 
-def test_version_is_released_for_a_reason_that_is_shown(shop: Shop) -> None:
+def test_version_is_released_for_a_reason_that_is_shown(shop: PolicyShop) -> None:
     assert shop.run("policy", "release", shop.next).returncode == 2
     draft = shop.release("told by letter")
     shop.run("policy", "announce", shop.next)
@@ -173,7 +157,7 @@ def test_version_is_released_for_a_reason_that_is_shown(shop: Shop) -> None:
     assert "released: told by letter" in shop.run("policy", "status", "--json").stdout
 
 
-def test_each_act_about_the_policy_is_a_record_of_the_log(shop: Shop) -> None:
+def test_each_act_about_the_policy_is_a_record_of_the_log(shop: PolicyShop) -> None:
     shop.run("policy", "announce", shop.next)
     with shop.relay.up():
         shop.run("policy", "send")
@@ -199,7 +183,7 @@ def test_each_act_about_the_policy_is_a_record_of_the_log(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("act", ["announce", "release"])
-def test_act_that_the_log_does_not_take_is_not_done(shop: Shop, act: str) -> None:
+def test_act_that_the_log_does_not_take_is_not_done(shop: PolicyShop, act: str) -> None:
     def do() -> subprocess.CompletedProcess[str]:
         return shop.release("told by letter") if act == "release" else shop.run("policy", act, shop.next)
 
@@ -223,7 +207,7 @@ def test_act_that_the_log_does_not_take_is_not_done(shop: Shop, act: str) -> Non
     assert do().returncode == 0
 
 
-def test_shop_without_a_log_announces_all_the_same(shop: Shop) -> None:
+def test_shop_without_a_log_announces_all_the_same(shop: PolicyShop) -> None:
     toml = shop.directory / "cookieguard.toml"
     toml.write_text(toml.read_text() + "[proof]\nenabled = false\n")
 
@@ -231,7 +215,7 @@ def test_shop_without_a_log_announces_all_the_same(shop: Shop) -> None:
     assert not (shop.directory / ".cookieguard" / "log.db").exists()
 
 
-def test_what_is_missing_is_named(shop: Shop) -> None:
+def test_what_is_missing_is_named(shop: PolicyShop) -> None:
     toml = shop.directory / "cookieguard.toml"
     whole = toml.read_text()
     for line, told in (("origins", "origins"), ("sender", "mail.sender"), ("customers", "mail.customers")):
@@ -243,7 +227,7 @@ def test_what_is_missing_is_named(shop: Shop) -> None:
     assert "there are: 2026-01-01" in shop.run("policy", "diff", "x").stderr
 
 
-def test_day_of_announcement_is_told_by_doctor_and_is_wrong_once_it_is_over(shop: Shop) -> None:
+def test_day_of_announcement_is_told_by_doctor_and_is_wrong_once_it_is_over(shop: PolicyShop) -> None:
     on_the_day = shop.run("doctor")
     shop.put(NEW, announced=-1)
     a_day_late = shop.run("doctor")
@@ -257,7 +241,7 @@ def test_day_of_announcement_is_told_by_doctor_and_is_wrong_once_it_is_over(shop
     assert f"cookieguard policy announce {shop.next}" in a_day_late.stdout
 
 
-def test_customers_who_came_since_are_sent_their_notice_though_the_run_was_complete(shop: Shop) -> None:
+def test_customers_who_came_since_are_sent_their_notice_though_the_run_was_complete(shop: PolicyShop) -> None:
     shop.run("policy", "announce", shop.next)
     with shop.relay.up():
         shop.run("policy", "send")
@@ -273,7 +257,7 @@ def test_customers_who_came_since_are_sent_their_notice_though_the_run_was_compl
 
 
 def test_run_is_completed_though_postgresql_restarted_while_it_was_sent(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: PolicyShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Sender.run
 

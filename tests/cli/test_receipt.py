@@ -1,4 +1,4 @@
-"""`cookieguard receipt verify` with files of strangers: one clear line and exit code 1, whatever they hold."""
+"""`cookieguard receipt verify` answers any malformed file with one clear line and exit code 1."""
 
 from __future__ import annotations
 
@@ -122,13 +122,15 @@ def test_what_a_record_says_writes_no_lines_of_ours(
 
 
 @pytest.mark.parametrize("file", ["/dev/zero", "."])
-def test_what_is_no_file_ends_as_well(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_receipt_verify_of_a_path_that_is_no_file_ends_with_one_line(
+    file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["receipt", "verify", file]) > 0
     said = capsys.readouterr()
     assert (said.out + said.err).count("\n") == 1
 
 
-def test_a_terminal_that_knows_ascii_alone_is_told_all(tmp_path: Path) -> None:
+def test_terminal_with_ascii_only_gets_escaped_text(tmp_path: Path) -> None:
     (tmp_path / "copy").write_bytes(receipt(note="\u00e9\u4e2d"))
     command = [sys.executable, "-m", "cookieguard.cli", "receipt", "verify", str(tmp_path / "copy")]
     done = subprocess.run(

@@ -1,28 +1,21 @@
-"""The command `cookieguard report`: one file that asks nobody, or one line that says why not."""
+"""`cookieguard report` writes one file without external requests, or says in one line why it cannot."""
 
 from __future__ import annotations
 
 import json
 import re
 import subprocess
-from contextlib import chdir, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from cli.test_staff import Shop
-from harness.relays import new_relay
+from harness.commands import Shop, run_in
 
-from cookieguard.cli.app import run
 from demo_site.traffic import fill
 
 
 def report(directory: Path, *arguments: str, command: str = "report") -> subprocess.CompletedProcess[str]:
-    out, err = StringIO(), StringIO()
-    with chdir(directory), redirect_stdout(out), redirect_stderr(err):
-        code = int(run((command, *arguments)))
-    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+    return run_in(directory, command, *arguments)
 
 
 def test_report_is_one_file_that_asks_nobody(tmp_path: Path) -> None:
@@ -83,12 +76,12 @@ def test_report_says_which_file_cannot_be_written(tmp_path: Path) -> None:
 
 def test_report_goes_to_each_once_a_week_as_text(tmp_path: Path) -> None:
     fill(tmp_path / ".cookieguard", days=8, now=datetime.now(UTC))
-    relay = new_relay()
-    (tmp_path / "cookieguard.toml").write_text(
+    shop = Shop(
+        tmp_path,
         'origins = ["https://shop.example"]\n[stats]\nreport = ["owner@shop.example"]\n'
-        f'[mail]\nurl = "{relay.url}"\nsender = "Shop <privacy@shop.example>"\n'
+        '[mail]\nurl = "{relay}"\nsender = "Shop <privacy@shop.example>"\n',
     )
-    shop = Shop(tmp_path)
+    relay = shop.relay
     shop.run("keys", "add")
 
     shown = shop.run("report", "--preview")

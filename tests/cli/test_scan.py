@@ -1,4 +1,4 @@
-"""The command `cookieguard scan`: exit codes, one-line errors, files, and a tiny shop without a browser."""
+"""`cookieguard scan` without a browser: exit codes, one-line errors and files, on a tiny shop."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import chdir, redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
 
 import pytest
+from harness.commands import run_in
 from harness.servers import Server, serving
 
 from cookieguard import CookieGuard
-from cookieguard.cli.app import run
 from cookieguard.config import Config, config_from_mapping, load_config
 from tests.scan.site import Site, pages
 
@@ -23,10 +21,7 @@ VENDORS = "vendors.example"
 
 
 def scan(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    out, err = StringIO(), StringIO()
-    with chdir(directory), redirect_stdout(out), redirect_stderr(err):
-        code = int(run(("scan", "--no-browser", *arguments)))
-    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+    return run_in(directory, "scan", "--no-browser", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +136,7 @@ def test_a_scan_of_an_app_leaves_nothing_in_the_shops_own_places(tmp_path: Path)
         (("https://shop.example/", "--steps", "missing.toml"), 3, "--steps"),
     ],
 )
-def test_what_goes_wrong_is_one_line_and_its_exit_code(
+def test_error_of_a_scan_is_one_line_and_its_exit_code(
     tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     done = scan(tmp_path, *arguments)
@@ -190,7 +185,7 @@ def test_an_origin_that_is_none_is_told(tmp_path: Path) -> None:
     assert done.stderr.startswith("cookieguard: --as is 'shop.example'; allowed: an origin")
 
 
-def test_a_password_that_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_password_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_PASSWORD", "")
     (tmp_path / "steps.toml").write_text('[[steps]]\nfill = "#pw"\nvalue_from = "SHOP_PASSWORD"\n')
 

@@ -1,47 +1,19 @@
-"""The command `cookieguard staff`: shown once, kept nowhere, refused where it must be."""
+"""`cookieguard staff` shows a token once, stores none, and refuses wrong names, roles and days."""
 
 from __future__ import annotations
 
 import json
 import re
 import stat
-import subprocess
-import sys
-from contextlib import chdir, closing, redirect_stderr, redirect_stdout
-from io import StringIO
-from pathlib import Path
+from contextlib import closing
 
 import pytest
+from harness.commands import Shop
 from harness.stores import SqliteStore
 
-from cookieguard.cli.app import run
 from cookieguard.features.people.journal import read_journal
 
-
-class Shop:
-    """Be a directory with a shop's keyring, and a shell in it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.state = directory / ".cookieguard"
-
-    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a command in this process: the start of another one takes most of its time."""
-        out, err, before = StringIO(), StringIO(), sys.stdin
-        with chdir(self.directory), redirect_stdout(out), redirect_stderr(err):
-            sys.stdin = StringIO(stdin)
-            try:
-                code = int(run(arguments))
-            finally:
-                sys.stdin = before
-        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    shop = Shop(tmp_path)
-    assert shop.run("keys", "add").returncode == 0
-    return shop
+pytestmark = pytest.mark.shop(has_keys=True)
 
 
 def test_token_is_shown_once_and_kept_nowhere(shop: Shop) -> None:

@@ -1,14 +1,13 @@
-"""What somebody meets who uses the commands for the first time: no dead end, and one clear line for each mistake."""
+"""A first-time user of the commands gets one clear line for each mistake, and always a next step."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli.test_staff import Shop
+from harness.commands import Shop
 from harness.servers import free_port
 
 from cookieguard.cli.app import run
@@ -43,12 +42,7 @@ app = Starlette(routes=[Route("/", home), Route("/away", away), Route("/stock", 
 GUARD = 'from cookieguard import CookieGuard; app = CookieGuard(app, "cookieguard.toml")\n'
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    (tmp_path / "first_shop.py").write_text(BARE)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield Shop(tmp_path)
-    sys.modules.pop("first_shop", None)
+pytestmark = pytest.mark.shop(files={"first_shop.py": BARE})
 
 
 def test_the_name_alone_shows_the_commands(shop: Shop) -> None:
@@ -188,7 +182,7 @@ MODULES = {
 
 @pytest.mark.parametrize("target", IMPORTS)
 @pytest.mark.parametrize("command", [("check",), ("scan", "--no-browser")], ids=["check", "scan"])
-def test_an_app_that_cannot_be_imported_is_told_of_in_one_line(
+def test_app_that_cannot_be_imported_is_reported_in_one_line(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], target: str
 ) -> None:
     if command[0] == "scan" and ":" not in target:
@@ -207,7 +201,7 @@ def test_an_app_that_cannot_be_imported_is_told_of_in_one_line(
     assert "Traceback" not in done.stderr
 
 
-def test_a_fault_of_the_configuration_is_told_of_as_one_though_the_app_met_it(
+def test_fault_of_the_configuration_is_reported_as_one_also_if_the_app_raised_it(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (shop.directory / "cookieguard.toml").write_text('vendors = ["googel-analytics"]')
@@ -273,7 +267,7 @@ def test_explain_calls_nobody_the_shops_own_who_is_known_to_be_another(shop: Sho
 
 
 @pytest.mark.parametrize("name", ["holds-others", "in-nothing"])
-def test_what_is_wrong_with_a_state_directory_is_mended_without_harm(tmp_path: Path, name: str) -> None:
+def test_remedy_for_a_faulty_state_directory_loses_no_data(tmp_path: Path, name: str) -> None:
     place = tmp_path / name
     if name == "holds-others":
         place.mkdir(mode=0o755)

@@ -1,4 +1,4 @@
-"""The vault from the app to the reveal: who opens it, who cannot, and when nobody can any more."""
+"""The vault from the app to the reveal: who can open an address, who cannot, and when it is gone for good."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.test_staff import Shop
 from harness.asgi import ask
+from harness.commands import Shop
 from harness.parts import part_of
 from servers.traces import Written, check_nothing_found, draw
 from starlette.requests import Request
@@ -25,23 +25,12 @@ TODAY = datetime.now(UTC).date()
 
 
 class VaultShop(Shop):
-    """Be a shop with a vault, and two owners and an analyst."""
+    """Run the commands of a shop whose private keys are in a folder of their own."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
+    def __init__(self, directory: Path, config: str) -> None:
+        super().__init__(directory, config)
         self.private = directory / "private"
         (directory / "cookieguard.toml").write_text(f'[vault]\nprivate_dir = "{self.private}"\n')
-
-    def ask(self, *arguments: str, stdin: str = "") -> Any:
-        done = self.run(*arguments, "--json", stdin=stdin)
-        assert (done.returncode, done.stderr) == (0, "")
-        return json.loads(done.stdout)
-
-    def refuse(self, *arguments: str, code: int = 4, stdin: str = "") -> str:
-        done = self.run(*arguments, stdin=stdin)
-        assert (done.returncode, done.stdout) == (code, "")
-        (line,) = done.stderr.splitlines()
-        return line
 
     def serve(self, clients: list[Any]) -> CookieGuard:
         """Let each client log in."""
@@ -59,11 +48,7 @@ class VaultShop(Shop):
         return guard
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> VaultShop:
-    shop = VaultShop(tmp_path)
-    assert shop.run("keys", "add").returncode == 0
-    return shop
+pytestmark = pytest.mark.shop(kind=VaultShop, has_keys=True)
 
 
 @pytest.fixture

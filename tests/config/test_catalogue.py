@@ -1,4 +1,4 @@
-"""The catalogue: known vendors by name and by host, with the shop's own fields before its own."""
+"""Known vendors by name and by host; fields that the shop sets override those of the catalogue."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.asgi import no_app
 
 from cookieguard import CookieGuard
 from cookieguard.config import Config, Vendor, config_from_mapping, load_catalogue, load_config
@@ -133,7 +134,7 @@ def test_an_unknown_name_is_answered_in_one_line_with_the_three_nearest() -> Non
 @pytest.mark.parametrize(
     ("name", "meant"), [("gtm", "google-tag-manager"), ("Turnstile", "cloudflare-turnstile")]
 )
-def test_what_people_call_a_vendor_is_near_it(name: str, meant: str) -> None:
+def test_common_name_of_a_vendor_suggests_its_catalogue_name(name: str, meant: str) -> None:
     assert meant in CATALOGUE.nearest(name)
 
 
@@ -169,13 +170,13 @@ def test_the_owner_of_a_shared_host_keeps_it() -> None:
 def test_every_entry_can_be_used_and_all_of_them_together(tmp_path: Path) -> None:
     every = tuple(Vendor(catalogue=one.id) for one in CATALOGUE.entries)
 
-    CookieGuard(_nothing, Config(state_dir=str(tmp_path / "state"), vendors=every))
+    CookieGuard(no_app, Config(state_dir=str(tmp_path / "state"), vendors=every))
 
 
 def test_vendors_are_given_in_python_as_names(tmp_path: Path) -> None:
     own = Vendor(name="A", purpose="marketing", hosts=("a.example",))
 
-    guard = CookieGuard(_nothing, Config(state_dir=str(tmp_path / "state")), vendors=["stripe", own])
+    guard = CookieGuard(no_app, Config(state_dir=str(tmp_path / "state")), vendors=["stripe", own])
 
     assert [one.name for one in guard._parts.config.vendors] == ["Stripe", "A"]
 
@@ -184,11 +185,7 @@ def test_a_text_for_a_list_of_vendors_is_an_error_that_says_so(tmp_path: Path) -
     with pytest.raises(
         ConfigError, match=r"vendors is 'stripe'; allowed: a list of names, such as \['stripe'\]"
     ):
-        CookieGuard(_nothing, Config(state_dir=str(tmp_path / "state")), vendors="stripe")
-
-
-async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None:
-    return
+        CookieGuard(no_app, Config(state_dir=str(tmp_path / "state")), vendors="stripe")
 
 
 def test_what_is_looked_up_without_reading_is_what_toml_reads() -> None:

@@ -1,4 +1,4 @@
-"""Texts of a shop in several languages: a reader gets the nearest one."""
+"""Texts of a shop in several languages: each reader gets the nearest one."""
 
 from __future__ import annotations
 

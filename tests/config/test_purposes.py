@@ -1,4 +1,4 @@
-"""Purposes: which a shop has by its preset, which its visitors see, and what the catalogue's vendors serve by each."""
+"""Purposes: which ones a preset gives, which ones visitors see, and what the catalogue's vendors serve under each."""
 
 from __future__ import annotations
 

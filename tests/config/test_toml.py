@@ -1,4 +1,4 @@
-"""Configuration from TOML and Python: the same tree, and one clear line for each mistake."""
+"""Configuration from TOML and Python gives the same result, and one clear line for each mistake."""
 
 from __future__ import annotations
 
@@ -394,7 +394,7 @@ def test_what_no_browser_can_write_is_told_without_a_guess(tmp_path: Path) -> No
         ("a = [1, 2", "config file cookieguard.toml is not TOML (Unclosed array"),
     ],
 )
-def test_a_near_miss_is_told_with_what_was_meant(tmp_path: Path, text: str, told: str) -> None:
+def test_misspelled_setting_is_reported_with_the_intended_one(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "cookieguard.toml").write_text(text, "utf-8")
 
     with pytest.raises(ConfigError) as caught:

@@ -1,4 +1,4 @@
-"""What the guard lets through is what the policy allows: the same rules, written as a JavaScript pattern."""
+"""The JavaScript pattern of the guard allows the same addresses as the Content-Security-Policy."""
 
 from __future__ import annotations
 

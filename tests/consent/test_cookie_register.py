@@ -1,4 +1,4 @@
-"""The register of cookies: names and patterns, what is held, and the lines that remove."""
+"""The register of cookies: names and patterns, which cookies are held, and the headers that remove them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_cookie_is_what_its_most_exact_declaration_says(name: bytes, purpose: 
 
 
 @pytest.mark.parametrize(("undeclared", "held"), [("report", False), ("marketing", True), ("block", True)])
-def test_what_nobody_declared_is_held_as_the_setting_says(undeclared: str, held: bool) -> None:
+def test_undeclared_cookie_is_held_as_the_setting_says(undeclared: str, held: bool) -> None:
     known = register(undeclared)
 
     assert known.holds(b"mystery", REFUSED) is held
@@ -232,7 +232,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=14).map(b"".join))
-def test_who_is_taken_to_have_necessary_cookies_alone_has_no_other(header: bytes) -> None:
+def test_cookie_header_judged_necessary_holds_no_other_cookie(header: bytes) -> None:
     known = register()
 
     if parse_cookies([header]).has_only(known.necessary):

@@ -1,4 +1,4 @@
-"""The second wall: what the policy lets through in each state."""
+"""The Content-Security-Policy in each state of consent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in force for a visitor: cookie, signal, policy version."""
+"""The decision in force for a visitor, from cookie, browser signal and policy version."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_choice_is_in_force_and_names_its_state(granted: tuple[str, ...], state:
     assert consent.decided == NOW.replace(microsecond=0)
 
 
-def test_nobody_who_chose_nothing_has_more_than_the_necessary() -> None:
+def test_visitor_without_a_choice_has_necessary_purposes_only() -> None:
     consent = decided(None)
 
     assert (consent.state, consent.granted, consent.asks) == (State.UNDECIDED, {"necessary"}, True)
@@ -128,7 +128,7 @@ def test_posted_choice_becomes_purposes(choice: str, ticked: list[str], granted:
 
 
 @pytest.mark.parametrize("choice", ["", "Accept", "accept ", "all", "x" * 5000])
-def test_choice_that_is_none_is_refused_in_one_short_line(choice: str) -> None:
+def test_invalid_choice_is_refused_in_one_short_line(choice: str) -> None:
     with pytest.raises(ChoiceError) as caught:
         choose(choice, ["marketing"], IDS)
 

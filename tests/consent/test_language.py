@@ -1,4 +1,4 @@
-"""Which language the banner speaks."""
+"""The language that the banner chooses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How our elements enter a page: the shop's own policies, read as a browser reads them."""
+"""Our elements are allowed in a page with policies of the shop's own, read as a browser reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The judge: whose is a host, and is it held."""
+"""The vendor of a host, and whether it is held."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def test_vendor_is_held_until_its_purpose_is_granted() -> None:
         ("report", {"preferences", "statistics", "marketing"}, True),
     ],
 )
-def test_nobody_is_held_only_where_everything_is_granted(
+def test_register_holds_no_vendor_only_if_every_purpose_is_granted(
     undeclared: str, granted: set[str], is_nobody: bool
 ) -> None:
     holds_nobody = register(undeclared).holds_nobody(frozenset({"necessary", *granted}))

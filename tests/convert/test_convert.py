@@ -1,13 +1,12 @@
-"""`cookieguard convert`: the files of other banners become vendors that load; what is none of them gets one line."""
+"""`cookieguard convert` turns files of other consent tools into vendors that load, and refuses others in one line."""
 
 from __future__ import annotations
 
 import time
 import tomllib
-from pathlib import Path
 
 import pytest
-from cli.test_staff import Shop
+from harness.commands import Shop
 
 from cookieguard.config import config_from_mapping
 from cookieguard.convert.object_literal import TooDeep, objects_in
@@ -54,11 +53,6 @@ zz_id;tracker.example;Marketing;1 day;Pixel
 COOKIEBOT_JSON = """{"domains": [{"domain": "shop.example", "cookies": [
   {"name": "_fbp", "provider": "facebook.com", "category": "Marketing", "purpose": "Used by Facebook"},
   {"name": "sid", "provider": "shop.example", "category": "Necessary"}]}]}"""
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path)
 
 
 def converted(shop: Shop, text: str, name: str = "config.js") -> str:

@@ -1,4 +1,4 @@
-"""Browsers without a browser: httpx over the app itself, one cookie jar each."""
+"""HTTP clients over the demo app itself, each with a cookie jar of its own."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pytest
 from demo_site.shop import passwords
 from demo_site.shop.database import Database
 
-passwords.COST["n"] = 2**8  # a sixty-fourth: what a login decides does not hang on how long a hash takes
+passwords.COST["n"] = 2**8  # a sixty-fourth: the result of a login does not depend on how long a hash takes
 
 
 class Browser:
-    """Visit one app as one visitor; redirects are followed unless told otherwise."""
+    """Visit one app as one visitor; redirects are followed by default."""
 
     def __init__(self, app: Any, base_url: str) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""The ad network in process: it serves what tags ask for and records everything but its own log."""
+"""The ad network in process: it serves every tag and records each request except those for its own log."""
 
 from __future__ import annotations
 

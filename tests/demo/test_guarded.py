@@ -1,4 +1,4 @@
-"""The guarded demo shop in process: the same app code finds its visitor in CookieGuard."""
+"""The guarded demo shop in process: the same app code finds its visitor in cookieguard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's policy from its draft to the notice: the commands that the demo prints, run as they stand."""
+"""The commands that the demo prints take its policy from the draft to the notice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's hooks: they pass the suite, find a customer by address, and leave the bill."""
+"""The demo's hooks pass the suite, find a customer by mail address, and keep the bill."""
 
 from __future__ import annotations
 

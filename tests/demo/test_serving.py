@@ -1,4 +1,4 @@
-"""The demo as a process: addresses printed, servers answering, one signal to stop all."""
+"""The demo as a process: it prints its addresses, its servers answer, and one signal stops them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's configuration: the file people read and the code tests run are the same."""
+"""The demo's configuration file is the configuration that its tests run with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The unguarded demo shop in process: what every later browser test takes for granted."""
+"""The unguarded demo shop in process works as the browser tests expect."""
 
 from __future__ import annotations
 

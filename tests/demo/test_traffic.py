@@ -1,4 +1,4 @@
-"""The demo's made-up visitors: written once, and open to the staff whose tokens the demo prints."""
+"""The demo's made-up visitors are written once, and staff open the figures with the tokens that the demo prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every code block of README.md and docs/ does what its page says: Python runs, TOML loads, commands parse.
+"""Every code block of README.md and docs/ works: Python runs, TOML loads, commands parse.
 
 A comment above a block says what it needs: `<!-- with: shop -->` runs it inside a request of a guarded shop, where
 `visitor`, `request` and `app` are there; `<!-- with: testing -->` where `guard` is; `<!-- not run: REASON -->` leaves

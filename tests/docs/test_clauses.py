@@ -1,4 +1,4 @@
-"""The table of promises: every page answers, settings and tests that are named are there, every link leads."""
+"""In the table of promises, every page answers, and every named setting, test and link exists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from harness.asgi import ask
+from harness.asgi import ask, no_app
 
 from cookieguard import Config, CookieGuard, PolicyVersion
 from cookieguard.config import MailSettings
@@ -79,8 +79,6 @@ def test_links_lead_to_pages_of_the_manual() -> None:
 
 
 def test_page_of_every_promise_answers(tmp_path: Path) -> None:
-    async def no_app(_: Any, __: Any, ___: Any) -> None:
-        raise AssertionError("the app is not asked")
 
     config = Config(
         state_dir=str(tmp_path / "state"),

@@ -1,4 +1,4 @@
-"""Every link and picture of a page leads to a file that is there, and to a heading that is in it."""
+"""Every link and picture of the docs leads to an existing file and heading."""
 
 from __future__ import annotations
 

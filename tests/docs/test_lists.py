@@ -1,4 +1,4 @@
-"""The lists of the docs have everything: each command of the command line, and each name of a visitor."""
+"""The docs list every command of the command line and every name of a visitor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comments, docstrings and docs name is there: a module that was renamed takes its mentions with it."""
+"""Every module and name that comments, docstrings and docs mention exists."""
 
 from __future__ import annotations
 

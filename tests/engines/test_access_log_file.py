@@ -1,4 +1,4 @@
-"""The log file: whole lines, rotation, forks, full disks."""
+"""The access log's file: whole lines, rotation, forks and full disks."""
 
 from __future__ import annotations
 

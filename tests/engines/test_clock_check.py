@@ -1,4 +1,4 @@
-"""A clock that leaps ahead deletes no figures within the hour, and keeps no visitor's key a minute longer."""
+"""If the clock leaps ahead, keys of visitors go at once, and figures stay until the leap has lasted a day."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_doubt_ends_after_a_day_or_when_the_clock_is_set_right() -> None:
     assert after(later(2 * HOUR, 2 * HOUR)) is None
 
 
-def test_the_clock_nobody_sets_goes_on() -> None:
+def test_monotonic_clock_ignores_changes_of_the_wall_clock() -> None:
     first, second = read_clock(NOON), read_clock(NOON + YEAR)
 
     passed = second.passed_since(first)
@@ -75,7 +75,7 @@ def test_the_clock_nobody_sets_goes_on() -> None:
 
 
 class Shop:
-    """Be a shop with hits of a month, a log of a week ago, today's key, and a clock."""
+    """A shop with hits of a month, a log file of a week ago, today's key, and a clock."""
 
     def __init__(self, directory: Path) -> None:
         self.state = StateDirectory(directory / "state")

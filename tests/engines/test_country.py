@@ -1,4 +1,4 @@
-"""The owner's country database: asked for every kind of address, followed when it changes, never in the way."""
+"""The owner's country database answers for every kind of address, is reread when it changes, and delays no request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was kept long enough goes, from the bytes of the files too: by one worker, once an hour, whatever fails."""
+"""Data whose time is over are deleted, also from the files' bytes: by one worker, once an hour, despite failures."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ KEY = 0x1122334455667788
 
 
 class Shop:
-    """Be the files of a shop, and a clock."""
+    """The files of a shop, and a clock."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -169,7 +169,7 @@ def test_sealed_events_and_their_public_keys_go_without_the_private_directory(sh
     assert (private.path / f"vault-{old:%Y-%m-%d}").exists()  # no worker touches a private key
 
 
-def test_of_all_workers_one_does_it_once_an_hour(shop: Shop) -> None:
+def test_one_of_all_workers_runs_the_retention_job_once_an_hour(shop: Shop) -> None:
     one, other = shop.worker(), shop.worker()
 
     assert one.look() is not None

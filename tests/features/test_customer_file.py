@@ -1,4 +1,4 @@
-"""A customer's file: all that is kept of them, for staff, once, by a code of theirs or the approval of two."""
+"""A customer's file: all kept data, shown once to staff with the customer's code or the approval of two members."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from features.people.test_staff_guard import OWN
 from features.rights.test_requests_page import Queue, dark, form_of
-from harness.asgi import Answer, ask
+from harness.asgi import Answer, ask, log_in, page
 from harness.parts import part_of
 from harness.servers import wait_until
 
@@ -39,15 +38,11 @@ CUSTOMER = "10042"
 HOSTILE = "</bdi><script>alert(1)</script>"
 
 
-async def shop(scope: Any, _: Any, send: Any) -> None:
-    if scope["path"] == "/login":
-        scope["cookieguard.visitor"].login(scope["query_string"].decode())
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
+shop = page(headers=(), act=log_in)
 
 
 class Office(Queue):
-    """Be a shop with a customer who is logged in and asked for something, and staff who are signed in."""
+    """A shop with a logged-in customer who made a request, and signed-in staff."""
 
     clock = NOW
 
@@ -281,7 +276,7 @@ def test_one_person_alone_and_what_says_no_reason_opens_nothing(office: Office) 
 
 
 class Hooks:
-    """Be the hooks of a shop."""
+    """Hooks of a shop."""
 
     def export(self, customer: str) -> list[Exported]:
         return [Exported(kind="orders", values={"Mug": f"2 {HOSTILE}"})]
@@ -292,7 +287,7 @@ class Hooks:
 
 
 class Failing(Hooks):
-    """Be the hooks of a shop whose database is down."""
+    """Hooks of a shop whose database is down."""
 
     def export(self, customer: str) -> list[Exported]:
         raise OSError(f"no database for {customer}")

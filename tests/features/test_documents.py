@@ -1,4 +1,4 @@
-"""Documents for the shop: the record of processing and the texts for its own policy, for officers, from the console."""
+"""Officers get the record of processing and the texts for the shop's own policy from the console."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def copied(answer: Answer, kind: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["processing", "declaration"])
-def test_nobody_but_officer_and_owner_sees_a_document_and_no_look_is_noted(desk: Desk, name: str) -> None:
+def test_only_officers_and_owners_see_documents_and_the_journal_gets_no_entry(desk: Desk, name: str) -> None:
     tokens = {role: desk.add(role) for role in ("analyst", "support", "officer", "owner")}
 
     answered = {role: show(desk, name, token).status for role, token in {**tokens, "nobody": ""}.items()}

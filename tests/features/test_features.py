@@ -1,4 +1,4 @@
-"""The list of features: no page, job or command is listed twice, and data outlive the switch of their feature."""
+"""The list of features names no page, job or command twice, and data outlive a feature that is switched off."""
 
 from __future__ import annotations
 

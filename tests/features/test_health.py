@@ -1,4 +1,4 @@
-"""The page Health: what is broken comes first, each with its remedy, and members without the role do not see it."""
+"""The page Health lists faults first, each with its remedy, and only members with the role see it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from features.people.test_staff_guard import Desk, no_app
-from harness.asgi import Answer
+from features.people.test_staff_guard import Desk
+from harness.asgi import Answer, no_app
 from harness.retention import retention_of
 
 from cookieguard import CookieGuard, Vendor

@@ -1,4 +1,4 @@
-"""What is due and the weekly letter: one list by day, in which each role reads its own lines, each with its link."""
+"""The page of what is due and the weekly letter: one list by day, with the lines and links of each role."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from features.people.test_staff_guard import Desk, no_app
-from harness.asgi import Answer, ask
+from features.people.test_staff_guard import Desk
+from harness.asgi import Answer, ask, no_app
 from harness.policies import two_versions
 from stats.traffic import PLAIN
 
@@ -179,7 +179,7 @@ def test_next_step_of_a_request_is_in_words(desk: Desk) -> None:
     assert "waiting for work by hand: by phone" in answer.text
 
 
-def test_of_many_late_requests_ten_are_named_and_the_others_counted_as_late_too(desk: Desk) -> None:
+def test_letter_names_ten_late_requests_and_counts_the_others(desk: Desk) -> None:
     ask_to_erase(desk, {f"{at:016}": 60 - at for at in range(12)})
 
     found = tasks(page(desk, desk.add("support")))

@@ -1,4 +1,4 @@
-"""The Overview and the shell around staff pages: each role sees its places and lines, and no figure of few people."""
+"""The Overview and the navigation of staff pages show each role its places, and no figure of few people."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from features.people.test_staff_guard import Desk, no_app
+from features.people.test_staff_guard import Desk
 from features.statistics.test_stats_page import people
 from features.test_officer import ask_to_erase
-from harness.asgi import Answer, ask
+from harness.asgi import Answer, ask, no_app
 from harness.retention import retention_of
 
 from cookieguard import CookieGuard, Vendor

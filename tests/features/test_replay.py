@@ -1,4 +1,4 @@
-"""The officer sees a record as the person saw it: text and policy; nobody else does, and each look is written down."""
+"""Officers alone see a record as the person saw it, with text and policy, and each look is recorded."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_the_text_beside_a_ticked_box_is_shown_as_text_and_the_customer_is_in_th
 
 
 @pytest.mark.parametrize("asked", ["", "id={}", "id={}&file=1", "day=2026-11-24"])
-def test_nobody_but_officer_and_owner_sees_records(desk: Desk, asked: str) -> None:
+def test_only_officers_and_owners_see_records(desk: Desk, asked: str) -> None:
     query = asked.format(choice_of(desk))
     others = [look(desk, one, query) for one in ("", desk.add("support"), desk.add("analyst"), "2.a.b.c")]
 
@@ -134,7 +134,7 @@ def test_nobody_but_officer_and_owner_sees_records(desk: Desk, asked: str) -> No
     assert {look(desk, desk.add(one), query).status for one in ("officer", "owner")} <= {200, 503}
 
 
-def test_who_signs_in_for_a_record_lands_at_it(desk: Desk) -> None:
+def test_sign_in_from_the_link_of_a_record_leads_to_the_record(desk: Desk) -> None:
     record = choice_of(desk)
     form = ask(desk.app, path="/_cg/record", query=f"id={record}", headers=[("accept", "text/html")])
     wanted = form.text.partition('name="next" value="')[2].partition('"')[0]

@@ -1,4 +1,4 @@
-"""The shops, and each of them guarded in a real server."""
+"""The shops of all frameworks, and each of them guarded in a real server."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
         def serve(framework: str) -> Server:
             if framework not in servers:
                 state = str(tmp_path_factory.mktemp(framework) / "state")
-                # The tests log in as one customer, whose cart would come along from one to the next.
+                # All tests log in as one customer, whose cart would otherwise follow from one test to the next.
                 identity = IdentitySettings(keep_carts=False)
                 config = Config(vendors=VENDORS, state_dir=state, identity=identity)
                 app = CookieGuard(shop_of(framework).create_app(), config)

@@ -1,4 +1,4 @@
-"""What a guarded page of a shop looks like, and an unguarded one."""
+"""The text that guarded and unguarded pages of the framework shops contain."""
 
 from __future__ import annotations
 

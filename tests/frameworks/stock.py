@@ -1,4 +1,4 @@
-"""What every one of the shops sells, and to whom."""
+"""The products and customers of all framework shops."""
 
 from __future__ import annotations
 

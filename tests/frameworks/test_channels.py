@@ -1,4 +1,4 @@
-"""Django Channels brings sessions and users of its own: it keeps them, and our visitor stands beside."""
+"""Django Channels keeps its own sessions and users, and our visitor is available next to them."""
 
 from __future__ import annotations
 

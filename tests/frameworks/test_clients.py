@@ -1,4 +1,4 @@
-"""The test clients of the frameworks: where they keep the session, and the log line where they cannot."""
+"""The test clients of the frameworks keep our session, or get a log line that says why they cannot."""
 
 from __future__ import annotations
 

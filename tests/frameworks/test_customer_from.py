@@ -1,4 +1,4 @@
-"""Customers named by a function: the one of docs/cookies.md, as it stands there, behind Starlette's authentication."""
+"""The `customer_from` function of docs/cookies.md names customers behind Starlette's authentication."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "cookies.md"
 
 
 class User(BaseUser):
-    """Be somebody who is logged in."""
+    """A user who is logged in."""
 
     is_authenticated = True
 

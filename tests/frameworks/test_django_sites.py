@@ -1,4 +1,4 @@
-"""Wagtail and django-oscar, each from the package index in an environment of its own, guarded beside unguarded.
+"""Wagtail and django-oscar, each in an environment of its own, work guarded as they do unguarded.
 
 One walk is made unguarded, then undecided, refused and accepted: what somebody sees and what works must be the same,
 and the third parties hear of it unguarded and accepted alone.

@@ -1,4 +1,4 @@
-"""Rate limiters count neighbours as one by their address, and each alone by the key that docs/frameworks.md names."""
+"""Rate limiters count neighbours together by address, and each alone by the key of docs/frameworks.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where else a shop can stand: under a root path, with and without lifespan, CookieGuard inside the framework."""
+"""A shop under a root path, with and without lifespan, and with cookieguard inside the framework."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_as_a_middleware_the_500_page_of_the_outermost_handler_passes_unguarded(
         check_unguarded(shopper.get("/crash"), "/crash")
 
 
-def test_as_litestars_middleware_what_has_no_route_never_comes_by(config: Config) -> None:
+def test_litestars_own_middleware_leaves_paths_without_a_route_unguarded(config: Config) -> None:
     # The documented limit: Litestar builds middleware around routes. Its 404 page and our own pages are outside.
     with serving(shop_of("litestar").guarded_inside(config)) as server, Shopper(server) as shopper:
         check_unguarded(shopper.get("/no/such/route"), "/no/such/route")

@@ -1,4 +1,4 @@
-"""From SessionMiddleware to cookieguard: the recipe of docs/frameworks.md, run as it stands there."""
+"""The recipe of docs/frameworks.md moves a shop from SessionMiddleware to cookieguard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`request.session` under CookieGuard, beside what the framework's own session middleware would have given."""
+"""`request.session` under cookieguard behaves as with the framework's own session middleware."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_litestars_clear_session_empties_it(config: Config) -> None:
 
 
 class ServerSide:
-    """Be a session middleware as shops write or install it: a plain dict in the scope, kept on the server."""
+    """A session middleware as shops write or install it: a plain dict in the scope, kept on the server."""
 
     def __init__(self, app: Any) -> None:
         self.app = app

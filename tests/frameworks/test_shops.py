@@ -1,4 +1,4 @@
-"""One list of behaviours, held by the shop of every framework over a real server, guarded by one line."""
+"""The shop of every framework, guarded by one line on a real server, shows the same list of behaviours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Django's and Quart's own session cookies in tokens of ours, on a real server, with no line of theirs changed."""
+"""Django's and Quart's own session cookies work inside our signed ones, without a change to their code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flask around a2wsgi has its visitor; around an adapter that keeps no scope the error says what to do."""
+"""Flask in a2wsgi has its visitor; under an adapter that drops the scope, the error says what to do."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_behind_an_adapter_that_keeps_no_scope_the_error_names_one_that_does(
     assert "CookieGuard(a2wsgi.WSGIMiddleware(app))" in seen[0]
 
 
-def test_an_app_that_is_not_wrapped_is_told_so_and_other_things_what_they_should_be(config: Config) -> None:
+def test_visitor_of_names_the_remedy_for_an_unwrapped_app_and_for_a_wrong_argument(config: Config) -> None:
     shop = Flask("shop")
 
     @shop.get("/")

@@ -1,4 +1,4 @@
-"""A shopper at a real server: one cookie jar that keeps Secure cookies on a loopback name, as browsers do.
+"""A shopper at a real server, with a cookie jar that keeps Secure cookies on loopback names, as browsers do.
 
 httpx keeps Secure cookies for https only, and resolves no `shop.localhost`.
 """

@@ -1,4 +1,4 @@
-"""Forwarding headers from any bytes: one header a line, `name:value`; the first line is the peer's address."""
+"""Fuzz forwarding headers: each line of the input is one header, `name:value`, and the first is the peer's address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rewriter on any bytes: however they are cut the same comes out, and no parser finds anything held in it."""
+"""Fuzz the rewriter: its output does not depend on the chunks, and no parser finds a held element in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fuzz targets run over their seeds, and each can fail: what they check is checked here once."""
+"""The fuzz targets run over their seeds, and each of their checks can fail."""
 
 from __future__ import annotations
 

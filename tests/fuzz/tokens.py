@@ -1,4 +1,4 @@
-"""Tokens and consent receipts from any bytes: refused with a reason or read; what is read grants only what exists.
+"""Fuzz tokens and consent receipts: each is refused with a reason or read, and grants only purposes that exist.
 
 The first byte chooses: `r` takes the rest as a whole token, which must be refused; `1` and `2` sign the rest as the
 body of that format, since behind a genuine signature another release's body may be anything.

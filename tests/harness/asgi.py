@@ -1,6 +1,6 @@
-"""A small raw ASGI driver: it sends one request, validates every message and keeps them all.
+"""A small raw ASGI driver: it sends one request, checks every message, and keeps them all.
 
-`httpx.ASGITransport` joins a response before anybody sees it, so it cannot show what streams and what waits.
+`httpx.ASGITransport` joins the parts of a response, so it cannot show which parts stream and which wait.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HTML = [("content-type", "text/html; charset=utf-8")]
 
 @dataclass
 class Answer:
-    """Hold every message of one response."""
+    """All messages of one response."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     scope: dict[str, Any] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Answer:
         return ", ".join(self.all(name))
 
     def cookies(self) -> dict[str, str]:
-        """Return name -> value of every Set-Cookie line (empty value: it was expired)."""
+        """Return name -> value of every Set-Cookie line; an expired cookie has an empty value."""
         pairs = (line.partition(";")[0].partition("=") for line in self.all("set-cookie"))
         return {name: value for name, _, value in pairs}
 
@@ -102,7 +102,7 @@ def ask(
 ) -> Answer:
     """Send one request and return its Answer; `options` are those of `scope_of`.
 
-    A form that is posted to a page of ours carries what the page's own form carries, unless it is `bare`.
+    A form that is posted to a page of ours gets the page's hidden fields, unless it is `bare`.
     """
     answer = Answer(scope=scope or scope_of(**options))
     asyncio.run(drive(app, answer, body, bare=bare))
@@ -110,7 +110,7 @@ def ask(
 
 
 async def drive(app: App, answer: Answer, body: bytes = b"", *, bare: bool = False) -> None:
-    """Run one request into `answer`, holding every message to the specification."""
+    """Run one request into `answer`, and check every message against the specification."""
     if not bare and b"banner=" not in body and b"form=" not in body and (page := _page_of(answer.scope)):
         shown = Answer(scope=page)
         await drive(app, shown, bare=True)
@@ -122,7 +122,7 @@ async def drive(app: App, answer: Answer, body: bytes = b"", *, bare: bool = Fal
     async def receive() -> dict[str, Any]:
         if requests:
             return requests.pop()
-        await ended.wait()  # a client that stays: Django and Quart drop the answer of one that is gone
+        await ended.wait()  # the client stays: Django and Quart drop the answer for one that is gone
         return {"type": "http.disconnect"}
 
     async def send(message: dict[str, Any]) -> None:
@@ -135,12 +135,12 @@ async def drive(app: App, answer: Answer, body: bytes = b"", *, bare: bool = Fal
 
 
 def hidden_fields(page: bytes) -> bytes:
-    """Return what the forms on a page of ours carry against forms of others, to go on with in a body."""
+    """Return the hidden fields of a page's forms, to append to a body."""
     return b"".join(b"&%b=%b" % one for one in _carried(page).items())
 
 
 def form_of(answer: Answer) -> str:
-    """Return the value that the forms on a page of our own carry."""
+    """Return the token in the forms of a page of ours."""
     return _carried(answer.body)[b"form"].decode()
 
 
@@ -149,7 +149,7 @@ def _carried(page: bytes) -> dict[bytes, bytes]:
 
 
 def _page_of(scope: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what asks for the page with the form that is posted here; None where it is no form of ours."""
+    """Return the scope of the page whose form is posted here; None if the form is not ours."""
     folder, mark, name = scope["path"].rpartition("/_cg/")
     form = (b"content-type", b"application/x-www-form-urlencoded")
     if not mark or scope.get("method") != "POST" or form not in scope["headers"]:
@@ -160,7 +160,7 @@ def _page_of(scope: dict[str, Any]) -> dict[str, Any] | None:
 
 
 class _Rules:
-    """Hold the order and shape of messages to the ASGI specification."""
+    """Check the order and shape of messages against the ASGI specification."""
 
     def __init__(self) -> None:
         self._has_started = False
@@ -199,21 +199,40 @@ class _Rules:
             assert self._sent in (self._length, 0), f"{self._sent} bytes for content-length {self._length}"
 
 
+async def no_app(_: Any, __: Any, ___: Any) -> None:
+    """Fail, because this test's requests are all for pages of ours."""
+    raise AssertionError("the app is not asked")
+
+
 def page(
     *chunks: bytes,
     status: int = 200,
     headers: Headers = HTML,
     seen: list[dict[str, Any]] | None = None,
+    act: Callable[[Any], object] = lambda _: None,
 ) -> App:
-    """Be an app that answers with these chunks; `seen` collects the scopes it got."""
+    """Return an app that answers with these chunks.
+
+    `seen` collects the scopes of its requests. `act` is called with each scope; bytes that it returns are the answer.
+    """
 
     async def app(scope: Any, _: Any, send: Any) -> None:
         if seen is not None:
             seen.append(scope)
+        made = act(scope)
+        answer = (made,) if isinstance(made, bytes) else chunks or (b"",)
         pairs = [(name.encode(), value.encode("latin-1")) for name, value in headers]
         await send({"type": "http.response.start", "status": status, "headers": pairs})
-        for index, chunk in enumerate(chunks or (b"",)):
-            more = index < len(chunks) - 1
+        for index, chunk in enumerate(answer):
+            more = index < len(answer) - 1
             await send({"type": "http.response.body", "body": chunk, "more_body": more})
 
     return app
+
+
+def log_in(scope: Any) -> bytes:
+    """Log a visitor of `/login?NUMBER` in as this customer, and return the number, or `guest`."""
+    visitor = scope["cookieguard.visitor"]
+    if scope["path"] == "/login":
+        visitor.login(scope["query_string"].decode().rpartition("=")[2])
+    return (visitor.customer or "guest").encode()

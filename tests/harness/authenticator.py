@@ -1,4 +1,4 @@
-"""A passkey made of a key in memory: what an authenticator signs, without a browser."""
+"""A passkey with its key in memory: it signs as an authenticator does, without a browser."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ class Authenticator:
 
     @property
     def passkey(self) -> Passkey:
-        """What the shop keeps of it."""
+        """The public part of the passkey, as the shop stores it."""
         point = self.key.public_key().public_numbers()
         sizes = point.x.to_bytes(32, "big"), point.y.to_bytes(32, "big")
         cose = cbor2.dumps({1: 2, 3: -7, -1: 1, -2: sizes[0], -3: sizes[1]})
         return Passkey(self.id, to_base64url(cose), 0, "test", "2026-11-24")
 
     def register(self, store: Store) -> None:
-        """Put it into a store, beside the member's others."""
+        """Add the passkey to the member's others in a store."""
         found = store.read(NAMESPACE, self.member)
         before = [] if found is None else json.loads(found.value)
         store.write(NAMESPACE, self.member, json.dumps([*before, self.passkey]).encode(), until=FOR_EVER)
 
     def answer(self, options: dict[str, Any], origin: str) -> str:
-        """Sign what a page asks for, as a browser posts it."""
+        """Sign the page's challenge, and return the form that a browser would post."""
         said = {"type": "webauthn.get", "challenge": options["challenge"], "origin": origin}
         client = json.dumps(said | {"crossOrigin": False}).encode()
         about = hashlib.sha256(options["rpId"].encode()).digest() + PRESENT_AND_VERIFIED + bytes(4)

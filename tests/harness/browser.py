@@ -1,6 +1,6 @@
-"""A real Chromium for tests: found, launched, one visitor after another; and what a network really heard.
+"""A real Chromium for tests, launched with one visitor after the other, and counts of the requests that arrived.
 
-Whether a request left is read where it would arrive, never in the browser: a refused request still shows there.
+Requests are counted where they arrive, never in the browser, which also lists the requests that it refused.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-TIMEOUT_MS = 60_000  # a login hashes a password, on a machine that has too much to do
-# How long a page that must contact nobody is watched after it was scrolled and clicked on.
+TIMEOUT_MS = 60_000  # a login hashes a password, and the machine may be busy
+# How long a page is watched for contacts after it was scrolled and clicked on.
 LINGER = 1.5
-# A network that heard nothing new for this long has heard it all: what pages start late, they start at load.
+# After this long without a new request all have arrived: pages start their late requests at load.
 QUIET = 0.5
 LONGEST_WAIT = 60.0  # on a busy machine
 
 
 class Contact(NamedTuple):
-    """Hold what identifies one request over several runs: everything but numbers that are new each time."""
+    """The parts of a request that are the same in every run, without numbers that are new each time."""
 
     host: str
     path: str
@@ -47,7 +47,7 @@ class Contact(NamedTuple):
 
 
 def chromium_path() -> str:
-    """Return the Chromium to drive; without one the tests fail, they are never skipped."""
+    """Return the path of Chromium; without one the tests fail, and are never skipped."""
     path = find()
     if path is None:
         pytest.fail(MISSING, pytrace=False)
@@ -64,9 +64,9 @@ def playwright_started() -> Iterator[tuple[Playwright, str]]:
 
 @contextmanager
 def chromium(playwright: Playwright, path: str, *arguments: str) -> Iterator[Browser]:
-    """Launch a Chromium with these arguments beside the usual ones: the one without windows, where there is one.
+    """Launch a Chromium with these arguments and the usual ones; the headless shell, if it is installed.
 
-    Its visitors do what those of a whole Chromium do, for a quarter of the CPU. The whole one: `make test-abroad`.
+    The shell behaves like a whole Chromium for a quarter of the CPU; `make test-abroad` uses the whole one.
     """
     path = find_shell() or path
     browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *arguments])
@@ -78,7 +78,7 @@ def chromium(playwright: Playwright, path: str, *arguments: str) -> Iterator[Bro
 def visitor(
     browser: Browser, *, javascript: bool = True, gpc: bool = False, **options: Any
 ) -> Iterator[BrowserContext]:
-    """Give a visitor who was never here: own cookies, own cache."""
+    """Give a new visitor, with cookies and a cache of their own."""
     context = browser.new_context(**_options(javascript=javascript, gpc=gpc), **options)
     context.set_default_timeout(TIMEOUT_MS)
     yield context
@@ -114,14 +114,14 @@ def _options(*, javascript: bool, gpc: bool) -> dict[str, Any]:
 
 
 def stir(page: Page) -> None:
-    """Do what visitors do: scroll down, and click where nothing is to be clicked."""
+    """Scroll down and click on an empty place, as visitors do."""
     page.mouse.move(4, 4)
     page.mouse.wheel(0, 1200)
     page.mouse.click(4, 4)
 
 
 def linger(pages: Iterable[Page]) -> None:
-    """Stir each page and give it time to betray its visitor."""
+    """Scroll and click on each page, and give it time to contact a host."""
     for page in pages:
         stir(page)
     time.sleep(LINGER)
@@ -130,23 +130,23 @@ def linger(pages: Iterable[Page]) -> None:
 
 
 class Ear:
-    """Listen at an ad network: its log holds every request, and counts connections that asked nothing."""
+    """Read the log of an ad network, which holds every request and counts connections without one."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
 
     def forget(self) -> None:
-        """Start anew, once what is still on its way has arrived."""
+        """Clear the log, once pending requests have arrived."""
         self.wait(QUIET / 2)
         self._log.clear()
 
     def wait(self, quiet: float = QUIET) -> None:
-        """Wait until nothing new is heard."""
+        """Wait until no new request arrives."""
         wait_until_quiet(lambda: (self._log.total, self._log.connections), quiet=quiet)
 
     @property
     def contacts(self) -> Counter[Contact]:
-        """Count what was heard so far."""
+        """Count the requests so far."""
         return Counter(
             Contact(one.host, one.path, one.method, ",".join(parse_qs(one.query).get("via", ())))
             for one in list(self._log.records)
@@ -154,7 +154,7 @@ class Ear:
 
     @property
     def hosts(self) -> set[str]:
-        """Name the hosts that were asked."""
+        """Name the hosts that were contacted."""
         return {contact.host for contact in self.contacts}
 
     @property
@@ -164,9 +164,9 @@ class Ear:
 
 
 class Recorder:
-    """Be an ASGI app that answers everything with nothing and keeps whom it was asked as.
+    """An ASGI app that answers everything with 204 and records host and path of each request.
 
-    `log` fits an Ear. WebSockets are refused, which costs their maker a request all the same.
+    `log` fits an Ear. WebSockets are refused, which still counts as a request.
     """
 
     def __init__(self) -> None:
@@ -178,18 +178,18 @@ class Recorder:
         self.connections += 1
 
     def forget(self) -> None:
-        """Start anew, once what is still on its way has arrived."""
+        """Clear the log, once pending requests have arrived."""
         self.wait()
         self.requests.clear()
         self.connections = 0
 
     def wait(self) -> None:
-        """Wait until nothing new is heard."""
+        """Wait until no new request arrives."""
         wait_until_quiet(lambda: (len(self.requests), self.connections))
 
     @property
     def paths(self) -> set[str]:
-        """Name the paths that were asked for."""
+        """Name the paths that were requested."""
         return {contact.path for contact in self.requests}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -203,14 +203,14 @@ class Recorder:
             await send({"type": "websocket.close"})
             return
         headers = [(b"access-control-allow-origin", b"*"), (b"cache-control", b"no-store")]
-        # Reports ask, and are sent again when refused
+        # Reports ask for this, and are sent again when refused
         headers.append((b"access-control-allow-headers", b"*"))
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
 
 def counting(on_connection: Callable[[], None]) -> type[H11Protocol]:
-    """Return the `http` option of a uvicorn that tells of every connection, even of those that ask nothing."""
+    """Return an `http` option for uvicorn that reports every connection, also without a request."""
 
     class Counting(H11Protocol):
         def connection_made(self, transport: Any) -> None:
@@ -229,7 +229,7 @@ async def _live(receive: Any, send: Any) -> None:
 
 
 def wait_until_quiet(measure: Callable[[], object], *, quiet: float = QUIET) -> None:
-    """Wait until `measure` has given the same for a while."""
+    """Wait until `measure` has returned the same value for a while."""
     end, since, last = time.monotonic() + LONGEST_WAIT, time.monotonic(), measure()
     while time.monotonic() < end:
         time.sleep(0.05)

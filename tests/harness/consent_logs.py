@@ -1,4 +1,4 @@
-"""The consent log of a shop in the working directory: records for it, and the job that looks after it each hour."""
+"""Records for the consent log of a shop in the working directory, and the job that maintains it each hour."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.retention import retention_of
 
 
 def write_records(count: int, now: datetime, *, name: str = "") -> None:
-    """Write records of as many customers, and close the log of this name."""
+    """Write one record for each of so many customers, and close the log of this name."""
     config = Config(proof=ProofSettings(name=name))
     state = StateDirectory(config.state_dir)
     writer = open_log(config, state, load_keyring(state, config.keys, environ={}, now=now), environ={})
@@ -26,7 +26,7 @@ def write_records(count: int, now: datetime, *, name: str = "") -> None:
 
 
 def hourly_job(now: datetime) -> Run:
-    """Do what is due, as `cookieguard.toml` has it."""
+    """Run the hourly job with the settings of `cookieguard.toml`."""
     config = load_config("cookieguard.toml")
     done = retention_of(config, lambda: now).look()
     assert done is not None

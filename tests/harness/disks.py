@@ -1,4 +1,4 @@
-"""A disk of a mebibyte, and filling it: ENOSPC from the kernel, not from a stand-in."""
+"""A disk of one mebibyte that tests can fill, so that ENOSPC comes from the kernel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 @contextmanager
 def small_disk(place: Path, *, size: str = "1m") -> Iterator[Path]:
-    """Mount a file system at a new directory; skips the test, loudly, where nobody may."""
+    """Mount a file system at a new directory; skips the test, loudly, if mounting is not permitted."""
     place.mkdir(mode=0o700)
     options = f"size={size},mode=0700"
     mounted = subprocess.run(
@@ -28,7 +28,7 @@ def small_disk(place: Path, *, size: str = "1m") -> Iterator[Path]:
 
 @contextmanager
 def filled(place: Path) -> Iterator[None]:
-    """Have no byte left there."""
+    """Fill the disk until the block ends."""
     filler = place / "filler"
     with suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:

@@ -1,4 +1,4 @@
-"""Random hostile pages: a grammar of what parsers read differently, and mutations of what it makes."""
+"""Random hostile pages, from a grammar of markup that parsers read differently, and mutations of them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ SHARDS = [
 
 
 class Author:
-    """Write pages from one source of chance. Owns the count of things written."""
+    """Write pages from one source of randomness. Owns the count of elements written."""
 
     def __init__(self, rnd: random.Random) -> None:
         self.rnd = rnd
@@ -97,7 +97,7 @@ class Author:
         return self.rnd.choices(PARTS, WEIGHTS)[0](self, depth)
 
     def container(self, depth: int) -> str:
-        """Write an element with others in it; its end tag may be missing or another."""
+        """Write an element with others in it; its end tag may be missing or wrong."""
         name = self.rnd.choice(CONTAINERS)
         inner = self._inner(name, depth)
         end = self.rnd.choices([name, self.rnd.choice(CONTAINERS), ""], [8, 1, 2])[0]
@@ -106,13 +106,13 @@ class Author:
         )
 
     def contact(self, depth: int) -> str:
-        """Write an element that contacts somebody."""
+        """Write an element that contacts a host."""
         name = self.rnd.choice(list(URL_ATTRIBUTES))
         start = f"<{self._cased(name)}{self._attributes(name)}"
         return f"{start}</{self._cased(name)}>" if name == "script" and self.rnd.random() < 0.9 else start
 
     def shard(self, depth: int) -> str:
-        """Write a piece that is no whole element."""
+        """Write a fragment that is not a whole element."""
         return self.rnd.choice(SHARDS)
 
     def void(self, depth: int) -> str:

@@ -1,8 +1,8 @@
-"""Pages that make a scanner do too much, as data: for the tests, which count calls, and benchmarks/hostile.py."""
+"""Pages that make a scanner do too much work, for tests that count calls and for benchmarks/hostile.py."""
 
 from __future__ import annotations
 
-# What comes first, what is repeated (`%d` is another number each time, so that no cache answers), what comes last.
+# The start, the repeated part (`%d` is a new number each time, so that no cache answers), and the end.
 PATTERNS: dict[str, tuple[bytes, bytes, bytes]] = {
     "a tag that never ends": (b"<div ", b"a=b ", b""),
     "a value that never ends": (b'<a b="', b"xxxx ", b""),

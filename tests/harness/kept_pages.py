@@ -1,4 +1,4 @@
-"""Pages as the page cache keeps them."""
+"""Pages as the page cache stores them."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def page_of(
     headers: Any = (),
     pieces: tuple[Piece, ...] = (),
 ) -> Page:
-    """Return what is kept of a page that became `content`."""
+    """Return the cache's entry for a page whose rewritten form is `content`."""
     return Page(body, content, tuple(outcome.held), frozenset(outcome.lost), [*given], [*headers], pieces)

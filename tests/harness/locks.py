@@ -1,4 +1,4 @@
-"""Holding a SQLite file as another writer does, for longer than anybody waits."""
+"""A lock on a SQLite file that outlasts the wait of every writer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def locked(database: Path) -> Iterator[None]:
-    """Have nobody else write into a database."""
+    """Lock a database against other writers until the block ends."""
     with closing(
         sqlite3.connect(database, isolation_level=None, timeout=60, check_same_thread=False)
     ) as other:

@@ -1,4 +1,4 @@
-"""Every input that a client may write, as data: what is sent where, and what it is filled with.
+"""All inputs that a client controls, as data: where each is sent, and with what it is filled.
 
 tests/web/test_long_inputs.py times them. It also asks the sources which names are read, so that none is missing here.
 """
@@ -11,11 +11,11 @@ from cookieguard.stats.anonymize import PROXY_HEADERS
 from cookieguard.web.document.contact_headers import CONTACT_HEADERS
 from cookieguard.web.request import AHEAD, CONDITION_HEADERS, FRAGMENT_HEADERS, WHOLE_HEADERS
 
-# Thousands of different letters, and of accents on one letter: both are sorted where a name is compared or encoded.
+# Thousands of different letters, and of accents on one letter: comparing or encoding a name sorts both.
 LETTERS = quote("".join(map(chr, range(0x4E00, 0x4E00 + 4000))))
 ACCENTS = quote("a" + "\u0301\u0316" * 3000)
-# Repeated until the input is long enough. The first ones are for each run of the suite: a run of one kind of sign,
-# which patterns search again from each place, and signs that part an input into as many pieces as it has bytes.
+# Each filling is repeated until the input is long enough. The first ones are for each run of the suite: one character,
+# which patterns search again from each position, and characters that split an input into as many pieces as bytes.
 FILLINGS = (
     *(
         "a",
@@ -94,7 +94,7 @@ FILLINGS = (
     ),
     *("*", "$a=", "#", "en-", "\xa0", "a\t", "max-age=", "form-action ", "1/", "a(", ")", "|"),
 )
-IN_EACH_RUN = 18  # of each input; all of them with `-m slow`
+IN_EACH_RUN = 18  # fillings of each input; `-m slow` runs all
 COOKIES = ("session", "cart", "consent", "remember")  # our kinds
 OTHER_COOKIES = (
     "__Host-cg_staff",
@@ -102,7 +102,7 @@ OTHER_COOKIES = (
     "_ad",
     "unknown",
     "$Path",
-)  # staff's, signed, a vendor's, nobody's
+)  # staff's, signed, a vendor's, undeclared
 USER, COUNTRY = "x-user", "x-country"  # headers of a proxy, as the shop of the test names them
 HEADERS = tuple(
     sorted(
@@ -130,7 +130,7 @@ HEADERS = tuple(
         }
     )
 )
-# What stands before the filling where a header is read in parts.
+# The text before the filling, in headers that are read in parts.
 STARTED = (
     ("accept-language", "de,"),
     ("authorization", "Bearer "),
@@ -147,7 +147,7 @@ STARTED = (
     ("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Chrome/"),
     ("x-forwarded-for", "1.1.1.1, "),
 )
-# Of the app's answers, which may repeat what a client sent.
+# Headers of the app's answers, which may repeat a client's input.
 ANSWERED = tuple(
     sorted(
         {

@@ -1,8 +1,8 @@
-"""A process of its own that does one job and prints how many bytes of memory it took beyond what it began with.
+"""A process that does one job and prints how many bytes of memory the job added.
 
 `python -m harness.memory JOB BODY`; the highest resident size is the kernel's own figure (VmHWM), reset before the
-job, so that neither the imports nor the process before count. Nor do the answers kept for the next page, which have
-a bound of their own: they were filled by a page before, except for the jobs that begin cold.
+job, so that imports and the process before do not count. The cached answers, which have
+a bound of their own, do not count either: an earlier page filled the cache, except in the jobs that begin cold.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ START = b'<!doctype html><html lang="en"><head><title>Shop</title></head><body c
 
 
 def extra_bytes(job: str, body: str) -> int:
-    """Run a job in a process of its own; return the memory it took: without coverage, which takes some as well."""
+    """Run a job in a process of its own and return the memory it took, without coverage, which takes some as well."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
     run = subprocess.run(
         [sys.executable, "-m", "harness.memory", job, body],
@@ -40,7 +40,7 @@ def extra_bytes(job: str, body: str) -> int:
 
 
 def _page(size: int) -> Iterator[bytes]:
-    """Yield a long page like any other, with new addresses all the way."""
+    """Yield a long page of usual markup, each address new."""
     yield START
     for number in range(size // CHUNK):
         block = b"".join(
@@ -107,7 +107,7 @@ def _through_app(
         return {"type": "http.request"}
 
     async def send(_: Any) -> None:
-        """Be a client that takes everything at once."""
+        """Accept everything at once, as a fast client does."""
 
     with tempfile.TemporaryDirectory() as state:
         guard = CookieGuard(app, Config(state_dir=str(Path(state) / "state")))
@@ -146,9 +146,9 @@ JOBS: dict[str, Callable[[str], int]] = {
 
 
 def _begin() -> int:
-    """Begin to measure; return what is taken already."""
+    """Reset the highest size, and return the memory in use."""
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # proc(5): the highest size begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # proc(5): reset the highest resident size
     return _status("VmRSS")
 
 
@@ -159,5 +159,5 @@ def _status(name: str) -> int:
 
 
 if __name__ == "__main__":
-    _through_app(lambda: [START])  # what is loaded once is not what a page takes
+    _through_app(lambda: [START])  # modules that load once do not count for a page
     print(JOBS[sys.argv[1]](sys.argv[2]))

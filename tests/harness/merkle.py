@@ -1,4 +1,4 @@
-"""The root of RFC 9162 over all leaves, as an auditor computes it."""
+"""The Merkle root of RFC 9162 over all leaves, computed as an auditor does."""
 
 from __future__ import annotations
 

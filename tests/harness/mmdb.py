@@ -1,4 +1,4 @@
-"""A small writer of country databases (MaxMind DB 2.0), so that tests need nobody's data."""
+"""A small writer of country databases (MaxMind DB 2.0), so that tests need no downloaded data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, ip_network
 from typing import Any
 
 RECORD_BITS = 24
-GAP = bytes(16)  # between tree and data
+GAP = bytes(16)  # 16 zero bytes separate the tree from the data (MaxMind DB 2.0)
 MARKER = b"\xab\xcd\xefMaxMind.com"
 IPV4_BITS = 96  # IPv4 addresses are the IPv6 ones that begin with so many zeros
 
@@ -23,7 +23,7 @@ def country_database(countries: Mapping[str, Any]) -> bytes:
     for network, value in countries.items():
         values.append(len(data))
         data += encoded({"country": {"iso_code": value}} if isinstance(value, str) else value)
-        _insert(tree, network, -len(values))  # negative: a value, whose place is known once the tree is whole
+        _insert(tree, network, -len(values))  # negative: a value, whose offset depends on the tree's size
     nodes = b"".join(_record(one, values, len(tree)) for node in tree for one in node)
     return nodes + GAP + data + MARKER + encoded(_metadata(len(tree)))
 
@@ -36,7 +36,7 @@ def _insert(tree: list[list[int | None]], network: str, value: int) -> None:
         side = address >> (127 - depth) & 1
         following = tree[node][side]
         if following is None or following < 0:
-            tree.append([following, following])  # a wider network goes on around the narrower one
+            tree.append([following, following])  # a wider network covers what the narrower one leaves
             following = tree[node][side] = len(tree) - 1
         node = following
     tree[node][address >> (128 - bits) & 1] = value

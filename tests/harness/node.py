@@ -1,4 +1,4 @@
-"""A long-lived Node process that parses pages with parse5, installed once from its lock file beside the venv."""
+"""A long-running Node process that parses pages with parse5, installed once from its lock file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MISSING = "node and npm are not there: parse5 has no say"
 
 
 def has_node() -> bool:
-    """Return whether Node and npm are there."""
+    """Return whether Node and npm are installed."""
     return shutil.which("node") is not None and shutil.which("npm") is not None
 
 

@@ -1,4 +1,4 @@
-"""Packages of npm that tests drive, installed once from a committed lock file beside the virtual environment."""
+"""npm packages for tests, installed once from a committed lock file, next to the virtual environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECONDS = 120
 
 
 def missing() -> str:
-    """Say what is missing to install from npm; empty where nothing is."""
+    """Name the program that is missing to install from npm; empty if none is."""
     return "" if shutil.which("npm") else "npm is not there (Debian: apt-get install npm)"
 
 

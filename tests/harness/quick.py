@@ -1,4 +1,4 @@
-"""Which cases of a test run in `make test`: a few that stand for the others, which run in `make test-all` or later."""
+"""Marks most cases of a test as slow, so that `make test` runs a few and `make test-all` runs all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-# `make test-abroad` sets it: all vectors, and what costs minutes where a few cases say nearly as much.
+# `make test-abroad` sets it, for all vectors and for cases that take minutes and rarely find more than a few do.
 IS_WHOLE = os.environ.get("VECTORS") == "whole"
 FOR_RELEASE = (pytest.mark.slow, pytest.mark.skipif(not IS_WHOLE, reason="only in make test-abroad"))
 
@@ -19,5 +19,5 @@ def some_of(cases: Iterable[Any], *quick: Any) -> list[Any]:
 
 
 def some_if(cases: Iterable[Any], is_quick: Callable[[Any], bool]) -> list[Any]:
-    """Return all cases as parameters; those of which `is_quick` does not hold are slow."""
+    """Return all cases as parameters; those for which `is_quick` is false are slow."""
     return [pytest.param(case, marks=() if is_quick(case) else pytest.mark.slow) for case in cases]

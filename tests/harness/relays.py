@@ -1,4 +1,4 @@
-"""A real SMTP server on this machine, which can be down, slow, refuse somebody, or end without an answer."""
+"""A real SMTP server on this machine that can be down, slow, refuse a recipient, or end without an answer."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Relay:
 
 
 class _Handler:
-    """Be the handler of aiosmtpd, which reads every member of it with each connection: so it has few."""
+    """The handler of aiosmtpd. It has few members, because aiosmtpd reads them all for each connection."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay

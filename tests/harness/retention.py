@@ -14,6 +14,6 @@ from cookieguard.storage.state_directory import StateDirectory
 
 
 def retention_of(config: Config, clock: Callable[[], datetime], *, state: Path | None = None) -> Retention:
-    """Return the job for the state directory of the configuration, or another one."""
+    """Return the job for a state directory; by default, the configuration's."""
     path = Path(config.state_dir).absolute() if state is None else state
     return Retention(StateDirectory(path), jobs_of(Place(config, path, {})), clock=clock)

@@ -1,4 +1,4 @@
-"""What the tests of the rewriter share: one shop, everybody else held, and ways to cut a page into chunks."""
+"""Helpers for the tests of the rewriter: one shop, all other hosts held, and ways to cut a page into chunks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ORIGIN = "https://shop.example/"
 
 
 def outside(url: Url) -> Ruling | None:
-    """Hold whatever is not the shop."""
+    """Hold every host except the shop's."""
     return None if url.host == "shop.example" else HELD
 
 
@@ -29,7 +29,7 @@ def rewrite(
     xml: bool = False,
     is_document: bool = False,
 ) -> bytes:
-    """Rewrite a page in the chunks that `cuts` make."""
+    """Rewrite a page in chunks that end at `cuts`."""
     rewriter = Rewriter(rules, url=url, insert=insert, head=head, xml=xml, is_document=is_document)
     out = b""
     position = 0

@@ -1,4 +1,4 @@
-"""One sender of notices as a process of its own: `python senders.py OUTBOX FOLDER RELAY KEYRING RUN CONNECTIONS`."""
+"""One sender of notices as a process: `python senders.py OUTBOX FOLDER RELAY KEYRING RUN CONNECTIONS`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def shop_of(folder: Path, url: str) -> Config:
 
 
 def main(outbox: str, folder: str, relay: str, keyring: str, run: str, connections: str) -> None:
-    """Send until nothing is left."""
+    """Send until the outbox is empty."""
     config = shop_of(Path(folder), relay)
     recipients = Recipients(Keyring.loads(Path(keyring).read_text(), setting="keyring"))
     notices = Notices(config, read_versions(config), recipients, datetime.now(UTC))

@@ -22,10 +22,10 @@ import uvicorn
 
 ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
-START_SECONDS = 120  # nothing is promised of it: a machine may be very busy
+START_SECONDS = 120  # a machine may be very busy
 STOP_SECONDS = 60
 KILL_AFTER_SECONDS = 10
-# Below those that Linux (32768 on) and others (49152 on) give out: with those, a test beside was faster now and then.
+# Below the ports that Linux (from 32768) and others (from 49152) assign: another test sometimes took one of those.
 FIRST_PORT, PORTS = 10_000, 20_000
 PORT_LINE = re.compile(r"running on https?://\S+?:(\d+)")
 WORKER_LINE = re.compile(r"Started server process \[(\d+)\]")
@@ -33,7 +33,7 @@ WORKER_LINE = re.compile(r"Started server process \[(\d+)\]")
 
 @dataclass(frozen=True)
 class Server:
-    """Say where a server answers, and where its output goes."""
+    """Describe a running server: its address and its log file."""
 
     port: int
     scheme: str = "http"
@@ -56,7 +56,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Process(Server):
-    """Be a Server in a process of its own."""
+    """Describe a server that runs in a process of its own."""
 
     process: subprocess.Popen[bytes] = field(kw_only=True)
 
@@ -161,7 +161,7 @@ def launched(
 
 
 def free_port() -> int:
-    """Return a port that was free a moment ago, and that the system gives to nobody who asks for any port."""
+    """Return a port that was free a moment ago, outside the range that the system assigns."""
     while True:
         # Not `random`: seeded alike in all workers of a test run
         port = FIRST_PORT + secrets.randbelow(PORTS)
@@ -170,14 +170,14 @@ def free_port() -> int:
 
 
 def accepts(port: int) -> bool:
-    """Say whether anybody listens on the port."""
+    """Return whether a server listens on the port."""
     with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
         return True
     return False
 
 
 def wait_until(condition: Callable[[], object], what: str, *, seconds: float = START_SECONDS) -> None:
-    """Ask every 10 ms until it is so; raises TimeoutError that says what did not happen."""
+    """Check every 10 ms until the condition holds; raises TimeoutError that says what did not happen."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -186,7 +186,7 @@ def wait_until(condition: Callable[[], object], what: str, *, seconds: float = S
 
 
 def _listener(port: int) -> socket.socket:
-    # TCP by name: asyncio sets TCP_NODELAY on nothing else, and every answer would wait 40 ms.
+    # asyncio sets TCP_NODELAY only if the protocol is named; without it, every answer would wait 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((LOOPBACK, port))
@@ -196,14 +196,14 @@ def _listener(port: int) -> socket.socket:
 def _stop_thread(server: uvicorn.Server, thread: threading.Thread) -> None:
     server.should_exit = True
     thread.join(STOP_SECONDS)
-    server.force_exit = True  # without waiting for connections and lifespan any longer
+    server.force_exit = True  # stop waiting for connections and lifespan
     thread.join(STOP_SECONDS)
     if thread.is_alive():
         raise RuntimeError("uvicorn's thread does not end: the app holds it")
 
 
 def _close(app: object) -> None:
-    """End a guard's threads, which would outlive the test where the app has no lifespan."""
+    """End a guard's threads, which would outlive the test if the app has no lifespan."""
     from cookieguard import CookieGuard  # here: processes that only write into an engine have no need of it
 
     if isinstance(app, CookieGuard):
@@ -214,7 +214,7 @@ def _close(app: object) -> None:
 def _logging_to(log_file: Path) -> Iterator[str]:
     handler = logging.FileHandler(log_file)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    logger = logging.getLogger("uvicorn")  # uvicorn.error and uvicorn.access are below it
+    logger = logging.getLogger("uvicorn")  # the parent of uvicorn.error and uvicorn.access
     logger.addHandler(handler)
     logging.getLogger("uvicorn.access").propagate = True  # an earlier access_log=False switched it off
     try:
@@ -238,7 +238,7 @@ def _process(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a group of its own: its workers end with it
+            start_new_session=True,  # a process group of its own, so that its workers end with it
         )
     try:
         yield process

@@ -1,4 +1,4 @@
-"""A shop that sets what it is told to, browsers that keep it, and the clock they share; over raw ASGI."""
+"""A shop that sets the cookies a test names, browsers that keep them, and their clock, over raw ASGI."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CART = SignedCookie(name="cart")
 
 
 class Shop:
-    """Be an app that sets what it is told to and notes the Cookie headers it saw."""
+    """An app that sets the cookies a test names, and records the Cookie headers that it got."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -50,7 +50,7 @@ class Browser:
         self._app, self._shop = app, shop
 
     def visit(self, *lines: str, act: Any = None, cookie: str | None = None, **headers: str) -> str:
-        """Visit once, the app setting `lines`; return the Cookie header it saw, without our own cookies."""
+        """Visit once while the app sets `lines`; return the Cookie header it got, without our own cookies."""
         self._shop.lines, self._shop.act = list(lines), act or (lambda scope: None)
         sent = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         pairs = {"cookie": sent if cookie is None else cookie, "sec-fetch-site": "same-origin"}
@@ -64,7 +64,7 @@ class Browser:
         )
 
     def keep(self, line: str) -> None:
-        """Do what a browser does with a line."""
+        """Store or remove a cookie, as a browser does for a Set-Cookie line."""
         name, _, value = line.partition(";")[0].partition("=")
         if "; max-age=0" in line.lower():
             self.cookies.pop(name, None)
@@ -72,13 +72,13 @@ class Browser:
             self.cookies[name] = value
 
     def line(self, name: str) -> str:
-        """Return the one line that the last answer had for a cookie."""
+        """Return the only Set-Cookie line of the last answer for this cookie."""
         (line,) = [line for line in self.lines if line.startswith(f"{name}=")]
         return line
 
 
 class World:
-    """Make browsers at one shop. Owns its clock."""
+    """Make browsers of one shop. Owns the shop's clock."""
 
     def __init__(self, guard: Guard) -> None:
         self.now = NOW
@@ -86,11 +86,11 @@ class World:
         self._guard = guard
 
     def open(self, *signed: SignedCookie, customer_from: Any = None, **settings: Any) -> Browser:
-        """Guard the shop, which signs these cookies."""
+        """Guard the shop with these signed cookies, and return a browser."""
         settings.setdefault("cookies", CookieSettings(sign=signed or (CART,)))
         self.app = self._guard(self.shop, clock=lambda: self.now, customer_from=customer_from, **settings)
         return self.another()
 
     def another(self) -> Browser:
-        """Return one more browser."""
+        """Return another browser."""
         return Browser(self.app, self.shop)

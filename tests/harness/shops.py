@@ -1,4 +1,4 @@
-"""Fixtures that make guarded shops: an app of the test's own, a shop of two workers, and a clock that stands still."""
+"""Fixtures for guarded shops: a test's own app, a shop of two workers, and a fixed clock."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def guard(tmp_path: Path) -> Iterator[Callable[..., CookieGuard]]:
         return made[-1]
 
     yield wrap
-    for one in made:
-        one.close()
+    for app in made:
+        app.close()
 
 
 @pytest.fixture
 def world(guard: Callable[..., CookieGuard]) -> World:
-    """Give a shop that is yet to be opened."""
+    """Give a shop that the test opens."""
     return World(guard)
 
 
 @pytest.fixture
 def events(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]]:
-    """Give the security events since the last question."""
+    """Give a function that returns the security events since its last call."""
 
     def take() -> list[str]:
         found = [
@@ -63,7 +63,7 @@ def events(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]
 
 @pytest.fixture
 def make_shop(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
-    """Make shops of two workers on one state directory, and end them."""
+    """Make shops of two workers on one state directory, and close them after the test."""
     made: list[Shop] = []
 
     def make(options: dict[str, Any] | None = None, **settings: Any) -> Shop:

@@ -1,4 +1,4 @@
-"""A small WebSocket client over wsproto: `websockets` would change which of the two uvicorn takes."""
+"""A small WebSocket client over wsproto; installing `websockets` would make uvicorn use that instead."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIMEOUT = 60.0  # on a busy machine
 
 @dataclass
 class Talk:
-    """Hold what a server said: the Set-Cookie lines of its handshake, and its texts until it closed."""
+    """Hold what a server sent: the Set-Cookie lines of its handshake, and its texts until it closed."""
 
     is_accepted: bool = False
     set_cookies: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The Python source of what is written twice, whichever build runs."""
+"""The Python source of a module that is also compiled, in either build."""
 
 from __future__ import annotations
 

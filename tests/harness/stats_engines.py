@@ -1,4 +1,4 @@
-"""Every engine of statistics, empty, for tests that hold for all: a further one is one more `Maker`."""
+"""Every statistics engine with an empty database, for tests that all must pass; a new one is one more `Maker`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from harness.postgres import Postgres, postgres
 
-# Runs what the engine needs once for all tests of a module, and gives what names an empty one in a directory.
+# Starts the engine's server once for all tests of a module, and gives a function that makes an empty database.
 Maker = Callable[[], AbstractContextManager[Callable[[Path], str]]]
 
 
@@ -46,7 +46,7 @@ def _clickhouse() -> Iterator[Callable[[Path], str]]:
 
 
 def drop_column(url: str, name: str) -> None:
-    """Make the tables of hits those of a release that had no such column yet."""
+    """Remove a column from the tables of hits, as in a release before it was added."""
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
             connection.execute(f"ALTER TABLE hit DROP COLUMN {name}")

@@ -1,4 +1,4 @@
-"""A store in a file, opened with its shop's keyring, or with one of the tests' own if there is none."""
+"""A store in a file, opened with the keyring next to it, or with the tests' own."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def give_keyring(state: Path) -> None:
 
 
 class SqliteStore(sqlite.SqliteStore):
-    """Be a store in a file."""
+    """A store in a file."""
 
     def __init__(self, path: Path, *, make: bool = True) -> None:
         super().__init__(path, keyring_beside(path), make=make)
 
 
 def values(store: Store, shelf: str = "") -> Iterator[tuple[str, str, bytes, int]]:
-    """Yield what a store holds, opened: shelf, key, value, and until when."""
+    """Yield each decrypted row of a store: shelf, key, value, and expiry."""
     for found, name, sealed in store.database.rows("SELECT shelf, key, sealed FROM cookieguard_kept"):
         if shelf in ("", found):
             opened = store._rows.open_value(sealed, name=name)
@@ -45,10 +45,10 @@ def values(store: Store, shelf: str = "") -> Iterator[tuple[str, str, bytes, int
 
 
 def contents_of(store: Store) -> str:
-    """Return all keys and values of a store, opened."""
+    """Return all decrypted keys and values of a store."""
     return "\n".join(f"{key} {value.decode('latin-1')}" for _, key, value, _ in values(store))
 
 
 def opener(path: Path) -> Callable[[], SqliteStore]:
-    """Return what opens the store in a file."""
+    """Return a function that opens the store in a file."""
     return making_once(partial(SqliteStore, path))

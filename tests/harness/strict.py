@@ -1,4 +1,4 @@
-"""A server that believes nothing: it drives one ASGI conversation and holds both sides to the specification.
+"""A server that trusts neither side: it drives one ASGI conversation and checks both against the specification.
 
 `Conversation` is the server: it gives a scope and messages, and checks whatever comes back (ASGI 3.0, HTTP and
 WebSocket 2.4, lifespan 2.0, and the extensions). `Inside` is the wrapped app's side: it checks what reaches the app.
@@ -13,7 +13,7 @@ from typing import Any
 Message = dict[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
-UNKNOWN = "x."  # what messages begin with that stand for extensions to come
+UNKNOWN = "x."  # the prefix of messages that stand for future extensions
 BODILESS = frozenset({204, 304, *range(100, 200)})
 # type -> its members: (types allowed, is required)
 MEMBERS: dict[str, dict[str, tuple[tuple[type, ...], bool]]] = {
@@ -80,7 +80,7 @@ EXTENSIONS = frozenset(
 
 
 class Broken(AssertionError):
-    """Say which rule of the specification was broken."""
+    """Raised with the rule of the specification that was broken."""
 
 
 class Conversation:
@@ -101,7 +101,7 @@ class Conversation:
         """The client hangs up after so many messages: `send` raises OSError from then on (HTTP 2.4)."""
 
     def run(self, app: App) -> Conversation:
-        """Run the app to its end; what it raises is kept, since a server goes on."""
+        """Run the app to its end, and keep its exception, since a server would continue."""
         asyncio.run(self._run(app))
         return self
 
@@ -112,12 +112,12 @@ class Conversation:
 
     @property
     def is_complete(self) -> bool:
-        """Return whether the response, socket or lifespan came to its end."""
+        """Return whether the response, socket or lifespan ended."""
         return self._state in ("ended", "closed", "stopped") and not self._has_trailers
 
     @property
     def types(self) -> list[str]:
-        """The types of what was sent."""
+        """The types of the messages sent."""
         return [one["type"] for one in self.sent]
 
     def headers(self, name: bytes) -> list[bytes]:
@@ -128,7 +128,7 @@ class Conversation:
     async def _run(self, app: App) -> None:
         try:
             await app(self.scope, self._receive, self._send)
-        except Exception as error:  # noqa: BLE001 - a server survives whatever an app raises
+        except Exception as error:  # noqa: BLE001 - a server survives every error of an app
             self.error = error
 
     async def _receive(self) -> Message:
@@ -220,7 +220,7 @@ CHECKS: dict[str, Callable[[Conversation, Message], None]] = {
 
 
 class Inside:
-    """Be the wrapped app: check the scope, receive everything, then send these messages. Owns what it saw."""
+    """The wrapped app: it checks the scope, receives everything, then sends these messages. Owns what it received."""
 
     def __init__(self, *messages: Message, error: Exception | None = None, receives: int = 1) -> None:
         self.messages = messages
@@ -231,7 +231,7 @@ class Inside:
         self._count = receives
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Be an ASGI app."""
+        """Answer one scope, as an ASGI app."""
         check_scope(scope)
         self.scopes.append(scope)
         for _ in range(self._count):
@@ -276,7 +276,7 @@ def check_headers(headers: Sequence[Any]) -> None:
 
 
 def require(holds: bool, rule: str) -> None:
-    """Raise Broken with the rule where it does not hold."""
+    """Raise Broken with this rule if it does not hold."""
     if not holds:
         raise Broken(rule)
 

@@ -1,4 +1,4 @@
-"""Start tags at random, with all that loads and all that only looks so."""
+"""Random start tags, with attributes that load and attributes that only look like it."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ ess_cert_id_alg = sha256
 
 @dataclass
 class Authority:
-    """Say where it answers, and by which root; `answers` are what it is to say instead of a time stamp."""
+    """Describe a running authority: its address, its root, and `answers` that it gives instead of a time stamp."""
 
     url: str
     root: Path
@@ -47,7 +47,7 @@ class Authority:
 
 @contextmanager
 def authority(folder: Path) -> Iterator[Authority]:
-    """Run one; skips the test, loudly, where there is no OpenSSL that stamps."""
+    """Run an authority; skips the test, loudly, without an OpenSSL that can stamp."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("NO TEST OF TIME STAMPS: there is no openssl")

@@ -1,4 +1,4 @@
-"""One browser before several workers of one shop: raw ASGI in this process, one clock, one store."""
+"""One browser and several workers of one shop: raw ASGI in this process, with one clock and one store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Deed = Callable[[Visitor], Any]
 
 @dataclass
 class Shop:
-    """Be two workers that share a state directory; `now` is what both take for the time."""
+    """Two workers that share a state directory and the clock `now`."""
 
     state: Path
     settings: dict[str, Any] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Shop:
         self.now += timedelta(**time)
 
     def hear(self) -> None:
-        """Let every worker hear what the others wrote, as its poll does every second."""
+        """Have every worker read what the others wrote, as its poll does every second."""
         for worker in self.workers:
             store_sync = worker._parts.store_sync
             assert store_sync is not None
@@ -63,7 +63,7 @@ class Shop:
 
 
 class Browser:
-    """Keep a shop's cookies and send them; `events` are the security events of the last request."""
+    """A browser that keeps a shop's cookies; `events` are the security events of its last request."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
@@ -72,14 +72,14 @@ class Browser:
         self.answer = Answer()
 
     def do(self, deed: Deed, *, worker: int = 0, keeps: bool = True) -> Any:
-        """Have an app do something for this visitor; with `keeps=False` its answer gets lost."""
+        """Have the app run `deed` for this visitor; with `keeps=False` its answer is lost."""
         self.answer = self.send(deed, worker=worker)
         if keeps:
             self.take(self.answer)
         return self.shop.result
 
     def send(self, deed: Deed, *, worker: int = 0, cookies: dict[str, str] | None = None) -> Answer:
-        """Send a request without taking over the answer's cookies."""
+        """Send a request, and ignore the answer's cookies."""
         sent = self.cookies if cookies is None else cookies
         pairs = [("cookie", "; ".join(f"{name}={value}" for name, value in sent.items()))] if sent else []
         answer = Answer(scope=scope_of(headers=pairs))
@@ -94,7 +94,7 @@ class Browser:
         return answer
 
     def take(self, answer: Answer) -> None:
-        """Take over the cookies of an answer."""
+        """Store the cookies of an answer."""
         for name, value in answer.cookies().items():
             if value:
                 self.cookies[name] = value

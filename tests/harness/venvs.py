@@ -1,4 +1,4 @@
-"""Environments of their own for packages that do not belong in the tests' one: each is made once, beside it."""
+"""Virtual environments for packages that the tests' own cannot hold; each is made once, next to it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 from harness.servers import ROOT
 
 CACHE = Path(sys.prefix) / "venvs"
-SECONDS = 1200  # a package index, and a machine that has too much to do
+SECONDS = 1200  # for a slow package index on a busy machine
 
 
 def python_with(*packages: str) -> str:
-    """Return the Python of an environment that holds these packages and this tree; skips where it cannot be had."""
+    """Return the Python of an environment with these packages and this tree; skips the test if it cannot be made."""
     wanted = (*packages, "uvicorn")
     name = hashlib.sha256("\n".join((sys.version, *wanted)).encode()).hexdigest()[:12]
     target, made = CACHE / name, CACHE / name / "made"
@@ -28,7 +28,7 @@ def python_with(*packages: str) -> str:
         return python
     shutil.rmtree(target, ignore_errors=True)
     venv.create(target, with_pip=True)
-    # Editable: what is tested is the tree as it is. Its compiled modules are used where they are there.
+    # Editable, so that this tree is tested, with its compiled modules if they exist.
     command = [python, "-m", "pip", "install", "-q", *wanted, "-e", str(ROOT)]
     environ = os.environ | {"COOKIEGUARD_PURE": "1"}
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=SECONDS, env=environ)

@@ -1,4 +1,4 @@
-"""Style sheets: what they load from a held host is cut out, the rest keeps working."""
+"""Style sheets: references to held hosts are cut out, and the other rules keep working."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where parsers differ: whatever the reading, no live element reaches a held host. Checked by html5lib."""
+"""Where parsers differ, no reading has a live element that reaches a held host; html5lib checks it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Held frames as places: which get a placeholder, and that nothing else of their tags changes."""
+"""Held frames become placeholders where that is safe, and nothing else of their tags changes."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_page_of_xml_stays_well_formed() -> None:
 
 
 @pytest.mark.parametrize("page", [b"<noscript>%b</noscript>", b"<svg>%b</svg>", b"<select>%b</select>"])
-def test_where_markup_may_be_text_the_placeholder_ends_nothing(page: bytes) -> None:
+def test_placeholder_adds_no_end_tag_where_markup_may_be_text(page: bytes) -> None:
     written = rewrite(b"<!doctype html><body>" + page % b"<iframe src=//v.example></iframe>")
 
     assert written.count(b"</") == page.count(b"</") + 1
@@ -120,7 +120,7 @@ def test_one_that_has_nothing_to_say_leaves_the_tag_as_it_is_without() -> None:
     assert b" sandbox srcdoc=x " in silent.feed(page)
 
 
-def test_a_placeholder_hears_who_is_held_what_the_page_calls_it_and_what_was_seen_of_the_page() -> None:
+def test_placeholder_gets_the_vendor_the_frames_title_and_the_pages_language() -> None:
     heard: list[tuple[Embed, InsertContext]] = []
     page = b'<!doctype html><html lang=de><body><iframe id=film title="Ein Film" src=//v.example/x></iframe>'
 

@@ -1,4 +1,4 @@
-"""Known stretches of a page are passed over, and nothing else changes: every page comes out as the first time."""
+"""Known parts of a page are skipped, and the page comes out as it did the first time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages nobody wrote: whichever parser reads what the rewriter sends, nothing held is alive in it.
+"""Random pages: no parser finds a live held element in the rewriter's output.
 
 turbohtml reads by today's standard, parse5 still has the "in select" mode; both with scripts and without. What no
 reading of the raw page had alive is alive in none afterwards, and what is inserted is always an element. The one

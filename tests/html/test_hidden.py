@@ -1,4 +1,4 @@
-"""References that a browser reads in another way than a glance at the bytes suggests."""
+"""References that a browser reads differently than their bytes suggest."""
 
 from __future__ import annotations
 

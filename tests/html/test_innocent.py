@@ -1,4 +1,4 @@
-"""What a page's scripts say is not read: shop code and vendors' snippets pass byte for byte, wherever they stand.
+"""Shop code and vendors' snippets inside scripts pass byte for byte, wherever they are on the page.
 
 The policy stops what they ask of held hosts, in the browser. Before, one address in a script held the whole script, and
 the shop's menu or checkout with it. What an owner wants held all the same (`inline`, `data-cg="hold"`) is.

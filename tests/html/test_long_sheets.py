@@ -1,4 +1,4 @@
-"""A style sheet too long to be waited for is judged piece by piece: nothing held gets through, nothing else is lost."""
+"""A style sheet too long to wait for is judged in pieces: held references stay out, and nothing else is lost."""
 
 from __future__ import annotations
 

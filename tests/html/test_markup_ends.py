@@ -1,4 +1,4 @@
-"""Where a text ends that is markup (script, sheet): the same in one piece, read in runs, and byte by byte."""
+"""The end of raw text (script, style) is found alike in one piece, in chunks, and byte by byte."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ def test_one_piece_ends_where_single_bytes_do(xml: bool) -> None:  # parametrize
         (b"<script></script>", -1),
     ],
 )
-def test_what_is_inside_ends_nothing(text: bytes, end: int) -> None:
+def test_markup_inside_raw_text_does_not_end_it(text: bytes, end: int) -> None:
     assert end_of(text, xml=False, size=len(text)) == end

@@ -1,4 +1,4 @@
-"""Real pages: no crash, nothing held is left, the same output whatever the chunks are.
+"""Real pages: no crash, no held reference left, and the same output for all chunks.
 
 COOKIEGUARD_PAGES names a folder of pages (*.html, *.html.gz); without it a page of our own is used.
 """

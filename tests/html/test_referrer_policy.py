@@ -1,4 +1,4 @@
-"""What others are told of the page a visitor comes from: referrer policies, pings, links that lead away."""
+"""The page's address stays hidden from third parties: referrer policies, pings, links that lead away."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_page_that_asks_for_more_is_tightened_in_every_state(tag: bytes, writt
         b"<a href=//v.example rel=nofollow>",
     ],
 )
-def test_what_tells_no_more_stays_as_it_is(tag: bytes) -> None:
+def test_tag_whose_referrer_policy_is_strict_enough_is_not_changed(tag: bytes) -> None:
     assert rewrite(START + tag) == START + tag
 
 

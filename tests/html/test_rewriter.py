@@ -1,4 +1,4 @@
-"""The rewriter: what it holds and how, what passes, where it inserts; the same whatever the chunks are."""
+"""The rewriter: what it holds and how, what passes, where it inserts, and the same output for all chunks."""
 
 from __future__ import annotations
 
@@ -592,7 +592,7 @@ def test_a_page_that_ends_in_a_script_or_in_plain_text_is_left_as_it_is(page: by
     assert B not in rewrite(page, insert=lambda _: B)
 
 
-def test_what_may_be_a_tag_at_the_end_of_a_page_takes_no_insertion_in() -> None:
+def test_insertion_stays_outside_an_unfinished_tag_at_the_end_of_a_page() -> None:
     for tail in (b"<", b"</", b"<!", b"<!-"):
         assert rewrite(b"<!doctype html>a" + tail, insert=lambda _: B) == b"<!doctype html>a" + B + tail
 
@@ -625,7 +625,7 @@ def test_the_insertion_knows_the_pages_language_base_and_policies() -> None:
         (b"x<!doctype html>x", True),
     ],
 )
-def test_a_document_is_told_from_a_fragment(page: bytes, is_document: bool) -> None:
+def test_documents_are_distinguished_from_fragments(page: bytes, is_document: bool) -> None:
     assert (B in rewrite(page, insert=lambda _: B, head=H)) is is_document
 
 
@@ -1018,7 +1018,9 @@ IMG = b'<img src="//ads.example/p">'
         ),
     ],
 )
-def test_a_long_tag_flows_and_tells_nobody(size: int, tag: bytes, expected: bytes | None) -> None:
+def test_long_tag_is_streamed_and_contacts_no_held_host(
+    size: int, tag: bytes, expected: bytes | None
+) -> None:
     page = b"<!doctype html><body><p>one" + tag.replace(b"%b", LONG) + IMG + b"<p>two"
     wanted = (tag if expected is None else expected).replace(b"%b", LONG)
 

@@ -1,4 +1,4 @@
-"""What the pure scanner passes over in one match is what would pass tag by tag."""
+"""Text that the pure scanner skips in one match is text that would pass tag by tag."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def is_passed(raw: bytes, *, marks_links: bool = False) -> bool:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_run_passes_over_no_tag_that_a_full_hearing_would_change(seed: int) -> None:
+def test_runs_of_the_scanner_skip_no_tag_that_the_full_decision_changes(seed: int) -> None:
     own, others = (rules.context(rules.url, nothing_nested, xml=False) for rules in (OWN_FREE, ALL_HELD))
     passed = 0
 
@@ -109,7 +109,7 @@ def test_a_run_passes_over_no_tag_that_a_full_hearing_would_change(seed: int) ->
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_where_links_are_marked_a_run_passes_over_none(seed: int) -> None:
+def test_runs_of_the_scanner_skip_no_link_if_links_are_marked(seed: int) -> None:
     tags = [raw for raw in tags_of(seed) if raw[1:2].isalpha()]
     passed = [raw for raw in tags if is_passed(raw, marks_links=True)]
 

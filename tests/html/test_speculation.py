@@ -1,4 +1,4 @@
-"""Rules that let a browser visit links ahead, and refreshes spelled as only Chromium reads them."""
+"""Speculation rules, and refreshes in a spelling that only Chromium reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where chunks end is nobody's choice: the same bytes come out at every split, and of both builds of the rewriter."""
+"""The rewriter's output is the same at every split of the input, and in both builds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tag decided by a look at its bytes is decided as the full decision would."""
+"""The quick decision about a tag, from its bytes, agrees with the full one."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def told(tag: Tag) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_a_summary_judgment_is_that_of_a_full_hearing(seed: int) -> None:
+def test_quick_decision_about_a_tag_equals_the_full_one(seed: int) -> None:
     rnd = random.Random(seed)
     rules = RULES[seed % len(RULES)]
     context = rules.context(rules.url, nothing_nested, xml=False)
@@ -129,7 +129,7 @@ def test_a_summary_judgment_is_that_of_a_full_hearing(seed: int) -> None:
         b"<p style='a:url(//ads.example/)' style=b>",
     ],
 )
-def test_attributes_that_come_again_need_no_full_hearing(raw: bytes) -> None:
+def test_repeated_attributes_are_decided_quickly(raw: bytes) -> None:
     """It makes some objects of each: a tag of 2 MB of them took four times as long."""
     context = RULES[0].context(RULES[0].url, nothing_nested, xml=False)
     tag = Summary(context).judge(raw)
@@ -194,7 +194,7 @@ def test_a_path_of_the_shop_that_is_a_vendors_is_held_from_any_directory(pages: 
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_what_is_told_by_a_style_a_base_or_a_document_is_that_of_a_full_hearing(seed: int) -> None:
+def test_quick_decision_about_styles_bases_and_documents_equals_the_full_one(seed: int) -> None:
     rnd, rules = random.Random(seed), RULES[seed % len(RULES)]
     glancing, full = nesting(rules)
     summary, held, bases, passed, away = Summary(glancing), 0, 0, 0, 0

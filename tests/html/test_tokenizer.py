@@ -1,4 +1,4 @@
-"""html5lib-tests: every start tag of the tokenizer's test data is seen, with its attributes, at every split.
+"""html5lib-tests: the rewriter sees every start tag of the tokenizer's data with its attributes, at every split.
 
 HTML5LIB_TESTS names the folder of the data; without it these tests are skipped, as the data is not ours to ship.
 """

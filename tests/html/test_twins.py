@@ -1,4 +1,4 @@
-"""What is written twice, as regular expressions and as loops in C, says the same in both builds."""
+"""Functions written twice, as regular expressions and as loops in C, give the same results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a URL reference reaches, as browsers read it."""
+"""The host that a URL reference reaches, as browsers read it."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_both_readings_are_known_where_the_scheme_of_the_page_decides(base: str,
 
 
 @given(st.text(max_size=40))
-def test_any_text_resolves_to_a_plain_host_or_nobody(text: str) -> None:
+def test_any_text_resolves_to_a_plain_host_or_to_none(text: str) -> None:
     for url in readings(text, BASE):
         assert isinstance(url, Url)
         assert url.host == url.host.lower()

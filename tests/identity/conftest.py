@@ -1,4 +1,4 @@
-"""A browser and a clock for the identity tests: it keeps, sends and drops cookies as browsers do."""
+"""A browser and a clock for the identity tests; the browser keeps, sends and drops cookies as real ones do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def keyring_of(signing: str = "k1", *verify: str) -> Keyring:
 
 
 class Browser:
-    """Hold the cookies of one browser; `identity` may be changed between two requests (another worker)."""
+    """The cookies of one browser; tests change `identity` between two requests to stand for another worker."""
 
     def __init__(self) -> None:
         self.host = "shop.example"
@@ -38,7 +38,7 @@ class Browser:
 
     @contextmanager
     def request(self, header: str | None = None) -> Iterator[Visit]:
-        """Do one request and take over the cookies of its answer."""
+        """Make one request and store the cookies of its answer."""
         jar = parse_cookies([(self.header if header is None else header).encode("latin-1")])
         self.events.clear()
         visit = self.identity.open(jar, host=self.host, now=self.now, on_event=self.events.append)
@@ -53,7 +53,7 @@ class Browser:
 
     @property
     def header(self) -> str:
-        """Return the Cookie header it would send now."""
+        """Return the Cookie header that the browser would send now."""
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
     def _take(self, line: str) -> None:
@@ -67,7 +67,7 @@ class Browser:
 
 @pytest.fixture(scope="session")
 def make_browser() -> type[Browser]:
-    """Return the browser itself, for tests that need several."""
+    """Return a maker of browsers, for tests that need several."""
     return Browser
 
 
@@ -79,7 +79,7 @@ def make_keyring() -> Callable[..., Keyring]:
 
 @pytest.fixture
 def browser() -> Browser:
-    """Return a browser that was never at the shop."""
+    """Return a browser that has never visited the shop."""
     return Browser()
 
 

@@ -1,4 +1,4 @@
-"""A session that was only read: nothing is written, and nothing is kept from the store."""
+"""A session that is only read writes nothing to the store, but still asks it for what is pending."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_session_that_is_only_read_still_asks_the_store_for_what_could_not_be_
         visit.set_cookies(now=NOW)
 
 
-def test_an_order_too_old_for_the_cookie_is_told_to_the_store_all_the_same() -> None:
+def test_order_too_old_for_the_cookie_is_still_written_to_the_store() -> None:
     first = visit_with([])
     for number in range(MOST_CARRIED):
         first.session.state.add_order(Order(str(number), 1_000 + number))
@@ -55,5 +55,5 @@ def test_an_order_too_old_for_the_cookie_is_told_to_the_store_all_the_same() -> 
     assert visit.owed(now=NOW)[1] != []
 
 
-def test_a_visit_that_touched_nothing_owes_nothing() -> None:
+def test_visit_without_changes_has_no_pending_write() -> None:
     assert visit_with([]).owed(now=NOW) == ([], [])

@@ -1,4 +1,4 @@
-"""Cookies that must not count: each starts empty, tells one event without a value, and is gone afterwards."""
+"""Invalid cookies start an empty session, log one event without a value, and are removed."""
 
 from __future__ import annotations
 

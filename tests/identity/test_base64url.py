@@ -1,4 +1,4 @@
-"""Base64 in tokens: both readings of it, the Python source and the C that stands for it, are one."""
+"""Base64 in tokens: the Python source and its replacement in C agree."""
 
 from __future__ import annotations
 

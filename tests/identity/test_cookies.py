@@ -1,4 +1,4 @@
-"""Cookies on the wire: which of a request count, and how ours are written."""
+"""Cookies on the wire: which ones of a request are used, and how ours are written."""
 
 from __future__ import annotations
 

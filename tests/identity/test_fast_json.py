@@ -1,4 +1,4 @@
-"""JSON as it mostly stands in tokens: what C reads and writes in one walk is what the library reads and writes."""
+"""JSON of common tokens: C reads and writes the same as the library."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_text_that_ends_early_is_none(length: int) -> None:
 
 
 @pytest.mark.skipif(not plainjson.IS_READ_HERE, reason="pure Python leaves all of it to the library")
-def test_what_is_plain_is_not_left_to_the_library() -> None:
+def test_plain_json_is_read_without_the_library() -> None:
     text = by_library(PLAIN)
 
     assert plainjson.written(PLAIN) == text

@@ -1,4 +1,4 @@
-"""A series of numbers: one browser may go on with it, two cannot, and a lost answer costs nobody anything."""
+"""A remember-me series: one browser may continue it, two may not, and a lost answer costs the customer nothing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SEEN = replace(ROTATED, is_seen=True)
         pytest.param(ROTATED, 4, timedelta(seconds=-50), Outcome.GOOD, 5, id="on a clock that is behind"),
     ],
 )
-def test_what_becomes_of_a_number(
+def test_number_of_a_series_gives_the_outcome_of_its_age(
     series: Series, number: int, after: timedelta, outcome: Outcome, current: int
 ) -> None:
     result, left = use(series, number, now=NOW + after)
@@ -131,7 +131,7 @@ def test_a_remember_cookie_without_an_age_remembers_as_long_as_a_session_may_liv
 
 @dataclass
 class Party:
-    """Be a browser with the cookie: `number` is what it holds, `unseen` what its session came with."""
+    """A browser with the remember-me cookie: `number` is the cookie's, `unseen` its session's."""
 
     number: int
     unseen: int = 0

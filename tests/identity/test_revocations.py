@@ -1,4 +1,4 @@
-"""What was ended stays ended: copies of cookies after goodbye, on workers that heard of it, and on those unsure."""
+"""Ended sessions stay ended: copies of cookies fail on workers that read the revocation and on those that could not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 class Worker:
-    """Be one worker's memory of revocations; `is_certain` is what its engine would say."""
+    """One worker's memory of revocations; `is_certain` stands for its engine's answer."""
 
     def __init__(self, browser: Any) -> None:
         self.is_certain = True
@@ -189,9 +189,7 @@ def test_what_is_written_while_the_store_is_down_is_kept(worker: Worker, browser
         assert dict(visit.cart) == {"lamp": 1, "vase": 2}
 
 
-def test_a_store_that_comes_back_within_a_request_makes_nobody_half_a_customer(
-    worker: Worker, browser: Any
-) -> None:
+def test_store_that_returns_during_a_request_leaves_its_visitor_a_guest(worker: Worker, browser: Any) -> None:
     log_in(browser, worker)
     worker.is_certain = False
     with browser.request() as visit:
@@ -295,7 +293,7 @@ def test_too_many_revocations_refuse_what_is_as_old_as_those_let_go(browser: Any
         assert visit.session.customer == "17"
 
 
-def test_of_two_revocations_for_one_customer_the_later_counts() -> None:
+def test_later_of_two_revocations_of_a_customer_is_used() -> None:
     revocations = Revocations(lambda: True)
     revocations.add([Revocation(Revoked.CUSTOMER, "17", 5, 9), Revocation(Revoked.CUSTOMER, "17", 3, 9)])
 

@@ -1,4 +1,4 @@
-"""Sessions and carts over several requests: whose they are, how long they live, what becomes of them."""
+"""Sessions and carts over several requests: their owner, their lifetime, and how they end."""
 
 from __future__ import annotations
 

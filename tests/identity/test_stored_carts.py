@@ -1,4 +1,4 @@
-"""Merging, floors and places in the store: the pure parts."""
+"""Carts in the store: merging, minimum versions and places, as pure functions."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_too_many_carts_forget_the_oldest_and_refuse_no_session() -> None:
     assert revocations.lowest_version("s3") == NO_LOWEST
 
 
-def test_of_a_place_the_newest_content_counts_and_what_is_owed_may_still_come() -> None:
+def test_stored_cart_uses_the_newest_content_of_a_place_and_waits_for_a_pending_one() -> None:
     first = pack(b"{}", {"a": 1}, None, now=NOW)
     second = pack(b"{}", {"a": 2}, first.place, now=NOW - timedelta(seconds=50))
     key, number = second.place
@@ -80,7 +80,7 @@ def test_of_a_place_the_newest_content_counts_and_what_is_owed_may_still_come() 
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1e308", "NaN"])
-def test_what_the_store_has_with_a_number_without_end_is_as_good_as_missing(number: str) -> None:
+def test_stored_cart_with_an_infinite_number_counts_as_missing(number: str) -> None:
     value = f'{{"t":{number},"d":{{"a":1}},"o":[["o1",{number}]]}}'.encode()
     later = NOW + timedelta(hours=2)
 

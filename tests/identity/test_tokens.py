@@ -1,4 +1,4 @@
-"""Tokens: what is written comes back, what was touched, borrowed or outlived does not."""
+"""Tokens return what was written; changed, foreign and expired ones are refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def make_key(key_id: str, state: KeyState = KeyState.VERIFY) -> Key:
 
 
 class OneInt(int):
-    """Be a number that JSON writes as one, and that is none of JSON's own."""
+    """A number that JSON writes like one, but whose type is not one of JSON's."""
 
 
 KEYRING = Keyring([make_key("k1", KeyState.SIGNING)])
@@ -340,7 +340,7 @@ def test_content_sealed_for_another_use_is_forged_though_signed_for_this_one() -
     assert refusal(f"{head}.{signature}") is Reason.FORGED
 
 
-def test_what_no_cookie_holds_is_refused_when_written() -> None:
+def test_value_too_large_for_a_cookie_is_refused_when_it_is_written() -> None:
     with pytest.raises(CookieTooLarge, match=r"^cookie __Host-cg_cart: 1\d{4} bytes of name and value"):
         write({"a": "x" * 8192})
 
@@ -398,7 +398,7 @@ def test_values_have_one_image_just_where_they_have_one_text(one: Any, other: An
 
 
 @pytest.mark.parametrize("value", [(1,), Reason.FORGED, OneInt(1), {"a": (1,)}])
-def test_what_is_written_alike_but_is_another_type_has_not_the_image_of_what_comes_back(
+def test_value_that_json_returns_as_another_type_has_another_image(
     value: object,
 ) -> None:
     back = jsontext.decode(jsontext.encode({"v": value}))

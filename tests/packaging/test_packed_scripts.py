@@ -1,4 +1,4 @@
-"""The packed scripts of static/ are what the packer makes of static/src/, also where there is no Node to pack again."""
+"""The packed scripts in static/ are made from static/src/, also checked on machines without Node."""
 
 from __future__ import annotations
 

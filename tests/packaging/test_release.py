@@ -1,4 +1,4 @@
-"""Wheel and sdist: whoever builds the same commit gets the same bytes."""
+"""Builds of wheel and sdist are reproducible: the same commit gives the same bytes."""
 
 from __future__ import annotations
 

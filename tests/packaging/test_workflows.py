@@ -1,4 +1,4 @@
-"""The workflows: what they run is pinned, a release waits for the tests, and no version is claimed untested."""
+"""The CI workflows: pinned actions, releases only after the tests, and no Python version claimed but untested."""
 
 from __future__ import annotations
 

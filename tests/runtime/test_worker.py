@@ -1,4 +1,4 @@
-"""The one class for threads: rounds, ends in time, forks, and what becomes of a part that nobody holds."""
+"""The class for threads: rounds, ends within a deadline, forks, and parts that are no longer referenced."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Part:
 
 
 class Hung:
-    """Be a task that hangs until it is let go."""
+    """A task that hangs until it is released."""
 
     def __init__(self) -> None:
         self.has_begun, self.may_end = threading.Event(), threading.Event()
@@ -74,7 +74,7 @@ def alive(part: Part) -> list[threading.Thread]:
     return [one for one in part.threads if one.is_alive()]
 
 
-def test_a_part_that_nobody_asked_has_no_thread() -> None:
+def test_part_that_was_never_asked_has_no_thread() -> None:
     before = threading.active_count()
     part = Part()
 
@@ -160,7 +160,7 @@ def test_what_is_asked_while_the_last_thread_hangs_is_done_after_it(hung: Hung) 
     assert part.ends == 2
 
 
-def test_nothing_is_lost_that_is_asked_while_a_part_is_closed_again_and_again() -> None:
+def test_questions_to_a_part_that_is_closed_repeatedly_are_all_answered() -> None:
     asked: list[int] = []
     done: list[int] = []
 
@@ -265,7 +265,7 @@ def test_where_no_thread_is_to_be_had_the_next_question_begins_it(monkeypatch: p
     assert part.rounds
 
 
-def test_a_part_that_nobody_holds_ends_its_thread_though_it_waits_for_a_question() -> None:
+def test_part_without_references_ends_its_waiting_thread() -> None:
     parts = [Part()]
     parts[0].worker.ask()
     wait_until(lambda: parts[0].rounds == 1)
@@ -361,7 +361,7 @@ def test_a_process_that_exits_ends_its_threads_the_last_one_first_and_waits_for_
 
 
 class Source:
-    """Be asked and closed in one thread."""
+    """A source that is asked and closed in one thread."""
 
     def __init__(self) -> None:
         self.thread = threading.current_thread()

@@ -1,4 +1,4 @@
-"""A tiny shop with tags, and the vendors they report to, for scans."""
+"""A tiny shop with tags, and the vendors that they contact, for scans."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pages(vendors: str) -> dict[str, tuple[str, str]]:
 
 
 class Site:
-    """Be an ASGI app of these pages; `asked` are the paths that were asked for."""
+    """An ASGI app with these pages; `asked` are the paths that were requested."""
 
     def __init__(self, files: Mapping[str, tuple[str, str]]) -> None:
         self._files = files

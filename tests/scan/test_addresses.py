@@ -1,4 +1,4 @@
-"""Whom a scan may connect to: private addresses, names that move, and the proxy that sees to it."""
+"""The proxy of a scan refuses private addresses, and names whose address changes."""
 
 from __future__ import annotations
 

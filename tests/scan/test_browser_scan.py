@@ -1,4 +1,4 @@
-"""A scan with a browser: what scripts load, what they keep, and what the shop's own code needs of who is held."""
+"""A scan with a browser finds what scripts load and store, and which held vendors the shop's own code needs."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_request_says_of_its_page_what_stands_in_its_address_or_body(
 
 
 class Launches:
-    """Be Playwright's Chromium, which starts in a sandbox or not."""
+    """A stand-in for Playwright's Chromium that starts in a sandbox or fails to."""
 
     def __init__(self, *, has_sandbox: bool) -> None:
         self.executable_path, self.has_sandbox = sys.executable, has_sandbox
@@ -216,7 +216,7 @@ class Launches:
         return self
 
     async def close(self) -> None:
-        """Be closed."""
+        """Close the browser."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A scan of the demo with a browser finds every third party its ad network serves, and its draft keeps the promise."""
+"""A browser scan of the demo finds every third party of its ad network, and its draft holds them all."""
 
 from __future__ import annotations
 

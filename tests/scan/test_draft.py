@@ -1,4 +1,4 @@
-"""Drafted tables load, keep beside what is there, and say where they are from; what changed is told."""
+"""Drafted tables load, keep existing ones, name their source, and report what changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which forms of a page ask for something personal, and where they lead."""
+"""The forms of a page that ask for personal data, and where they send it."""
 
 from __future__ import annotations
 

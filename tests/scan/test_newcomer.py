@@ -1,4 +1,4 @@
-"""The newcomer's path, from an empty environment: install, init, a shop of nine tags, scan, a guarded page.
+"""A newcomer's path from an empty environment: install, init, a shop of nine tags, scan, a guarded page.
 
 `COOKIEGUARD_WHEEL` names a wheel to install; without it one is built from this tree. What is downloaded and built does
 not count: the minute is that of init, scan and the first guarded page.
@@ -92,7 +92,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def everybody() -> Iterator[tuple[Everybody, str]]:
-    """Be every host of the internet; give the rules that lead a Chromium there."""
+    """Stand in for every host of the internet; give the rules that lead a Chromium to it."""
     recorder = Everybody()
     issued = trustme.CA().issue_cert("recorder.example")
     with ExitStack() as stack, tempfile.NamedTemporaryFile(suffix=".pem") as file:

@@ -1,4 +1,4 @@
-"""What a page's source says of third parties, and which pages come next."""
+"""Third parties in a page's source, and the links to the next pages of a scan."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_text_that_asks_nobody_names_nobody(markup: str) -> None:
     assert not read(markup)
 
 
-def test_what_the_guard_holds_is_told_from_what_is_live() -> None:
+def test_page_source_separates_held_references_from_live_ones() -> None:
     def judge(url: Url) -> Ruling | None:
         return Ruling("marketing", None) if url.host == "held.example" else None
 

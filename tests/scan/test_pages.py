@@ -43,7 +43,7 @@ STATIC_BAR, BROWSER_BAR = 0.97, 1.0
 
 
 class Everybody(Recorder):
-    """Be every host, and keep their names."""
+    """A stand-in for every host that records their names."""
 
     def __init__(self) -> None:
         super().__init__()

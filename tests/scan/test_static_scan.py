@@ -1,4 +1,4 @@
-"""A scan from an address that leads elsewhere: to the shop's real origin, or to somebody else's."""
+"""A scan follows an address that redirects to the shop's real origin, but to no other site."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BOTH = pytest.mark.parametrize(
 
 
 class Redirecting:
-    """Be a site of which one host leads to another, as a web server in front of a shop does; some pages fail."""
+    """A site with one host that redirects to another, as web servers do; some pages fail."""
 
     def __init__(self, site: Site) -> None:
         self.site, self.to = site, ""
@@ -108,7 +108,7 @@ def page(body: str, head: str = "") -> tuple[int, str, str]:
 
 
 class Odd:
-    """Be a site of pages as given: path -> status, type or where it leads, text; what is missing never answers."""
+    """A site with these pages: path -> status, type or redirect, text. Other paths never answer."""
 
     def __init__(self, pages: dict[str, tuple[int, str, str]]) -> None:
         self.pages = pages
@@ -155,7 +155,9 @@ def look() -> Callable[..., Scan]:
 
 
 @BOTH
-def test_where_a_page_leads_is_told(look: Callable[..., Scan], how: Callable[[Plan], Any]) -> None:
+def test_scan_reports_pages_that_redirect_to_another_page(
+    look: Callable[..., Scan], how: Callable[[Plan], Any]
+) -> None:
     login = page('<a href="/account">A</a><a href="/orders">O</a>')
     walled = dict.fromkeys(("/", "/account", "/orders"), (302, "/login?next=x", ""))
 

@@ -1,1 +1,1 @@
-"""Real servers around a guarded shop: several workers, every byte they write, other servers, a proxy in front."""
+"""Guarded shops on real servers: several workers, all bytes that they write, other servers, and a proxy in front."""

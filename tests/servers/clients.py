@@ -1,4 +1,4 @@
-"""Clients of real servers: a new connection for each request, from an address of their own."""
+"""Clients of real servers, each request on a new connection from an address of its own."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def chat(
 
 
 class Announced(HTTPConnection):
-    """Be a connection whose first line names another client, as a load balancer's does (PROXY protocol)."""
+    """A connection whose first line names another client, as a load balancer's does (PROXY protocol)."""
 
     def __init__(self, port: int, client: Address, *, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(LOOPBACK, port, timeout=60)

@@ -1,4 +1,4 @@
-"""Clients of every address, in a network of their own where each is this machine's (`python -m servers.crowd_abroad`).
+"""Clients of every address, in a network of their own that routes all of them to this machine.
 
 A server is killed while they come, served again while its database is locked and killed again, and ended as it
 should be in the third run. After each, `run-<number>` is a copy of all that was written.

@@ -1,4 +1,4 @@
-"""Run the shop without a server (`python -m servers.direct`): every client in `clients.txt` is a direct peer."""
+"""Run the shop without a server (`python -m servers.direct`): every client of `clients.txt` connects directly."""
 
 from __future__ import annotations
 

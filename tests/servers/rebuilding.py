@@ -1,4 +1,4 @@
-"""Rebuild visitors' addresses from copied files: who has a log line and a key of the day tries out what is missing.
+"""Rebuild visitors' addresses from copied files by trying all that fit a log line and a key of the day.
 
 The log tells a network and a user agent, statistics a number made of address, agent and the day's key. Every key that
 lies in any file is tried on every line, and an address that stands in a line is taken as it is.

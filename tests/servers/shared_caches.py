@@ -1,4 +1,4 @@
-"""A guarded demo shop behind real caches, configured with the very lines of docs/caches.md."""
+"""A guarded demo shop behind real caches, configured with the lines of docs/caches.md."""
 
 from __future__ import annotations
 

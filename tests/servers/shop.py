@@ -1,4 +1,4 @@
-"""A shop that talks too much: it writes down all it sees of a request, as an app in trouble does.
+"""A shop that writes down everything it sees of a request, as an app does that is being debugged.
 
 Runs in a server's process, in the directory it may write to. `SHOP_GUARD=off` leaves CookieGuard away, for the
 control of a test; `SHOP_TRUSTED` names the trusted proxies; `SHOP_RACERS` workers wait for each other and start at
@@ -85,7 +85,7 @@ def read_clock() -> datetime:
 
 
 class Reporter:
-    """Be the error reporter outside everything: it writes tracebacks with the local values of every frame.
+    """The outermost error reporter: it writes tracebacks with the local values of every frame.
 
     Every response says in `x-pid` which process answered.
     """

@@ -1,4 +1,4 @@
-"""A guarded shop whose page and events come in two pieces: the second once a client says that the first was read."""
+"""A guarded shop whose page and events come in two parts, the second after the client has read the first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behind a real Caddy: who asks is its network alone, pages stream, and nothing is coded twice."""
+"""Behind a real Caddy: addresses are anonymous, pages stream, and no response is compressed twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behind a real nginx: the app sees an anonymous address, https counts as https, no cache mixes two visitors."""
+"""Behind a real nginx: the app sees an anonymous address, https counts as https, and no cache mixes visitors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What statistics count of 1,000 visitors behind a cache, beside the same visits without one."""
+"""Statistics of 1,000 visitors behind a cache, compared with the same visits without one."""
 
 from __future__ import annotations
 

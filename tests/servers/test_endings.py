@@ -1,4 +1,4 @@
-"""Goodbye on one worker is goodbye on the others, and a store that is gone makes guests, never a 500."""
+"""A logout on one worker logs out on all, and without the store customers become guests instead of getting a 500."""
 
 from __future__ import annotations
 

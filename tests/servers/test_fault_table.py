@@ -1,4 +1,4 @@
-"""Two workers and 50 clients, while their store (SQLite or PostgreSQL), keys, disk or clock or one of them fails.
+"""Two workers and 50 clients, while the store (SQLite or PostgreSQL), keys, disk, clock or a worker fails.
 
 No 5xx, nobody who logged out comes back, nobody is taken for another, and every cart that was acknowledged is there.
 """

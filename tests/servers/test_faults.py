@@ -1,4 +1,4 @@
-"""What statistics keep when workers are killed again and again, the database is locked, or four write at once.
+"""Statistics survive workers that are killed repeatedly, a locked database, and four writers at once.
 
 Each request carries a number of its own, which its hit keeps: so every one is found once, or is known to be lost.
 """

@@ -1,4 +1,4 @@
-"""A store that hangs costs who needs it 2 s, and nobody else anything: it takes no thread of the shop."""
+"""A store that hangs delays the requests that need it by 2 s, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The access log's modes in real workers: enciphered addresses are one for all of them, and no real one is written."""
+"""The access log's modes in real workers: all encrypt an address alike, and none writes a real one."""
 
 from __future__ import annotations
 

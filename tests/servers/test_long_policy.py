@@ -1,4 +1,4 @@
-"""Many vendors behind nginx as it is installed: its buffers take all headers of a page, whatever is agreed to."""
+"""With many vendors, all headers of a page fit into the buffers of nginx as it is installed."""
 
 from __future__ import annotations
 

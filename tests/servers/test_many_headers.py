@@ -1,4 +1,4 @@
-"""Header lines by the hundred thousand: they cost the guarded shop little more than the server that reads them."""
+"""Hundreds of thousands of headers cost the guarded shop little more than the server that reads them."""
 
 from __future__ import annotations
 

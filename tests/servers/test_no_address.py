@@ -1,4 +1,4 @@
-"""No client's address is in any byte that cookieguard, uvicorn or the shop itself wrote during a whole run.
+"""No byte that cookieguard, uvicorn or the shop wrote during a whole run holds a client's address.
 
 Each run has 200 clients, IPv4 and IPv6, and a shop that writes down all it sees. What is searched is its whole
 directory: keys, access logs, the shop's own log with the local values of its tracebacks, what the server printed.
@@ -114,7 +114,7 @@ def test_behind_a_trusted_proxy_the_unguarded_shop_wrote_every_address(run: Call
 
 
 @pytest.mark.slow  # test_whole_run.py has direct peers in make test
-def test_of_direct_peers_a_server_writes_no_address(run: Callable[..., Written], tmp_path: Path) -> None:
+def test_server_writes_no_address_of_direct_peers(run: Callable[..., Written], tmp_path: Path) -> None:
     written = run(PROXIED, PEERS, as_a_peer)
 
     check_nothing_found(written, PEERS, PEER_CONTROLS)
@@ -122,7 +122,7 @@ def test_of_direct_peers_a_server_writes_no_address(run: Callable[..., Written],
 
 
 @pytest.mark.slow
-def test_of_direct_peers_the_unguarded_server_wrote_every_address(run: Callable[..., Written]) -> None:
+def test_unguarded_server_wrote_every_address_of_direct_peers(run: Callable[..., Written]) -> None:
     written = run(PROXIED, PEERS[:20], as_a_peer, **UNGUARDED)
 
     assert written.traces_of(PEERS[:20])["text"] == 20

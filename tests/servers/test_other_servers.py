@@ -1,4 +1,4 @@
-"""What servers write of a client by themselves: where it is anonymous too, and where cookieguard cannot reach.
+"""The output of other servers: where a client's address is anonymous too, and where cookieguard cannot reach it.
 
 A server's line is anonymous when it is made from the request's scope after the app had it. Those that are made
 before, or without asking the app, hold the peer's address: each has its test here, so that the README's list of

@@ -1,4 +1,4 @@
-"""Two real workers whose store and statistics lie in PostgreSQL, while that fails in every way it can.
+"""Two real workers with store and statistics in PostgreSQL, while that fails in every possible way.
 
 Nobody gets a 500, a cart is always readable, whoever said goodbye stays gone, and each hit is counted once.
 """
@@ -99,7 +99,7 @@ class World:
         return json.loads(reply.text) if reply.text.startswith("{") else reply.text
 
     def _stay(self, chance: random.Random) -> None:
-        """Be a customer who was there all the time: known, or a guest of whom nobody is sure, and the cart is there."""
+        """Check a customer during the fault: logged in, or a guest for the time being, and with the cart."""
         name = f"stay{chance.random()}"
         cookies: dict[str, str] = {}
         self.ask(f"/keep?name={name}", cookies, method="POST")

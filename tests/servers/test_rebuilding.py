@@ -1,4 +1,4 @@
-"""Of 372 visitors who agreed, no address follows from any file that an operator could copy, at any hour."""
+"""For 372 visitors who agreed, no address can be derived from any file an operator could copy, at any hour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remember-me on real workers that are killed in the midst of it, with the store in a file and in PostgreSQL.
+"""Remember-me on real workers that are killed at any moment, with the store in a file and in PostgreSQL.
 
 Whoever is honest stays logged in, whatever answers are lost; of two who hold the same cookie none does.
 """
@@ -144,7 +144,7 @@ def killing(shop: Process, chance: random.Random) -> Iterator[list[int]]:
 
 
 @pytest.mark.slow  # tests/web/test_remember_races.py loses answers between two workers in one process
-def test_nobody_honest_is_thrown_out_by_lost_answers_and_killed_workers_and_a_copy_ends_both(
+def test_lost_answers_and_killed_workers_keep_customers_logged_in_and_a_copied_cookie_ends_both(
     shop: Process,
 ) -> None:
     assert shop.log_file is not None

@@ -1,4 +1,4 @@
-"""Keys are rotated by the command while two workers serve: nobody is logged out, and a retired key is over."""
+"""Keys are rotated by command while two workers serve: customers stay logged in, and retired keys stop working."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys change, and their file is spoiled, while two workers serve customers: nobody is logged out, nothing fails."""
+"""Keys change and their file is damaged while two workers serve: customers stay logged in, and no request fails."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PAUSE = 0.2  # seconds: commands need some of the machine as well
 
 
 class Customers:
-    """Be customers who come all the time, and keep what their browser would; `wrong` says who was thrown out."""
+    """Customers who visit all the time and keep their cookies; `wrong` lists those who were logged out."""
 
     def __init__(self, server: Process) -> None:
         self.server = server
@@ -182,7 +182,7 @@ SPOILERS: dict[str, Callable[[Path, str], object]] = {
 
 
 @pytest.mark.slow
-def test_a_spoiled_keyring_logs_nobody_out_and_costs_no_500(tmp_path: Path) -> None:
+def test_damaged_keyring_logs_no_customer_out_and_causes_no_500(tmp_path: Path) -> None:
     file = beside(tmp_path / STATE)
     with shop(tmp_path) as customers, customers.coming():
         time.sleep(2)

@@ -1,4 +1,4 @@
-"""Behind nginx and Varnish, configured as docs/caches.md says: pages come from the cache, and none is mixed."""
+"""Behind nginx and Varnish as docs/caches.md says, pages come from the cache, and visitors are not mixed."""
 
 from __future__ import annotations
 
@@ -291,7 +291,7 @@ def test_no_page_is_taken_for_that_of_another_state_by_its_tag(
 
 
 async def tagged(request: Request) -> Response:
-    """Be a page of a shop that has a tag of its own and a second to live."""
+    """Answer with an ETag of the shop's and a max-age of one second."""
     headers = {"etag": '"v1"', "cache-control": "max-age=1"}
     if "v1" in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)

@@ -1,4 +1,4 @@
-"""A staff token that is revoked by the command while two workers serve lets nobody in any more."""
+"""A staff token that is revoked by command stops working on both running workers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cli.test_staff import Shop
+from harness.commands import Shop
 from harness.servers import Process, spawned
 
 from servers.clients import ask

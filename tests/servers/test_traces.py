@@ -1,4 +1,4 @@
-"""The search itself finds what it is for."""
+"""The search for addresses in written bytes finds each form that it is meant to find."""
 
 from __future__ import annotations
 

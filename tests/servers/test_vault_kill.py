@@ -1,4 +1,4 @@
-"""A server killed while it seals: each event is readable with the private key or lost whole, never in the clear."""
+"""If a server is killed while it seals, each event opens with the private key or is lost whole."""
 
 from __future__ import annotations
 

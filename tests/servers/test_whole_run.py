@@ -1,4 +1,4 @@
-"""Everything on, 200 clients of both families, direct and behind a proxy: no address in any byte, killed or ended.
+"""With every feature on and 200 clients, direct and behind a proxy, no written byte holds an address.
 
 Log, statistics with goals and the owner's countries, spool, vault, day keys, the server's own debug log: all files are
 searched after a SIGKILL in the middle, after one while the database was locked, and after a shutdown.

@@ -1,4 +1,4 @@
-"""Four workers of one server are one shop: they race for the keys, read each other's cookies, and lose no line."""
+"""Four workers of one server act as one shop: they agree on keys, read each other's cookies, and lose no log line."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def start_crowd(directory: Path) -> Iterator[Disclosure]:
         yield Disclosure(server, directory)
 
 
-def test_what_one_worker_set_is_read_by_every_other(disclosure: Disclosure) -> None:
+def test_every_worker_reads_the_cookies_of_every_other(disclosure: Disclosure) -> None:
     kept: list[Kept] = []
     pairs: set[tuple[int, int]] = set()
     consent_pairs: set[tuple[int, int]] = set()

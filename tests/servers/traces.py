@@ -1,4 +1,4 @@
-"""Find addresses in everything that was written, in each form a program may give them."""
+"""Searches everything that was written for addresses, in each form a program may give them."""
 
 from __future__ import annotations
 

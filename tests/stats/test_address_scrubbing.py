@@ -1,4 +1,4 @@
-"""No spelling of a client's address survives, and what only looks like one stays."""
+"""A client's address is removed in every spelling, and text that only resembles one is kept."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def test_what_only_looks_like_an_address_stays(text: str, near: Reach) -> None:
     assert scrubbed(text.encode(), elsewhere) == text.encode()
 
 
-def test_of_thousands_of_usual_texts_none_is_changed() -> None:
+def test_thousands_of_usual_texts_are_left_unchanged() -> None:
     source = random.Random(3)
     days = [
         datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=source.randrange(4_000_000)) for _ in range(500)

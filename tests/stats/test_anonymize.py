@@ -1,4 +1,4 @@
-"""Addresses: truncation, the client behind proxies, keys for rate limits."""
+"""Addresses: truncation, the client behind proxies, and keys for rate limits."""
 
 from __future__ import annotations
 

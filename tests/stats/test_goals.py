@@ -1,4 +1,4 @@
-"""What a goal may be called, and what becomes of a name that is none."""
+"""Allowed names of goals, and how other names are reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cookieguard.stats.hits import OTHER
         "طلب",
     ],
 )
-def test_names_that_stand_in_code_are_goals(name: str) -> None:
+def test_names_written_in_code_are_allowed_goals(name: str) -> None:
     assert fault_of(name) == ""
 
 
@@ -53,7 +53,7 @@ def test_other_names_are_refused_and_shown_nowhere(name: object, fault: str) -> 
         Goals(raises=True).named(name, told.append)
 
 
-def test_names_made_of_data_stand_together() -> None:
+def test_names_of_goals_beyond_the_limit_count_together() -> None:
     told: list[str] = []
     goals = Goals(raises=False)
 

@@ -1,4 +1,4 @@
-"""What analysts are shown gives no hidden figure away, tried against everything that could have led to it."""
+"""Figures shown to analysts reveal no hidden one, tested against every input that could have led to them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_small_cells_are_folded(people: Sequence[int], shown: str, other: int | 
     assert (found.other.people if found.other else None) == other
 
 
-def test_what_came_folded_stays_folded() -> None:
+def test_figures_that_arrive_folded_stay_folded() -> None:
     found = suppress([Cell("a", 20, (20,)), Cell(OTHER, 9, (9,)), Cell("b", 7, (7,))])
 
     assert found == Shown((Cell("a", 20, (20,)),), Cell(OTHER, 16, (16,)))

@@ -1,4 +1,4 @@
-"""The access log line: its form, what is left out, what hostile values become."""
+"""The access log's line: its form, what it leaves out, and how hostile values are escaped."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ def test_a_text_that_was_seen_before_is_written_as_the_first_time(
     assert b"2001:db8::7" not in kept
 
 
-def test_of_the_texts_seen_before_so_many_are_kept() -> None:
+def test_cache_of_known_texts_is_bounded() -> None:
     for number in range(3 * accesslog.TEXTS_KEPT):
         combined(LINE._replace(path=b"/%d" % number, referrer=b"http://shop.example/%d" % number))
         assert 0 < len(accesslog._clean) <= accesslog.TEXTS_KEPT

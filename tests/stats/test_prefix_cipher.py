@@ -1,4 +1,4 @@
-"""The prefix-preserving cipher: the draft's vectors, another implementation as the judge, and what is preserved."""
+"""The prefix-preserving cipher agrees with the draft's vectors and another implementation, and preserves prefixes."""
 
 from __future__ import annotations
 

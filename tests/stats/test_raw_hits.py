@@ -1,4 +1,4 @@
-"""From a request to a row: nothing hostile raises, and nothing personal passes."""
+"""From a request to a row of statistics: hostile values raise no error, and personal data are left out."""
 
 from __future__ import annotations
 

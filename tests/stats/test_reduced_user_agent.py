@@ -1,4 +1,4 @@
-"""A reduced agent tells browser, major version and system, and no model, build or app."""
+"""A reduced user agent names browser, major version and system, and no model, build or app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is counted in memory is what the databases would count by the same table."""
+"""Sums made in memory equal those of the databases, from the same table."""
 
 from __future__ import annotations
 

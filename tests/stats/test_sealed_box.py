@@ -1,4 +1,4 @@
-"""The sealed box: it opens with the day's key alone, and only unchanged."""
+"""A sealed box opens only with the day's key, and only unchanged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_box_opens_with_its_key_and_no_other() -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("day", "2026-11-25"), ("hour", 13), ("event", "abuse"), ("id", "ac" * 8)]
 )
-def test_what_stands_beside_a_box_cannot_be_changed(name: str, value: object) -> None:
+def test_changed_field_next_to_a_sealed_box_is_detected(name: str, value: object) -> None:
     private, public = new_key_pair()
     line = json.loads(seal(RISK, public))
 

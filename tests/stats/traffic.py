@@ -1,4 +1,4 @@
-"""Known traffic, and a plain recount of it that shares no code with the sums."""
+"""Known traffic, and a plain recount of it that shares no code with the engines' sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machines of one shop agree on the keys of a day, and nothing that lies on any disk gives such a key away."""
+"""Machines of one shop agree on the keys of a day, and no file on any disk reveals one."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def url(server: Postgres) -> str:
 
 
 class Machine:
-    """Be one machine: a directory in memory and a worker's thread for the store, with any number of workers."""
+    """One machine: a directory in memory and a worker's thread for the store, for any number of workers."""
 
     def __init__(
         self, folder: Path, url: str, *, keyring: Keyring = KEYRING, gate: threading.Event | None = None
@@ -210,7 +210,7 @@ def test_with_the_store_down_a_machine_has_its_own_key_at_once_and_says_so_once(
     assert [one.levelno for one in told] == [logging.WARNING]
 
 
-def test_where_all_that_had_the_key_are_gone_another_becomes_the_key(
+def test_machines_agree_on_a_new_day_key_if_every_holder_of_the_old_one_is_gone(
     machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(day_key_sharing, "TIMEOUT_SECONDS", 2.0)
@@ -301,7 +301,7 @@ def test_a_table_that_cannot_be_read_is_made_anew_with_the_same_key(
     assert until_settled(one, other) == before
 
 
-def test_of_very_many_machines_the_last_stay(machine: Callable[..., Machine]) -> None:
+def test_list_of_very_many_machines_keeps_the_newest(machine: Callable[..., Machine]) -> None:
     first = machine()
     until_settled(first)
     table: day_key_sharing.Table = {}

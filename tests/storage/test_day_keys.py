@@ -1,4 +1,4 @@
-"""Keys of a day: shared, independent, destroyed within 48 hours, never made again."""
+"""Keys of a day are shared by workers, independent of each other, destroyed within 48 hours, and never made again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hourly keys: shared by workers, independent, destroyed."""
+"""Hourly keys are shared by workers, independent of each other, and destroyed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key that wraps the keys of records never rotates: each rotation of the keyring seals it again."""
+"""The key that wraps the keys of records never changes; each rotation of the keyring seals it again."""
 
 from __future__ import annotations
 

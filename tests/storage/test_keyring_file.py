@@ -1,4 +1,4 @@
-"""A keyring that follows its file: what is taken over, what is not, and what is told of it."""
+"""A keyring follows its file: which changes it takes over, which it refuses, and what it logs."""
 
 from __future__ import annotations
 

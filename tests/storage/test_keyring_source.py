@@ -1,4 +1,4 @@
-"""Where the keyring comes from, and when the start is refused."""
+"""The sources of the keyring, and when a worker refuses to start."""
 
 from __future__ import annotations
 

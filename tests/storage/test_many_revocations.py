@@ -1,4 +1,4 @@
-"""Very many revocations, of one account, of guests, with the store away: nobody else is logged out, none is lost."""
+"""Very many revocations, of one account or of guests or without the store: none is lost, and others stay logged in."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_logout_that_waits_is_not_crowded_out_by_later_ones(
 
 
 class SlowStore(SqliteStore):
-    """Be a store that takes its time to write."""
+    """A store that writes slowly."""
 
     def record(self, revocations: Sequence[Revocation]) -> None:
         """Write, slowly."""

@@ -1,4 +1,4 @@
-"""What is pending for the store, in SQLite and PostgreSQL: the newer stays, and what waited comes too."""
+"""Updates that wait for the store, in SQLite and PostgreSQL: newer values win, and waiting ones arrive."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_floors_of_carts_are_heard_by_a_worker_that_comes_later(store: Store) ->
     assert Revocation(Revoked.CART, "s1", 8, FAR) in store.changes(0)
 
 
-def test_a_store_that_was_gone_gets_the_last_of_what_is_owed(tmp_path: Path) -> None:
+def test_store_that_returns_gets_the_last_pending_value(tmp_path: Path) -> None:
     path, aside = tmp_path / "store.db", tmp_path / "aside.db"
     store_sync = StoreSync(sqlite.opener(path))
     store_sync.begin().result(timeout=60)
@@ -123,9 +123,7 @@ def test_a_store_that_was_gone_gets_the_last_of_what_is_owed(tmp_path: Path) -> 
     store_sync.close()
 
 
-def test_a_task_that_fails_by_itself_holds_nobody_up(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failing_task_delays_no_other_task(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store_sync = StoreSync(sqlite.opener(tmp_path / "store.db"))
     store_sync.enqueue("bad", lambda _: {}["secret"]).exception(timeout=60)
     store_sync.enqueue(key_of(cart(1)), doing(cart(1))).result(timeout=60)

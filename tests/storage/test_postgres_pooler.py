@@ -1,4 +1,4 @@
-"""A pooler between us and PostgreSQL: one that parts connections by their transactions is refused, with the reason."""
+"""A PostgreSQL pooler that shares connections between transactions is refused, with the reason."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ pool_mode = {mode}
 
 
 class Pooled:
-    """Be a connection whose place at the server is one of these, question after question."""
+    """A connection that gets these server processes, one query after the other."""
 
     def __init__(self, *places: int) -> None:
         self.info = SimpleNamespace(backend_pid=-1)

@@ -1,4 +1,4 @@
-"""A thief of the state directory without the keyring opens no record of the log, and finds no customer in it."""
+"""A thief of the state directory without the keyring can open no record of the log, and finds no customer in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two workers that are at one series at the same moment: the store lets one go on, the other begins anew."""
+"""Two workers that use one series at the same moment: the store lets one continue, and the other retries."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def test_of_two_that_read_the_same_number_one_rotates_and_both_get_the_same(
     assert mine.series.current == 2
 
 
-def test_who_is_always_slower_gives_up_and_nothing_is_lost(stores: list[SqliteStore]) -> None:
+def test_worker_that_loses_every_race_for_a_series_gives_up_and_the_series_stays_intact(
+    stores: list[SqliteStore],
+) -> None:
     numbers = iter(range(1, TRIES + 1))
 
     def step(series: Series) -> tuple[Outcome, Series]:

@@ -1,4 +1,4 @@
-"""Keys of the day and the hour lie in memory: on no disk, shared by workers, each shop's own."""
+"""Keys of the day and hour are in memory, never on a disk, shared by workers and separate for each shop."""
 
 from __future__ import annotations
 

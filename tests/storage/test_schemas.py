@@ -1,4 +1,4 @@
-"""Each part's tables have a schema with a number: tables without one are taken over, those of a newer release not."""
+"""Each part's tables have a schema number: tables without one are adopted, those of a newer release refused."""
 
 from __future__ import annotations
 

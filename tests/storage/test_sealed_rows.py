@@ -1,4 +1,4 @@
-"""The rows of a store and the keyring: rotated, lost, brought back, and changed behind its back."""
+"""Sealed rows of a store after a rotation, with a lost or restored keyring, and after changes by an attacker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.asgi import ask
+from harness.asgi import ask, page
 from harness.stores import give_keyring
 
 from cookieguard import Config, CookieGuard, visitor_of
@@ -193,13 +193,11 @@ def test_keys_in_the_environment_seal_the_store_without_a_keyring_file(
     monkeypatch.setenv("COOKIEGUARD_KEYS", FIRST.dumps())
     config = Config(state_dir=str(tmp_path / "state"), log=LogSettings(enabled=False))
 
-    async def site(scope: Any, _: Any, send: Any) -> None:
+    def act(scope: Any) -> None:
         visitor_of(scope).login("4711")
         visitor_of(scope).cart["tea"] = 1
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
 
-    app = CookieGuard(site, config, clock=lambda: NOW)
+    app = CookieGuard(page(headers=(), act=act), config, clock=lambda: NOW)
     assert ask(app).status == 200
     app.close()
 

@@ -34,7 +34,7 @@ NUMBER = 2  # of the schema before
 
 @dataclass
 class Older:
-    """Be a store of an older release with so many customers."""
+    """A store of an older release with so many customers."""
 
     place: Path | str
     open: Callable[[], Store]

@@ -1,4 +1,4 @@
-"""Workers that start at once open a new SQLite file together, and each of them may use it."""
+"""Workers that start at once create a new SQLite file together, and all of them can use it."""
 
 from __future__ import annotations
 

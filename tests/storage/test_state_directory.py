@@ -1,4 +1,4 @@
-"""The state directory: whose it must be, and files that appear once and whole."""
+"""The state directory: its required owner, and files that appear once and whole."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_first_content_stays(state: StateDirectory) -> None:
     assert state.read("keyring") == b"first"
 
 
-def test_who_loses_the_race_gets_the_winners_content(state: StateDirectory) -> None:
+def test_writer_that_loses_the_race_gets_the_winners_content(state: StateDirectory) -> None:
     def make() -> bytes:
         state.create_once("keyring", lambda: b"winner")
         return b"loser"

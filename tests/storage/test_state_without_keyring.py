@@ -1,4 +1,4 @@
-"""The state directory of a busy shop, as a thief without the keyring finds it: no customer, and no customer's page.
+"""A thief of a busy shop's state directory without the keyring finds no customer, and no page of a customer.
 
 `filled` plants 300 customers with every feature on. Each figure of 0 has its control: the same search in a directory
 where the store is as an older release kept it, and the same numbers read with the keyring.
@@ -65,7 +65,7 @@ FORM = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-f
 
 
 async def site(scope: Any, _: Any, send: Any) -> None:
-    """Be a shop: /login logs in with cart, order and more than a cookie holds; /logout; the rest are pages."""
+    """Answer as a shop: /login logs in with cart, order and more than a cookie holds; /logout; the rest are pages."""
     visitor, path = visitor_of(scope), scope["path"]
     if path == "/login":
         number = dict(scope["headers"])[
@@ -86,7 +86,7 @@ async def site(scope: Any, _: Any, send: Any) -> None:
 
 @dataclass
 class World:
-    """Be the state directory of a shop that has ended, with what only its owner has."""
+    """The state directory of a shop that was stopped, with the owner's secrets."""
 
     state: Path
     pages: dict[str, str]

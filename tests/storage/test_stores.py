@@ -1,4 +1,4 @@
-"""The store in SQLite and in PostgreSQL: what one worker ended another one hears, and a store that is gone is down."""
+"""The store in SQLite and PostgreSQL: workers see each other's revocations, and a store that fails counts as down."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TODAY, TOMORROW = DAY, DAY + 1  # in milliseconds: what is kept until a moment i
 
 @dataclass
 class Engine:
-    """Be one kind of store: how it is opened, how it goes away and comes back."""
+    """One kind of store: how it is opened, and how it fails and returns."""
 
     open: Callable[[], Store]
     take_away: Callable[[], None]
@@ -107,7 +107,7 @@ def test_what_is_recorded_is_read_after_its_number_only(engine: Engine) -> None:
     assert len(list(engine.open().changes(0))) == 3
 
 
-def test_of_two_revocations_the_later_counts_and_its_change_is_heard(engine: Engine) -> None:
+def test_later_of_two_revocations_is_used_and_reaches_the_other_workers(engine: Engine) -> None:
     store = engine.open()
     customer = Revocation(Revoked.CUSTOMER, "17", 2_000, 9_000)
     store.record([customer])
@@ -118,7 +118,7 @@ def test_of_two_revocations_the_later_counts_and_its_change_is_heard(engine: Eng
     assert list(store.changes(number)) == [customer._replace(at=3_000)]
 
 
-def test_what_is_over_is_forgotten(engine: Engine) -> None:
+def test_revocations_past_their_time_are_deleted(engine: Engine) -> None:
     store = engine.open()
     store.record([END._replace(until=TODAY), END._replace(key="s2", until=TOMORROW)])
     store.forget(TODAY)
@@ -154,7 +154,7 @@ def test_a_value_is_written_over_the_version_that_was_read_and_no_other(engine: 
     assert store.erase("series", "s") is False
 
 
-def test_of_many_that_write_over_the_same_version_one_succeeds(engine: Engine) -> None:
+def test_one_of_many_writers_of_the_same_version_succeeds(engine: Engine) -> None:
     engine.open().write("series", "s", b"first", until=9_000)
 
     def write(worker: int) -> int:
@@ -245,7 +245,7 @@ def test_every_worker_hears_within_5_s_what_one_ended(worker: Callable[[], Store
     assert late.revocations.not_before("17") == 5
 
 
-def test_what_is_asked_comes_after_all_that_was_ended_before(worker: Callable[[], StoreSync]) -> None:
+def test_question_to_the_store_sees_all_earlier_revocations(worker: Callable[[], StoreSync]) -> None:
     one, other = worker(), worker()
     other.begin().result(TIMEOUT)
     for at in range(1, 6):
@@ -461,7 +461,7 @@ def test_an_older_copy_is_noticed_although_others_wrote_more_into_it_than_it_lac
 
 
 class Swapped(SqliteStore):
-    """Be a store whose file is replaced by an older copy right after something was written, while there are any."""
+    """A store whose file is replaced by an older copy after each write, while copies are left."""
 
     path: Path
     copies: list[Path]
@@ -495,7 +495,7 @@ def copies_of(path: Path, count: int) -> list[Path]:
 
 @pytest.mark.parametrize("has_heard", [False, True])
 def test_what_is_lost_right_after_it_was_written_is_written_again(tmp_path: Path, has_heard: bool) -> None:
-    """Be it a goodbye that was just said, or one that an older copy before had lost already."""
+    """For a logout just made, and for one that an earlier older copy had lost."""
     path, copies = tmp_path / "store.db", list[Path]()
     first, goodbye = (END._replace(key=key, until=2**50) for key in ("first", "goodbye"))
     store_sync = StoreSync(swapped(path, copies))
@@ -620,7 +620,7 @@ def test_a_store_that_is_down_at_the_start_is_uncertain_and_no_error(
     wait_until(lambda: store_sync.revocations.is_certain, "it is certain", seconds=TIMEOUT)
 
 
-def test_a_watch_that_nobody_holds_ends_its_thread(tmp_path: Path) -> None:
+def test_watch_without_references_ends_its_thread(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     store_sync = StoreSync(sqlite.opener(tmp_path / "store.db"))
     store_sync.begin().result(TIMEOUT)

@@ -1,4 +1,4 @@
-"""A worker that ends while requests still come: one thread at a time speaks with a store, and nothing waits in vain."""
+"""A worker that ends during requests: one thread at a time uses a store, and no caller waits forever."""
 
 from __future__ import annotations
 

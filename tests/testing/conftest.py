@@ -1,4 +1,4 @@
-"""The shop beside this file has a suite of its own, which is run as the shop runs it."""
+"""The shop in this folder has a suite of its own, which is run as a shop would run it."""
 
 from __future__ import annotations
 

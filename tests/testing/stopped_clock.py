@@ -1,4 +1,4 @@
-"""A shop's test that stops the time, as freezegun does: a clock of its own in the place of each time.monotonic.
+"""A shop's test that stops the time, as freezegun does: it replaces each time.monotonic by a clock of its own.
 
 Run as `python stopped_clock.py STATE AT`, in a process of its own: threads that wait would never hear that it goes on.
 Prints what the shop says before, while the time stands, and after.

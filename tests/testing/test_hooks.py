@@ -1,4 +1,4 @@
-"""The suite for hooks: it passes a whole class and names what a careless one forgets."""
+"""The test suite for hooks passes a complete class, and names what a careless one forgets."""
 
 from __future__ import annotations
 

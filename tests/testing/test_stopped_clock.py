@@ -1,4 +1,4 @@
-"""A shop's own tests may stop the time: the store answers all the same."""
+"""If a shop's tests stop the time, the store still answers."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.asgi import no_app
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
@@ -58,7 +59,7 @@ def test_a_shops_suite_passes_with_our_fixtures(tmp_path: Path, which: str, chro
     assert "skipped" not in result.stdout
 
 
-def test_a_suite_without_an_app_is_told_what_to_define(tmp_path: Path) -> None:
+def test_suite_without_an_app_gets_an_error_that_says_what_to_define(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["cookieguard.testing.fixtures"]')
     (tmp_path / "test_it.py").write_text("def test_it(guarded_url): pass")
 
@@ -75,12 +76,8 @@ def test_importing_it_brings_neither_pytest_nor_playwright() -> None:
     assert printed.strip() == "set()"
 
 
-async def nobody(scope: object, receive: object, send: object) -> None:
-    """Be an app that is never asked."""
-
-
 def test_a_visitor_is_made_inside_a_running_loop_too(tmp_path: Path) -> None:
-    guard = CookieGuard(nobody, config_for_tests(state_dir=tmp_path / "state"))
+    guard = CookieGuard(no_app, config_for_tests(state_dir=tmp_path / "state"))
 
     async def test() -> list[str]:
         made = prepare_visitor(guard, "http://localhost:8000", consent="all", customer=7)
@@ -93,7 +90,7 @@ def test_a_visitor_is_made_inside_a_running_loop_too(tmp_path: Path) -> None:
 
 
 def test_a_url_that_is_not_the_shops_is_refused_with_what_helps(tmp_path: Path) -> None:
-    guard = CookieGuard(nobody, Config(state_dir=str(tmp_path / "state"), origins=("https://shop.example",)))
+    guard = CookieGuard(no_app, Config(state_dir=str(tmp_path / "state"), origins=("https://shop.example",)))
 
     with pytest.raises(
         CookieGuardError, match=r"the guard answers a choice at .* with 403; allowed: an address of"
@@ -113,7 +110,7 @@ def test_tests_touch_no_key_and_no_database_of_the_shops(
     monkeypatch.setenv("COOKIEGUARD_STORE", "postgresql://nobody@nowhere.example/shop")
     monkeypatch.setenv("COOKIEGUARD_STATS", "postgresql://nobody@nowhere.example/shop")
 
-    guard = CookieGuard(nobody, config_for_tests(SHOP / "cookieguard.toml", state_dir=tmp_path / "state"))
+    guard = CookieGuard(no_app, config_for_tests(SHOP / "cookieguard.toml", state_dir=tmp_path / "state"))
     guard.close()
 
     assert guard.config.origins == ()
@@ -147,7 +144,7 @@ def test_tests_leave_no_record_and_no_line_with_the_shop(
     monkeypatch.setenv("COOKIEGUARD_PROOF", f"sqlite:///{own}/log.db")
     monkeypatch.setenv("COOKIEGUARD_SUBJECTS", f"sqlite:///{own}/subjects.db")
 
-    guard = CookieGuard(nobody, config_for_tests(file, state_dir=tmp_path / "state"))
+    guard = CookieGuard(no_app, config_for_tests(file, state_dir=tmp_path / "state"))
     made = prepare_visitor(guard, "http://localhost:8000", consent="all", customer=7)
     guard.close()
 

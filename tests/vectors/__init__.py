@@ -1,1 +1,1 @@
-"""Every way a page contacts somebody, one page each, in a real Chromium before and after consent."""
+"""Every way in which a page contacts a third party, one page each, in Chromium before and after consent."""

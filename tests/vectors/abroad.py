@@ -1,4 +1,4 @@
-"""A run in an engine that cannot be told where a name leads: the whole visit happens in a world of its own."""
+"""A run in an engine that cannot map host names: the whole visit happens in a network of its own."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MODULE = "vectors.abroad"
 
 
 class Browser(Protocol):
-    """Be what a run needs of an engine's driver."""
+    """The methods that a run needs of an engine's driver."""
 
     async def open(self) -> str:
         """Open a window."""

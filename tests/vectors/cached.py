@@ -1,4 +1,4 @@
-"""The vectors' shop behind a real cache, set up as docs/caches.md says: one visitor fetches, the next ones get."""
+"""The vectors' shop behind a real cache, set up as docs/caches.md says: one visitor fetches, others get copies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which ways a run goes: `VECTOR_SEED` chooses an eighth, `VECTORS=whole` all of them in every state and engine.
+"""The vectors of a run: `VECTOR_SEED` chooses an eighth, `VECTORS=whole` runs all in every state and engine.
 
 `VECTORS=ping` goes those alone whose names begin so: for who adds one.
 

@@ -1,4 +1,4 @@
-"""The runs that the tests of this folder look at: each visits only the pages whose tests are selected, once."""
+"""The runs that this folder's tests check: each visits only the pages of the selected tests, once."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .visits import UNGUARDED, Run
 
 CHROMIUM = "chromium"
 OTHER_ENGINES = ("test_firefox.py", "test_webkit.py", "test_cached.py")
-# A machine that has too much to do may not let a page finish; whoever is silent is visited again.
+# On a busy machine a page may not finish; a page without contacts is visited again.
 VISITS = 3
-SECONDS = 900  # the first test that looks at a run waits for it
+SECONDS = 900  # the first test that needs a run waits for it
 ABROAD_SECONDS = 2400  # and there, longer: eight windows, one page after the other, control and all
 Key = tuple[str, str, bool]  # engine, state of consent, with script
 Wanted = dict[Key, dict[str, Vector]]
@@ -33,13 +33,13 @@ runs_key = pytest.StashKey["Runs"]()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Collect no other engine's thousands of tests where all of them would be left out."""
+    """Skip the collection of an engine's thousands of tests if none of them would run."""
     is_left_out = collection_path.name in OTHER_ENGINES and config.option.markexpr == "not slow"
     return is_left_out or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder that looks at a run: whichever is first waits for it."""
+    """Mark every test of this folder that needs a run, because the first of them waits for it."""
     for item in items:
         if _is_here(item) and "runs" in getattr(item, "fixturenames", ()):
             is_abroad = _params(item).get("engine", CHROMIUM) != CHROMIUM
@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Note which pages the selected tests look at; whatever is looked at has its control."""
+    """Record the pages that the selected tests need; each has its control."""
     wanted: Wanted = defaultdict(dict)
     for item in session.items:
         page = _page(item)
@@ -68,7 +68,7 @@ def _params(item: pytest.Item) -> dict[str, Any]:
 
 
 def _page(item: pytest.Item) -> tuple[Vector, str, str, bool] | None:
-    """Return which page a test looks at, and how it is visited."""
+    """Return the page that a test needs, and how it is visited."""
     params = _params(item)
     if "vector" not in params or not _is_here(item):
         return None
@@ -77,7 +77,7 @@ def _page(item: pytest.Item) -> tuple[Vector, str, str, bool] | None:
 
 @dataclass
 class Runs:
-    """Make each run on the first question. Owns the runs."""
+    """Makes each run when it is first needed. Owns the runs."""
 
     wanted: Wanted
     folder: Path
@@ -87,7 +87,7 @@ class Runs:
         """Return the run in a state of consent."""
         key = (engine, state, script)
         if key not in self.done:
-            with ThreadPoolExecutor(1) as thread:  # another test's browser may have an event loop in this one
+            with ThreadPoolExecutor(1) as thread:  # this one may have the event loop of another browser
                 self.done[key] = thread.submit(self._run, key).result()
         return self.done[key]
 
@@ -107,7 +107,7 @@ class Runs:
         return whole
 
     def again(self, vector: Vector, state: str, *, script: bool, engine: str = CHROMIUM) -> Heard:
-        """Visit one page once more, where something was missing."""
+        """Visit one page once more if contacts were missing."""
         with ThreadPoolExecutor(1) as thread:
             visit = thread.submit(self._visit, [vector], (engine, state, script))
             return visit.result().heard[vector.name]
@@ -133,7 +133,7 @@ def tells(vector: Vector, heard: Heard, *, script: bool, engine: str = CHROMIUM)
 
 @pytest.fixture(scope="session")
 def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """Give all runs, made when they are first looked at."""
+    """Give all runs; each is made when a test first needs it."""
     config = request.config
     made = Runs(config.stash[wanted_key], tmp_path_factory.mktemp("vectors"))
     config.stash[runs_key] = made
@@ -141,7 +141,7 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what every run heard: the figures beside their controls."""
+    """Print the contacts of every run, with those of its control."""
     runs = terminalreporter.config.stash.get(runs_key, None)
     if runs is None:
         return

@@ -1,4 +1,4 @@
-"""What engines do differently, as data: the ways one of them does not go, and the leaks one of them does not have."""
+"""Differences between engines, as data: contacts that one of them does not make, and leaks that it does not have."""
 
 from __future__ import annotations
 

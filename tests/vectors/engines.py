@@ -1,4 +1,4 @@
-"""The same ways in another engine, beside its own control.
+"""The same vectors in another engine, with a control of its own.
 
 `make test-abroad` goes all ways in every state, with script and without; a file run alone an eighth of them,
 undecided and accepted. A file an engine: each has a process of its own. An engine that cannot be had fails one

@@ -1,4 +1,4 @@
-"""Firefox, driven by WebDriver BiDi: the protocol it speaks itself, without a driver beside it."""
+"""Firefox, driven directly by WebDriver BiDi, without geckodriver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in a page's markup, by name: elements, links, URL forms, style sheets, noscript."""
+"""Markup of vectors, by name: elements, links, URL forms, style sheets, noscript."""
 
 from __future__ import annotations
 

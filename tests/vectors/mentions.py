@@ -1,4 +1,4 @@
-"""What a shop's page says about a third party without contacting it, as snippets of a page."""
+"""Snippets of a shop's page that mention a third party without contacting it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Chromium's net-log tells of the network: whom it looked up, whom it connected to."""
+"""The hosts that Chromium looked up and connected to, read from its net-log."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Heard:
 
 
 class Recorder:
-    """Be all hosts of the world. Owns what each address heard."""
+    """A stand-in for all hosts. Owns the requests of each address."""
 
     def __init__(self) -> None:
         self.heard: dict[str, Heard] = defaultdict(Heard)

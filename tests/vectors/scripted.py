@@ -1,4 +1,4 @@
-"""Ways that JavaScript makes, each as an inline script, as a file of the shop's, some with the host's name hidden.
+"""Vectors in JavaScript, each inline and as a file of the shop, some with the host's name hidden.
 
 In each script the host is written in double quotes, as part of a string: a hidden name is joined there.
 """

@@ -1,4 +1,4 @@
-"""A shop with one page for each vector and the files it takes; guarded or not."""
+"""A shop with one page for each vector and the files that it needs, guarded or not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GZIPPED = (b"content-encoding", b"gzip")
 
 
 class Shop:
-    """Be an ASGI app: `/v/<name>` is a vector's page, `/f/<name>/...` are its files."""
+    """An ASGI app: `/v/<name>` is a vector's page, `/f/<name>/...` are its files."""
 
     def __init__(self, places: Mapping[str, Place]) -> None:
         self._places = places

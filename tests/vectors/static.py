@@ -1,4 +1,4 @@
-"""Ways that need no script: markup, documents of the shop's own in others, redirects, headers."""
+"""Vectors without scripts: markup, documents of the shop inside others, redirects, headers."""
 
 from __future__ import annotations
 

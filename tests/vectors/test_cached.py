@@ -1,4 +1,4 @@
-"""The same ways behind nginx and Varnish: Chromium gets pages that another visitor in its state has fetched.
+"""The vectors behind nginx and Varnish: Chromium gets pages that another visitor in the same state fetched.
 
 Each 0 has its control: the unguarded shop's pages, out of the same cache. `make test-all` takes the eighth of the day,
 with script where a way works with script; `VECTORS=whole` takes all of them, without script too.

@@ -1,4 +1,4 @@
-"""The same ways in Firefox."""
+"""The vectors in Firefox."""
 
 from __future__ import annotations
 

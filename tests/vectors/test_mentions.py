@@ -1,4 +1,4 @@
-"""What a shop's page says about a third party without contacting it: not one byte of it is altered."""
+"""A page that mentions a third party without contacting it passes byte for byte."""
 
 from __future__ import annotations
 

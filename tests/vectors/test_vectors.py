@@ -1,4 +1,4 @@
-"""Each way of telling a third party, before and after consent; every 0 stands beside the same page unguarded.
+"""Each way of contacting a third party, before and after consent; the same page unguarded is the control.
 
 `make test` takes an eighth that `VECTOR_SEED` chooses: undecided with script and without, accepted with script where it
 works with script. `make test-all` takes the eighth of the day, accepted without script and agreed to in part too;

@@ -1,4 +1,4 @@
-"""The same ways in WebKit."""
+"""The vectors in WebKit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One way a page contacts somebody, as data, and what a page of the shop's is made of."""
+"""One way a page contacts a third party, as data, and the frame of a shop page around it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ $BODY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """Be one response of the shop's."""
+    """One response of the shop."""
 
     body: str = ""
     kind: str = HTML

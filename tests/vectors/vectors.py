@@ -1,4 +1,4 @@
-"""All ways, in one fixed order: a vector's place in it is its host and its address."""
+"""All vectors in a fixed order; a vector's position gives it its host and address."""
 
 from __future__ import annotations
 

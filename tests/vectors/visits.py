@@ -1,4 +1,4 @@
-"""A run: one visitor opens the pages of many vectors, several at once, and every host tells what it heard."""
+"""A run: one visitor opens the pages of many vectors, several at once, and every host reports its requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WebKitGTK, driven by its own classic WebDriver, on a display that exists in memory only."""
+"""WebKitGTK, driven by its own classic WebDriver, on a virtual display."""
 
 from __future__ import annotations
 

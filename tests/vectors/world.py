@@ -60,7 +60,7 @@ def inside(module: str, task: object, *, folder: Path, seconds: float) -> Any:
 
 
 def answering(work: Callable[[Any, Path], Any]) -> None:
-    """Be the process inside: set the world up, do the task that the arguments name, leave the answer."""
+    """Run as the process inside: set the network up, do the task of the arguments, write the answer."""
     question, answer = map(Path, sys.argv[1:3])
     _settle(question.parent)
     made = work(pickle.loads(question.read_bytes()), question.parent)

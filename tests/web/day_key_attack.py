@@ -1,4 +1,4 @@
-"""Try on the keys of a day what a thief of all copies tries: any 32 bytes as a key, and as a private half."""
+"""Attack the keys of a day as a thief of all copies would: any 32 bytes as a key, and as a private half."""
 
 from __future__ import annotations
 

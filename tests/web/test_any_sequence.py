@@ -1,4 +1,4 @@
-"""Any sequence of what a browser, a thief, two workers, two clocks and the owner of the keys do.
+"""Random sequences of acts of a browser, a thief, two workers, two clocks and the owner of the keys.
 
 After each of them no stale identity counts, and no change of a cart that the shop confirmed is lost.
 `COOKIEGUARD_STEPS=200000 pytest tests/web/test_any_sequence.py` goes further than the usual run.
@@ -88,7 +88,7 @@ async def shop(scope: Any, _: Any, send: Any) -> None:
 
 @dataclass(eq=False)
 class Era:
-    """Be one session id, from where it was made until it was ended; `heard` are the workers that must know."""
+    """One session id, from its creation to its end; `heard` are the workers that must know of the end."""
 
     customer: str | None
     is_ended: bool = False
@@ -97,7 +97,7 @@ class Era:
 
 @dataclass(frozen=True)
 class Copy:
-    """Be what somebody took from the browser at one time."""
+    """The cookies that a thief took from the browser at one time."""
 
     cookies: dict[str, str]
     era: Era

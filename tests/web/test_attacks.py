@@ -1,4 +1,4 @@
-"""The table of attacks on our cookies, each through the whole stack, against two workers on one store.
+"""The table of attacks on our cookies, each through the whole stack, with two workers on one store.
 
 Each ends in a clean start: nobody is known, nothing is held, the page is answered, one event stands in the log,
 and no cookie's value does. The unguarded control is the genuine cookie beside it, which counts.

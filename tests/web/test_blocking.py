@@ -1,4 +1,4 @@
-"""Nothing of ours blocks the event loop: blockbuster raises in a coroutine that asks the disk, sleeps or waits."""
+"""No code of ours blocks the event loop: blockbuster raises if a coroutine uses the disk, sleeps or waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What shared caches may keep: pictures always, what depends on a visitor never."""
+"""Shared caches may keep pictures, and never an answer that depends on a visitor."""
 
 from __future__ import annotations
 

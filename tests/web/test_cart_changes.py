@@ -1,4 +1,4 @@
-"""Property: however one browser's visits run over two workers, no acknowledged change of its cart is lost."""
+"""Property: for any order of a browser's visits to two workers, no acknowledged change of its cart is lost."""
 
 from __future__ import annotations
 

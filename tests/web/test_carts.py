@@ -1,4 +1,4 @@
-"""Carts over two workers and a store: older copies, two tabs, lost answers, login, what the customer left elsewhere."""
+"""Carts over two workers and a store: older copies, two tabs, lost answers, and the merge at login."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_without_a_store_an_older_cart_opens_as_ever(make_shop: MakeShop) -> Non
 
 
 @pytest.mark.parametrize("workers", [(0, 0), (0, 1)])
-def test_of_two_tabs_the_answer_that_comes_last_stays(shop: Shop, workers: tuple[int, int]) -> None:
+def test_later_answer_of_two_tabs_is_kept(shop: Shop, workers: tuple[int, int]) -> None:
     browser = Browser(shop)
     browser.do(put(lamp=1))
     first = browser.send(put(vase=1), worker=workers[0])
@@ -224,7 +224,7 @@ def test_login_and_change_in_one_request_lose_neither(shop: Shop) -> None:
     assert other.cart(1) == {"lamp": 1, "vase": 1}
 
 
-def test_nobody_gets_another_customers_cart(shop: Shop) -> None:
+def test_customer_never_gets_the_cart_of_another_customer(shop: Shop) -> None:
     customer_with(shop, "17", lamp=1)
     other = Browser(shop)
     other.do(log_in("18"))
@@ -357,7 +357,7 @@ def test_login_takes_a_large_session_along_and_logout_leaves_nothing_in_the_stor
     assert namespaces(tmp_path) == ["cart"]  # the customer's
 
 
-def test_who_logs_in_once_more_after_a_lost_answer_is_the_customer_at_once_with_a_large_cart_too(
+def test_second_login_after_a_lost_answer_works_at_once_also_with_a_large_cart(
     shop: Shop,
 ) -> None:
     """The first login took the cart out of the guest's place: for an hour that looked like a store that is down."""

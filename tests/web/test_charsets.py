@@ -1,4 +1,4 @@
-"""Pages whose bytes are not ASCII's: transcoded to UTF-8, or sent under the strict policy."""
+"""Pages in charsets other than ASCII are converted to UTF-8, or sent under the strict policy."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_a_mark_of_utf_32_is_not_read(mark: bytes) -> None:
         (b"text/html", b"<\x00p\x00>\x00"),  # without a mark browsers read no UTF-16 into it either
     ],
 )
-def test_what_is_read_as_it_is(content_type: bytes, start: bytes) -> None:
+def test_charset_that_is_a_superset_of_ascii_is_read_as_it_is(content_type: bytes, start: bytes) -> None:
     assert charset_of(content_type, start) is PLAIN
 
 
@@ -227,7 +227,7 @@ def test_what_a_script_streams_into_its_page_is_not_waited_for(guard: Guard, mod
 @pytest.mark.parametrize(
     "first", [b"<head><meta charset=utf-8>", b"<html><body>", b"<title>x</title></head>", b"x" * 1024]
 )
-def test_what_says_enough_leaves_at_once(guard: Guard, first: bytes) -> None:
+def test_first_chunk_that_shows_its_type_is_sent_at_once(guard: Guard, first: bytes) -> None:
     answer = ask(guard(page(first, b"<p>later", headers=PLAIN_HTML)))
     sent = [message["body"] for message in answer.bodies]
 

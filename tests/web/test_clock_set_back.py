@@ -1,4 +1,4 @@
-"""A clock that is set back, or ahead and back: sessions, carts and logouts stay what they were on both workers."""
+"""If the clock is set back and forth, sessions, carts and logouts stay correct on both workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock that is set a day ahead or back while two workers serve: no key comes back, nobody is merged, today stays."""
+"""If the clock jumps by a day while two workers serve, keys and visitors stay separate, and today's figures stay."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def shop(scope: Any, receive: Any, send: Any) -> None:
 
 
 class Office:
-    """Be two workers on one clock, and look at what they wrote."""
+    """Two workers on one clock, and readers of what they wrote."""
 
     def __init__(self, guard: Callable[..., CookieGuard], state: Path) -> None:
         self.now = NOON

@@ -1,4 +1,4 @@
-"""The end of a guard: within its time whatever hangs, in an order in which nothing is lost, beside other guards."""
+"""A guard closes within its deadline even if a part hangs, loses nothing, and leaves other guards running."""
 
 from __future__ import annotations
 

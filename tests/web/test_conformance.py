@@ -1,4 +1,4 @@
-"""Both sides of every conversation keep to the ASGI specification, whatever the app sends and however it cuts it."""
+"""Messages to the app and to the server follow the ASGI specification, for any app and any chunks."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_an_app_that_fails_is_not_finished_by_us_wherever_it_fails(guard: Guard,
 
 
 @pytest.mark.parametrize("kind", ["html", "gzip", "json"])
-def test_a_client_that_is_gone_is_told_to_the_app_and_nothing_follows(guard: Guard, kind: str) -> None:
+def test_app_gets_the_disconnect_of_a_client_and_sends_no_more(guard: Guard, kind: str) -> None:
     headers, content, _ = KINDS[kind]
     whole = messages_of([content[:30], content[30:60], content[60:]], *headers)
 

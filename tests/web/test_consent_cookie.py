@@ -1,4 +1,4 @@
-"""Consent cookies that were read before: known by their text, and still held to their times, host and signal."""
+"""Consent cookies that were read before are cached by their text, but still checked for age, host and signal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.asgi import Answer, ask
+from harness.asgi import Answer, ask, page
 
 from cookieguard import Config, CookieGuard, PolicyVersion, visitor_of
 from cookieguard.keyring import Keyring, new_key
@@ -28,11 +28,9 @@ COOKIE = "__Host-cg_consent"
 FORM = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
 
 
-async def telling(scope: Any, _: Any, send: Any) -> None:
-    """Answer with what the visitor agreed to."""
-    headers = [(b"content-type", b"text/plain")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": visitor_of(scope).consent.state.encode()})
+said_state = page(
+    headers=[("content-type", "text/plain")], act=lambda scope: visitor_of(scope).consent.state.encode()
+)
 
 
 def accepted(app: CookieGuard) -> tuple[str, str]:
@@ -42,7 +40,7 @@ def accepted(app: CookieGuard) -> tuple[str, str]:
 
 def test_a_consent_read_before_is_refused_once_its_time_is_over(guard: Guard) -> None:
     clock = [NOW]
-    app = guard(telling, clock=lambda: clock[0])
+    app = guard(said_state, clock=lambda: clock[0])
     cookie = accepted(app)
 
     states = []
@@ -55,7 +53,7 @@ def test_a_consent_read_before_is_refused_once_its_time_is_over(guard: Guard) ->
 
 def test_a_consent_read_before_does_not_count_at_a_time_before_it_was_given(guard: Guard) -> None:
     clock = [NOW]
-    app = guard(telling, clock=lambda: clock[0])
+    app = guard(said_state, clock=lambda: clock[0])
     cookie = accepted(app)
     assert ask(app, headers=[cookie]).text == "all"
 
@@ -69,7 +67,7 @@ def test_a_consent_read_before_does_not_count_at_a_time_before_it_was_given(guar
 
 def test_a_consent_read_before_is_refused_once_its_key_is_retired(tmp_path: Path) -> None:
     """Whoever has a key that leaked can write one that agrees to everything."""
-    app = CookieGuard(telling, Config(state_dir=str(tmp_path / "state")))
+    app = CookieGuard(said_state, Config(state_dir=str(tmp_path / "state")))
     cookie = accepted(app)
     assert ask(app, headers=[cookie]).text == "all"
     file = beside(tmp_path / "state")
@@ -91,7 +89,7 @@ def test_a_consent_read_before_is_refused_once_its_key_is_retired(tmp_path: Path
 
 
 def test_a_consent_read_before_counts_for_its_host_only(guard: Guard) -> None:
-    app = guard(telling)
+    app = guard(said_state)
     cookie = accepted(app)
     assert ask(app, headers=[cookie]).text == "all"
 
@@ -99,7 +97,7 @@ def test_a_consent_read_before_counts_for_its_host_only(guard: Guard) -> None:
 
 
 def test_a_signal_overrules_a_consent_read_before_without_it(guard: Guard) -> None:
-    app = guard(telling)
+    app = guard(said_state)
     cookie = accepted(app)
     assert ask(app, headers=[cookie]).text == "all"
 
@@ -110,7 +108,7 @@ def test_a_signal_overrules_a_consent_read_before_without_it(guard: Guard) -> No
 def test_a_consent_read_before_ends_on_the_day_a_new_version_takes_effect(guard: Guard) -> None:
     clock = [NOW]
     policy = PolicyVersion(version="2", effective=date(2026, 11, 25))
-    app = guard(telling, clock=lambda: clock[0], policy=policy)
+    app = guard(said_state, clock=lambda: clock[0], policy=policy)
     cookie = accepted(app)
     assert ask(app, headers=[cookie]).text == "all"
 
@@ -123,7 +121,7 @@ def test_more_consents_than_are_kept_are_all_read_right(
     guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consents, "COOKIES_KEPT", 2)
-    app = guard(telling)
+    app = guard(said_state)
     cookies = [accepted(app) for _ in range(4)]
 
     assert [ask(app, headers=[cookie]).text for cookie in cookies + cookies] == ["all"] * 8
@@ -163,7 +161,7 @@ def test_visitors_of_many_threads_have_their_consent_though_more_come_than_are_k
 ) -> None:
     """Flask behind a2wsgi and Django's plain views ask in threads: two let go of one entry, and a page was a 500."""
     monkeypatch.setattr(consents, "COOKIES_KEPT", 16)
-    app, failed = guard(telling), list[Exception]()
+    app, failed = guard(said_state), list[Exception]()
     known = app._parts.consents
     cookies = [accepted(app)[1].partition("=")[2] for _ in range(25)]
 

@@ -1,4 +1,4 @@
-"""POST /_cg/consent: who may post a choice, what it may hold, what comes back."""
+"""POST /_cg/consent: the sites that may post a choice, its form, and the answer."""
 
 from __future__ import annotations
 

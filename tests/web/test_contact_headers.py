@@ -1,4 +1,4 @@
-"""Response headers that make a browser contact somebody: what stays, what goes."""
+"""Response headers that make a browser contact a host: which ones stay, and which are removed."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_only_what_reaches_nobody_held_stays(name: str, value: str, expected: st
 )
 @example(b"alt-svc", " ")
 @example(b"alt-svc", 'h3=":443",')
-def test_what_reaches_nobody_held_passes_unchanged(name: bytes, value: str) -> None:
+def test_header_without_a_held_host_passes_unchanged(name: bytes, value: str) -> None:
     header = (name, value.encode())
 
     assert filter_contacts([header], lambda _: False) == [header]

@@ -1,4 +1,4 @@
-"""Compressed pages: decoded, rewritten and encoded again in their own coding, piece by piece and bounded."""
+"""Compressed pages are decoded, rewritten and encoded again in the same coding, in pieces and within bounds."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_coding_that_breaks_off_gives_what_came_before(guard: Guard, name: str
 @pytest.mark.parametrize("name", ["gzip", "deflate"])
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 @pytest.mark.parametrize("rubbish", [b"\r\n", b"\0" * 30, b"\x1f\x8c"])
-def test_what_lies_behind_the_end_is_left_unread_as_in_browsers(
+def test_bytes_after_the_end_of_a_compressed_page_are_ignored_as_in_browsers(
     guard: Guard, name: str, size: int, rubbish: bytes, events: Callable[[], list[str]]
 ) -> None:
     script = b"<script>left = 'open'"  # what waits for its end when the body ends

@@ -1,4 +1,4 @@
-"""What a browser makes of a Content-Type, whatever it was meant to be."""
+"""The type that a browser derives from a Content-Type header, however it is malformed."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ XML = b'<a xmlns:h="http://www.w3.org/1999/xhtml"><h:iframe src="//ads.example/f
         ("application/xslt+xml", "xslt"),
     ],
 )
-def test_what_is_read_as_xml_is_guarded_where_it_is_shown_or_makes_a_page(
+def test_xml_is_guarded_where_a_browser_shows_it_as_a_page(
     guard: Callable[..., CookieGuard], content_type: str, destination: str
 ) -> None:
     app = guard(page(XML, headers=[("content-type", content_type)]))

@@ -1,4 +1,4 @@
-"""Contracts with vendors: one that has ended holds the vendor from everybody, on every wall, until it is renewed."""
+"""A vendor whose contract has ended is held for everybody, on every wall, until the contract is renewed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def shop(scope: Any, _: Any, send: Any) -> None:
 
 
 class Clock:
-    """Be a clock that stands where it was put."""
+    """A clock that stands still until a test sets it."""
 
     now = LAST
 

@@ -1,4 +1,4 @@
-"""No reader of cookies finds, in what an app is shown, a signed cookie that did not verify, or one that is held."""
+"""The app's Cookie header has no signed cookie that failed verification, and no held one, for any cookie parser."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ HEADERS = st.lists(st.sampled_from(NAMES * 2 + BLANKS + SIGNS + WORDS), max_size
 
 
 class Shop:
-    """Be a guarded app that notes the Cookie headers it is shown."""
+    """A guarded app that records the Cookie headers it gets."""
 
     def __init__(self, state: str, undeclared: str) -> None:
         cookies = CookieSettings(

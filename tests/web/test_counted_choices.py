@@ -1,4 +1,4 @@
-"""A choice counts nothing twice: the page it loads again was seen already, and its visit goes on."""
+"""A choice is not counted twice: its reload is no new view, and the visit continues."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Guard = Callable[..., CookieGuard]
 
 
 class Shop:
-    """Be a guarded shop, its clock, and what was counted."""
+    """A guarded shop, its clock, and the figures it counted."""
 
     def __init__(self, guard: Guard, state: Path, **stats: Any) -> None:
         # Loads its parser, which takes a busy machine longer than a worker waits at its end
@@ -53,7 +53,7 @@ class Shop:
 
 
 class Person:
-    """Be a browser: it keeps cookies, and says from where it comes."""
+    """A browser that keeps cookies and sends a referrer."""
 
     def __init__(self, shop: Shop, client: str, *, tells_referrer: bool = True) -> None:
         self.shop, self.client, self.tells_referrer = shop, client, tells_referrer

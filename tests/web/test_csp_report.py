@@ -1,4 +1,4 @@
-"""What browsers report of our policy, and vendors behind the shop's own name."""
+"""Browsers' reports of policy violations, and vendors behind a host name of the shop."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def test_of_a_reported_picture_the_owner_is_asked_first_whether_its_host_is_the_
     assert "[[vendors]]" in caplog.text
 
 
-def test_what_only_a_strict_page_stops_is_told_too(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
+def test_load_that_only_a_strict_page_stops_is_reported(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
     app = guard(page(DOCUMENT), undeclared="report", strict_paths=("/kasse/tür",))
 
     report(app, "https://open.example/x.js")
@@ -254,7 +256,7 @@ def test_many_forged_cookies_are_summed_up(guard: Guard, caplog: pytest.LogCaptu
     assert f"{500 - EVENTS_A_MINUTE} more in one minute" in caplog.text
 
 
-def test_a_cookies_name_is_told_without_what_is_of_one_visitor(
+def test_cookie_name_is_logged_without_the_part_of_one_visitor(
     guard: Guard, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = (

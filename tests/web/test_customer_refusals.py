@@ -1,4 +1,4 @@
-"""A refusal follows its customer: two instances on one store, as two devices and two workers have them."""
+"""A customer's refusal follows them to other devices and workers; two guards on one store stand for those."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def shop(scope: Any, _: Any, send: Any) -> None:
 
 
 class Device:
-    """Be one browser at one worker."""
+    """One browser at one worker."""
 
     def __init__(self, app: CookieGuard, *headers: tuple[str, str]) -> None:
         self.app = app
@@ -111,7 +111,9 @@ def test_a_refusal_applies_on_the_next_device_from_the_login_response_on(
     assert not is_asked(after)
 
 
-def test_who_decided_nothing_is_asked_nothing_and_told_why(two: tuple[CookieGuard, CookieGuard]) -> None:
+def test_undecided_device_of_a_customer_who_chose_elsewhere_is_not_asked_and_sees_why(
+    two: tuple[CookieGuard, CookieGuard],
+) -> None:
     one, other = Device(two[0]), Device(two[1])
     one.get("/login")
     one.choose("save", "statistics")
@@ -149,7 +151,7 @@ def test_a_grant_grants_nothing_elsewhere_and_overrides_no_refusal(
     assert alive(refused.get("/login")) == alive(undecided.get()) == (False, False)
 
 
-def test_a_choice_of_a_guest_is_nobodys_and_a_later_one_of_the_customer_lifts_the_refusal(
+def test_guests_choice_lifts_no_refusal_and_a_later_one_of_the_customer_does(
     two: tuple[CookieGuard, CookieGuard],
 ) -> None:
     one, other, third = Device(two[0]), Device(two[1]), Device(two[0])
@@ -410,7 +412,7 @@ def test_a_refusal_that_was_lifted_is_not_told_once_more_with_another_devices_re
     assert alive(third.get("/login")) == (True, False)
 
 
-def test_a_device_that_is_told_asks_the_store_once(two: tuple[CookieGuard, CookieGuard]) -> None:
+def test_device_that_was_notified_queries_the_store_once(two: tuple[CookieGuard, CookieGuard]) -> None:
     one, other = opened(two)
     one.choose("reject")
     wait_until(lambda: is_heard(other), "the worker heard", seconds=SOON)
@@ -460,7 +462,7 @@ def test_a_grant_made_after_the_refusal_counts_while_the_store_is_down(guard: Gu
     assert alive(other.get()) == (True, True)
 
 
-def test_a_remembered_customer_is_told_once_as_well(two: tuple[CookieGuard, CookieGuard]) -> None:
+def test_remembered_customer_is_notified_once_too(two: tuple[CookieGuard, CookieGuard]) -> None:
     one, other = Device(two[0]), Device(two[1])
     one.get("/login")
     other.get("/remember")

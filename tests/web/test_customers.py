@@ -1,4 +1,4 @@
-"""Customers named by a callable of the shop's, or by a header of its response."""
+"""Customers named by the shop's function, or by a header of its response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BY_HEADER = {"identity": IdentitySettings(customer_header="X-Customer")}
 
 
 class Knowing:
-    """Be a `customer_from` that says what it is told to, and counts how often it is asked."""
+    """A `customer_from` that returns what a test sets, and counts its calls."""
 
     def __init__(self) -> None:
         self.says: Any = None
@@ -179,7 +179,9 @@ async def coroutine(_: Any) -> str:
         ),
     ],
 )
-def test_what_does_not_fit_does_not_start(guard: Guard, settings: dict[str, Any], message: str) -> None:
+def test_unusable_settings_of_customers_are_refused_at_the_start(
+    guard: Guard, settings: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ConfigError, match=message):
         guard(Shop(), **settings)
 

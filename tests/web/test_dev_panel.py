@@ -1,4 +1,4 @@
-"""What dev mode's panel asks: there on developers' hosts in dev mode only, and for the page's own origin."""
+"""The panel of dev mode answers only on developers' hosts, in dev mode, to the page's own origin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In dev mode the other ports of this machine are the shop's own: the server of its assets, and its sockets."""
+"""In dev mode, other ports of this machine count as the shop's own: its asset server and sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quick look at an address cuts it as the full reading does, or leaves it to that."""
+"""The fast path for IPv4 addresses truncates them as the full parser does, or leaves them to it."""
 
 import random
 
@@ -62,7 +62,7 @@ def test_anything_else_is_left_to_the_full_reading(address: str) -> None:
     assert network_24(address) == ""
 
 
-def test_whatever_comes_is_cut_as_in_full_or_left() -> None:
+def test_any_address_is_truncated_as_by_the_full_parser_or_left_to_it() -> None:
     rnd = random.Random(24)
     pieces = ["0", "1", "9", "25", "255", "256", "00", "007", ".", ".", ".", ":", "a", "", " ", "1.2.3.4"]
 

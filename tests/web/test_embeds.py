@@ -1,4 +1,4 @@
-"""Placeholders, "load once" and "always": what they say, what a grant lets in, and what lets in nothing."""
+"""Placeholders, "load once" and "always": their texts, what a grant allows, and what it does not."""
 
 from __future__ import annotations
 
@@ -400,9 +400,7 @@ def test_where_the_page_is_not_named_the_referer_leads_back(guard: Guard) -> Non
         "@host A.example",
     ],
 )
-def test_nobody_is_let_in_whom_the_register_does_not_know_or_a_policy_cannot_name(
-    guard: Guard, party: str
-) -> None:
+def test_load_once_of_an_unknown_or_malformed_party_is_a_bad_request(guard: Guard, party: str) -> None:
     assert post(guard(page(PAGE), vendors=ALL), ONCE | {"party": party}).status == 400
 
 

@@ -1,4 +1,4 @@
-"""A session that the app empties is over, as after a logout: its id is ended before the answer goes out."""
+"""If the app empties a session, it ends like a logout: its id is revoked before the answer is sent."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_guests_cart_stays_where_the_session_is_cleared(shop: Shop, browser: B
     assert browser.do(stays, worker=1) == {"customer": None}
 
 
-def test_what_has_nothing_to_empty_ends_nothing(shop: Shop, browser: Browser) -> None:
+def test_clearing_an_empty_session_revokes_nothing(shop: Shop, browser: Browser) -> None:
     stranger = Browser(shop)
     stranger.do(clear)
     assert stranger.answer.all("set-cookie") == []

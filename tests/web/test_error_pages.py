@@ -1,4 +1,4 @@
-"""What is refused below our prefix: a page in the visitor's language for a browser, one line for everything else."""
+"""Refusals below our prefix: a page in the visitor's language for browsers, one line for other clients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import unescape
 from typing import Any
 
 import pytest
-from harness.asgi import ask
+from harness.asgi import ask, page
 
 from cookieguard import CookieGuard
 from cookieguard.config.languages import LANGUAGES, texts_of
@@ -93,10 +93,5 @@ def test_frames_pictures_and_heads_get_no_page(shop: CookieGuard) -> None:
 
 
 def test_refusals_of_the_shop_stay_the_shops(guard: Callable[..., CookieGuard]) -> None:
-    async def missing(scope: Any, receive: Any, send: Any) -> None:
-        await send(
-            {"type": "http.response.start", "status": 404, "headers": [(b"content-type", b"text/plain")]}
-        )
-        await send({"type": "http.response.body", "body": b"gone"})
-
+    missing = page(b"gone", status=404, headers=[("content-type", "text/plain")])
     assert ask(guard(missing), path="/nowhere", headers=[BROWSER]).text == "gone"

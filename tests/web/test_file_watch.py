@@ -1,4 +1,4 @@
-"""The keyring changes while requests come: each is judged by the keys that are in the file, however slow the disk."""
+"""If the keyring changes during requests, each is checked with the keys in the file, even on a slow disk."""
 
 from __future__ import annotations
 

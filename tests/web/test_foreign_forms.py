@@ -1,4 +1,4 @@
-"""Forms that somebody else wrote: without the value of ours none acts, and ours go on acting for two days."""
+"""Forms without our token change nothing, and our own forms work for two days."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RIGHTS = RightsSettings(hooks="", login_url="/login")
 
 
 class Clock:
-    """Be a clock that stands where it was put."""
+    """A clock that stands still until a test sets it."""
 
     def __init__(self) -> None:
         self.now = NOW

@@ -1,4 +1,4 @@
-"""A full disk under the whole shop: every page is served, and what could not be kept is counted to the last one."""
+"""On a full disk every page is still served, and all that could not be written is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Goals: what the app says was reached, counted under the consent that views are counted under."""
+"""Goals that the app reports are counted under the same consent as page views."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Rows = list[tuple[Any, ...]]
 
 
 def reaching(*names: Any) -> App:
-    """Be an app that says these goals were reached, and answers with a redirect."""
+    """Return an app that reports these goals and answers with a redirect."""
 
     async def place(request: Request) -> Response:
         for name in names:
@@ -207,11 +207,11 @@ def test_without_statistics_a_goal_is_nothing(guard: Guard, tmp_path: Path) -> N
 
 
 def test_a_goal_leaves_shared_caches_alone(guard: Guard) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        visitor_of(scope).goal("seen")
-        await page(b"{}", headers=[("content-type", "application/json"), ("cache-control", "public")])(
-            scope, receive, send
-        )
+    app = page(
+        b"{}",
+        headers=[("content-type", "application/json"), ("cache-control", "public")],
+        act=lambda scope: visitor_of(scope).goal("seen"),
+    )
 
     answer = ask(guard(app), scope_of(headers=[BROWSER]))
 
@@ -220,9 +220,9 @@ def test_a_goal_leaves_shared_caches_alone(guard: Guard) -> None:
 
 
 def test_plain_text_that_names_a_goal_is_no_view(guard: Guard, tmp_path: Path) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        visitor_of(scope).goal("downloaded")
-        await PlainTextResponse("x")(scope, receive, send)
+    app = page(
+        b"x", headers=[("content-type", "text/plain")], act=lambda scope: visitor_of(scope).goal("downloaded")
+    )
 
     guarded = guard(app)
     ask(guarded, scope_of(headers=[BROWSER]))
@@ -232,7 +232,9 @@ def test_plain_text_that_names_a_goal_is_no_view(guard: Guard, tmp_path: Path) -
     assert connection.execute("SELECT kind FROM hit").fetchall() == [("goal",)]
 
 
-def test_of_a_value_only_its_step_is_kept(guard: Guard, goals: Callable[..., Rows], tmp_path: Path) -> None:
+def test_value_of_a_goal_is_stored_only_as_its_step(
+    guard: Guard, goals: Callable[..., Rows], tmp_path: Path
+) -> None:
     values = [89.9, Decimal("120.50"), 0, -1, float("nan"), "12", True]
 
     async def place(request: Request) -> Response:

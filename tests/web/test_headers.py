@@ -1,4 +1,4 @@
-"""Header lists: what of a response's start takes a closer look, and what keeps it out of shared caches."""
+"""Response headers that need a closer look, and headers that keep a response out of shared caches."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""Held, and why: the log names the element, the page, the vendor where it is known, and the lines that change it."""
+"""For each held element, the log names the element, page and vendor, and the settings that change it."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from harness.asgi import App, ask, page
@@ -117,7 +116,7 @@ def test_of_a_host_that_serves_pictures_the_owner_is_asked_first_whether_it_is_t
         "<img src=https://bat.bing.com/x>",
     ],
 )
-def test_nobody_is_asked_to_call_a_script_a_frame_a_tracker_or_a_known_vendor_the_shops_own(
+def test_draft_never_suggests_a_script_frame_tracker_or_known_vendor_as_the_shops_own(
     guard: Guard, caplog: pytest.LogCaptureFixture, body: str
 ) -> None:
     ask(guard(shown(body), vendors=()))
@@ -159,7 +158,7 @@ def test_a_host_that_several_share_is_told_apart_by_the_path(
     assert "it is Google reCAPTCHA" in told(caplog)[0]
 
 
-def test_a_path_of_nobody_on_such_a_host_names_all_who_share_it(
+def test_unknown_path_on_a_shared_host_names_all_vendors_that_share_it(
     guard: Guard, caplog: pytest.LogCaptureFixture
 ) -> None:
     ask(guard(shown("<img src=https://www.google.com/images/x.png>"), vendors=()))
@@ -221,7 +220,4 @@ def test_lines_are_told_of_the_first_documents_and_in_dev_mode_of_all(
 
 
 def _each(bodies: Iterator[bytes]) -> App:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await page(next(bodies))(scope, receive, send)
-
-    return app
+    return page(act=lambda _: next(bodies))

@@ -1,4 +1,4 @@
-"""Forms in the app's own markup: one that posts to a page of ours does nothing, all others pass as they are."""
+"""A form in the app's own markup that posts to our pages is disarmed; all other forms pass unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What statistics take note of: pages, errors and choices, by everybody who agreed as far as they did."""
+"""Statistics record pages, errors and choices of visitors, as far as each has agreed."""
 
 from __future__ import annotations
 
@@ -318,7 +318,7 @@ def test_country_header_counts_from_a_trusted_proxy_only(guard: Guard, rows: Cal
     assert [row["country"] for row in rows(guarded)] == ["FR", ""]
 
 
-def test_a_country_that_does_not_count_is_told_of_once(
+def test_ignored_country_header_is_logged_once(
     guard: Guard, rows: Callable[..., Rows], caplog: pytest.LogCaptureFixture
 ) -> None:
     """uvicorn reads X-Forwarded-For itself where the proxy is on its machine: the peer is the visitor then."""

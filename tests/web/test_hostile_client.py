@@ -1,4 +1,4 @@
-"""A thief who has every cookie that a browser ever had, tries all of them under all names, on both workers."""
+"""A thief of every cookie that a browser ever had tries all of them under all names, on both workers."""
 
 from __future__ import annotations
 

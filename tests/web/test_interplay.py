@@ -1,4 +1,4 @@
-"""Features that meet in one request: sockets, own pages, large sessions, orders, a store that changed under them."""
+"""Features that meet in one request: sockets, own pages, large sessions, orders, and a changed store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MakeShop = Callable[..., Shop]
 
 @dataclass
 class Socket:
-    """Be a WebSocket app that does something before it accepts, and something after."""
+    """A WebSocket app that acts before it accepts, and after."""
 
     before: Callable[[Any], Any] = lambda _: None
     after: Callable[[Any], Any] = lambda _: None
@@ -220,7 +220,7 @@ def test_what_is_no_json_is_an_error_beside_an_order_too(shop: Shop) -> None:
 
 
 class Restless(dict[str, Any]):
-    """Be another mapping each time it is written."""
+    """A value that is another mapping each time it is written."""
 
     count = itertools.count()
 
@@ -248,7 +248,7 @@ def test_a_session_that_never_rests_costs_its_cookies_and_no_page(shop: Shop, pa
 @pytest.mark.parametrize(
     "junk", [b"unsealed", b"junk", b"[1]", b"{}", b'{"t":[],"d":1,"o":[[1]]}', b"\xff\x00"]
 )
-def test_a_row_that_nobody_can_read_counts_as_missing(shop: Shop, tmp_path: Path, junk: bytes) -> None:
+def test_unreadable_row_counts_as_missing(shop: Shop, tmp_path: Path, junk: bytes) -> None:
     browser, other = Browser(shop), Browser(shop)
     browser.do(lambda visitor: (put(lamp=1)(visitor), visitor.orders.add("o1"), log_in(visitor)))
     other.do(grow)
@@ -287,7 +287,7 @@ def test_a_row_that_was_lost_is_missed_for_an_hour_however_often_its_visitor_com
     assert found == [True, True, True, False]
 
 
-def test_what_lies_in_a_store_that_was_switched_off_is_gone(make_shop: MakeShop) -> None:
+def test_sessions_and_carts_in_a_store_that_was_switched_off_count_as_empty(make_shop: MakeShop) -> None:
     browser = Browser(make_shop())
     browser.do(lambda visitor: (grow(visitor), put(note="x" * 5_000)(visitor)))
     browser.shop = make_shop(store=StoreSettings(enabled=False))
@@ -334,7 +334,9 @@ def test_a_doubled_consent_of_a_shared_domain_takes_no_cart_away(make_shop: Make
 
 
 @pytest.mark.parametrize("number", ["a\0", "\ud800", "x\udfffy"])
-def test_a_customer_number_that_no_store_takes_makes_nobody_else_a_guest(shop: Shop, number: str) -> None:
+def test_customer_number_that_cannot_be_stored_makes_no_other_customer_a_guest(
+    shop: Shop, number: str
+) -> None:
     """Where visitors choose their number: what cannot be written is tried again and again, and counts as down."""
     eve, ada = Browser(shop), Browser(shop)
     ada.do(lambda visitor: visitor.login("17"))

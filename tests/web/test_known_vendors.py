@@ -1,4 +1,4 @@
-"""Vendors by name: what the catalogue knows of them is held, hidden and removed, without a line typed."""
+"""A vendor declared by its catalogue name is held, hidden and removed without further settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The texts of every language: complete, in one language, counted and dated as that language does it."""
+"""The texts of every language are complete, in that language, with its own numbers and dates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No input costs more than in proportion to its length: headers, cookies, paths, queries, forms and reports.
+"""Every input costs at most in proportion to its length: headers, cookies, paths, queries, forms and reports.
 
 Each doubling of an input at most triples the CPU time of the whole process, the threads that write included.
 """
@@ -82,7 +82,7 @@ class Input:
 
 
 class Shop:
-    """Be a guarded shop that reads all it can. Each request comes from another network, a moment later."""
+    """A guarded shop that reads every input. Each request comes from another network, a moment later."""
 
     def __init__(self, guard: Guard, state: Path, **settings: Any) -> None:
         self.now = NOW

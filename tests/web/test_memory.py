@@ -1,4 +1,4 @@
-"""Memory stays where it is however long a page is, and whatever a compressed one unpacks to. Counted by the kernel.
+"""Memory is bounded for long pages and for compressed ones that unpack to much more, by the kernel's figures.
 
 One case of each kind runs with `make test`. All of them run in the compiled build alone: the sources are the same
 text, and take 15 s of CPU for a page.

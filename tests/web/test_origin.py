@@ -1,4 +1,4 @@
-"""Where a request came in: what a Host header may be, and what none may do."""
+"""The origin of a request: which Host headers are accepted, and which are refused."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ NOBODYS = [
 
 
 @pytest.mark.parametrize("host", NOBODYS)
-def test_a_host_that_no_browser_sends_breaks_no_page_and_is_nobodys(guard: Guard, host: str) -> None:
+def test_malformed_host_header_gets_a_page_and_matches_no_host(guard: Guard, host: str) -> None:
     answer = ask(guard(page(DOCUMENT)), host=host)
 
     assert answer.status == 200

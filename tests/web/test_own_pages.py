@@ -1,4 +1,4 @@
-"""Our own pages as a hostile visitor asks for them: no way out, no second header, no markup, whatever is asked."""
+"""Our own pages under hostile requests: no open redirect, no injected header, no injected markup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's own templates: shown in place of ours, and refused by name where they would take the free choice."""
+"""The shop's own templates replace ours, and are refused by name if they would bias the choice."""
 
 from __future__ import annotations
 
@@ -143,7 +143,9 @@ def test_ours_stands_where_no_folder_is_named() -> None:
         ("{{ text }}", "{% if lang != 'el' %}{{ text }}{% endif %}", "in the language 'el'"),
     ],
 )
-def test_what_must_not_be_lost_is_refused_by_name(tmp_path: Path, was: str, now: str, told: str) -> None:
+def test_banner_template_without_a_required_part_is_refused_by_its_name(
+    tmp_path: Path, was: str, now: str, told: str
+) -> None:
     assert was in BANNER
     config = own(tmp_path, banner_html=BANNER.replace(was, now))
 
@@ -187,7 +189,7 @@ def test_a_sheet_that_loads_or_singles_out_is_refused(tmp_path: Path, sheet: str
     assert told in str(caught.value)
 
 
-def test_what_comments_and_lines_part_stays_apart(tmp_path: Path) -> None:
+def test_style_sheets_words_split_by_comments_or_lines_stay_split(tmp_path: Path) -> None:
     sheet = '#cg form/* " */p { background: u/**/rl(//ads.example/p.gif) }\n#cg\n.row { color: u\nrl(x) }'
 
     renderer = Renderer(own(tmp_path, banner_css=sheet))

@@ -1,4 +1,4 @@
-"""Pages that come again: what is kept of them is given only to who would get the same."""
+"""Pages that repeat: a cached result goes only to visitors who would get the same page."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COPIES = 4  # the page is noted, kept, and then given again
 
 
 class Outcome:
-    """Be what rewriting told of a page that holds nothing."""
+    """The rewriter's outcome for a page without held elements."""
 
     held = ()
     lost = ()
@@ -49,15 +49,8 @@ def cookie_of(app: App, choice: str) -> list[tuple[str, str]]:
 
 
 def in_two(document: bytes, headers: list[tuple[str, str]]) -> App:
-    """Be an app whose page comes in two messages: nothing of it is ever kept."""
-    start = [(name.encode(), value.encode()) for name, value in headers]
-
-    async def app(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [*start]})
-        await send({"type": "http.response.body", "body": document[:40], "more_body": True})
-        await send({"type": "http.response.body", "body": document[40:]})
-
-    return app
+    """Return an app whose page comes in two messages, so that it is never kept."""
+    return page(document[:40], document[40:], headers=headers)
 
 
 def without_length(answer: Answer) -> list[tuple[str, str]]:
@@ -149,12 +142,7 @@ def test_a_page_that_differs_where_nobody_looks_is_another(guard: Guard) -> None
     prices = iter(range(100))
     filler = b"<p>Apples</p>" * 40
 
-    async def app(_scope: Any, _receive: Any, send: Any) -> None:
-        body = DOCUMENT + filler + b"<p>%03d</p>" % next(prices) + filler * 4
-        await send(
-            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
-        )
-        await send({"type": "http.response.body", "body": body})
+    app = page(act=lambda _: DOCUMENT + filler + b"<p>%03d</p>" % next(prices) + filler * 4)
 
     guarded = guard(app)
 
@@ -165,15 +153,11 @@ def test_a_page_that_differs_where_nobody_looks_is_another(guard: Guard) -> None
 def test_a_cookie_goes_out_with_a_page_that_is_known(guard: Guard) -> None:
     number = itertools.count()
 
-    async def app(scope: Any, _receive: Any, send: Any) -> None:
+    def act(scope: Any) -> None:
         if scope["path"] == "/write":
             scope["session"]["n"] = next(number)
-        await send(
-            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
-        )
-        await send({"type": "http.response.body", "body": DOCUMENT})
 
-    guarded = guard(app)
+    guarded = guard(page(DOCUMENT, act=act))
 
     answers = [ask(guarded, path="/write") for _ in range(COPIES)]
     quiet = [ask(guarded, path="/read") for _ in range(COPIES)]
@@ -239,7 +223,7 @@ def test_a_page_that_is_asked_for_stays_while_thousands_of_others_go_by() -> Non
     assert len(kept) > 500
 
 
-def test_what_is_kept_has_an_end() -> None:
+def test_page_cache_keeps_at_most_its_number_of_places_and_bytes() -> None:
     kept = Repeats()
     outcome = Outcome()
 
@@ -348,14 +332,8 @@ def near_page(token: bytes, *, inside: bytes = b"", head: bytes = b"") -> bytes:
 
 
 def changing(bodies: Iterator[bytes], headers: list[tuple[str, str]] | None = None) -> App:
-    """Be an app that answers with one body after the other."""
-    start = [(name.encode(), value.encode()) for name, value in headers or HTML]
-
-    async def app(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [*start]})
-        await send({"type": "http.response.body", "body": next(bodies)})
-
-    return app
+    """Return an app that answers with one body after the other."""
+    return page(headers=headers or HTML, act=lambda _: next(bodies))
 
 
 def assert_same_as_alone(

@@ -1,4 +1,4 @@
-"""Pages made of the pieces of a known one: byte for byte what a fresh reading makes, and no way around the walls.
+"""Pages made from cached pieces equal a fresh rewrite byte for byte, and open no way around the walls.
 
 PIECES_PAGES names a directory of pages (*.html.gz); then all of them are edited, EDITS times each.
 """
@@ -154,7 +154,7 @@ TOKENS: dict[str, Make] = {
 
 
 def answering(make: Make) -> Any:
-    """Be an app whose page says how often it was asked for."""
+    """Return an app whose page says how often it was requested."""
     number = iter(range(10**6))
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
@@ -267,7 +267,7 @@ def test_two_variants_that_take_turns_are_both_kept(guard: Guard, readings: list
     assert readings == []
 
 
-def test_of_three_variants_that_take_turns_two_stay() -> None:
+def test_page_cache_keeps_two_of_three_alternating_variants() -> None:
     place, pages = Repeats(), [b"<p>%d</p>" % number * 100 for number in range(3)]
     kept = 0
 

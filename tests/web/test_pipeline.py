@@ -1,4 +1,4 @@
-"""The recorder: nothing waits, nothing is lost silently."""
+"""The recorder delays no request, and counts every record that it loses."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from harness.asgi import ask, page, scope_of
+from harness.asgi import ask, no_app, page, scope_of
 from harness.servers import START_SECONDS, wait_until
 
 from cookieguard import Config, CookieGuard
@@ -41,12 +40,8 @@ def line(number: int = 0) -> LogLine:
     )
 
 
-async def nothing(_: Any, __: Any, ___: Any) -> None:
-    """Be an app that is not asked."""
-
-
 def test_overlong_fields_are_cut_before_they_are_queued(tmp_path: Path) -> None:
-    guard = CookieGuard(nothing, Config(state_dir=str(tmp_path)))
+    guard = CookieGuard(no_app, Config(state_dir=str(tmp_path)))
     headers = [("referer", "https://a.example/" * 999), ("user-agent", "x" * 9999)]
     exchange = Exchange(guard._parts, scope_of("/" * 9999, headers=headers), datetime.now(UTC))
 

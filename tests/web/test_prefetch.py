@@ -1,4 +1,4 @@
-"""Pages that a browser fetches ahead of a click: a redirect takes it to no held host before somebody clicked."""
+"""If a browser prefetches a redirect, it reaches no held host before the visitor clicks."""
 
 from __future__ import annotations
 

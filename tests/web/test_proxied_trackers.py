@@ -1,4 +1,4 @@
-"""A tracker behind the shop's own host is told to the owner once, with lines that hold it."""
+"""A tracker behind the shop's own host is reported to the owner once, with the settings that hold it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_shops_own_files_are_not_taken_for_a_tracker(
     assert told(caplog) == []
 
 
-def test_a_path_that_the_shop_does_not_have_is_not_told(
+def test_path_that_the_shop_does_not_have_is_not_reported(
     guard: Guard, caplog: pytest.LogCaptureFixture
 ) -> None:
     ask(guard(page(b"", status=404)), path="/gtm.js", query="id=GTM-A")

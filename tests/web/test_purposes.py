@@ -1,4 +1,4 @@
-"""Which purposes visitors are asked for, and whose stored consent counts when they change: it never covers more."""
+"""The purposes that visitors are asked for; if they change, stored consent never covers more than before."""
 
 from __future__ import annotations
 

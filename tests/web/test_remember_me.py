@@ -1,4 +1,4 @@
-"""Remember-me across two workers on one store: who is let in, what ends when a copy shows itself, who hears of it."""
+"""Remember-me with two workers on one store: logins, the end of a copied series, and notices of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.asgi import Answer, ask, drive, scope_of
+from harness.asgi import Answer, ask, drive, page, scope_of
 from harness.servers import wait_until
 from harness.shops import NOW
 
@@ -73,7 +73,7 @@ class Shop:
 
 
 class Client:
-    """Be one browser: it keeps cookies, and comes to the worker that it is told."""
+    """One browser that keeps cookies and visits the worker that a test names."""
 
     def __init__(self, shop: Shop, cookies: dict[str, str] | None = None) -> None:
         self.shop = shop
@@ -106,7 +106,7 @@ class Client:
         return self.get(path, worker)[0]
 
     def copy(self) -> Client:
-        """Be a thief with the remember-me cookie alone."""
+        """Make a thief with the remember-me cookie alone."""
         return Client(self.shop, {REMEMBER: self.cookies[REMEMBER]})
 
 
@@ -130,7 +130,7 @@ def until(is_so: Callable[[], bool]) -> None:
     wait_until(is_so, "what the store tells is heard")
 
 
-def test_who_comes_back_without_a_session_is_logged_in_as_old_as_the_login_was(ada: Client) -> None:
+def test_remembered_customer_keeps_the_age_of_the_login(ada: Client) -> None:
     before = dict(ada.cookies)
     ada.lose_session()
     ada.shop.wait(days=20)
@@ -525,9 +525,7 @@ def test_without_a_store_asking_to_be_remembered_is_an_error_that_names_the_sett
 
 
 def test_without_identity_nothing_is_remembered_and_nothing_fails(tmp_path: Path) -> None:
-    async def plain(scope: Any, _: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body"})
+    plain = page(status=204, headers=())
 
     guard = CookieGuard(plain, Config(state_dir=str(tmp_path), identity=IdentitySettings(enabled=False)))
 

@@ -1,4 +1,4 @@
-"""Remember-me where everything happens at once: tabs on two workers, lost answers, a store that goes, a thief beside.
+"""Remember-me under races: tabs on two workers, lost answers, a store that fails, and a thief.
 
 An honest customer is never thrown out, and a copy that was used ends both.
 """
@@ -240,7 +240,7 @@ def test_a_copy_is_told_though_the_store_goes_right_after_it_was_noticed(tmp_pat
     until_ = 10**14
 
     class Going(SqliteStore):
-        """Be a store that goes after so many writes."""
+        """A store that fails after so many writes."""
 
         left = 0
 

@@ -1,4 +1,4 @@
-"""What visitors see: the markup, its size, and how it behaves in a real browser."""
+"""The banner's markup, its size, and its behaviour in a real browser."""
 
 from __future__ import annotations
 

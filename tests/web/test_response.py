@@ -1,4 +1,4 @@
-"""A response on its way out: what is rewritten, what passes, and the headers that go with it."""
+"""Responses of the app: which are rewritten, which pass, and the headers that are sent with them."""
 
 from __future__ import annotations
 
@@ -1108,9 +1108,7 @@ def test_parts_that_are_switched_off_leave_the_page_alone(guard: Guard) -> None:
 
 
 @pytest.mark.parametrize(("choice", "comes_alive"), [("save&purpose=marketing", False), ("accept", True)])
-def test_both_walls_say_the_same_of_a_host_nobody_declared(
-    guard: Guard, choice: str, comes_alive: bool
-) -> None:
+def test_both_walls_treat_an_undeclared_host_alike(guard: Guard, choice: str, comes_alive: bool) -> None:
     app = guard(page(b"<!doctype html><body><img src=//nobody.example/p>"))
 
     answer = ask(app, headers=[choose(app, choice)])

@@ -1,4 +1,4 @@
-"""Views of pages that caches keep: reported by the page, and counted as if the shop had answered."""
+"""Views of cached pages are reported by the page, and counted as if the shop had answered."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ VISIT = [
 
 
 async def shown(_: Any) -> HTMLResponse:
-    """Be a page of a shop."""
+    """Answer with a page of a shop."""
     return HTMLResponse("<!doctype html><html lang=de><body><h1>Kettle</h1></body></html>")
 
 

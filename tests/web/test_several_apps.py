@@ -1,4 +1,4 @@
-"""Several guarded apps: on one host they share cookies and so keys, on hosts of their own nothing."""
+"""Several guarded apps on one host share cookies and keys; on different hosts they share neither."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def app(scope: Any, _: Any, send: Any) -> None:
 
 
 class Browser:
-    """Be a browser with the cookies of one host."""
+    """A browser with the cookies of one host."""
 
     def __init__(self) -> None:
         self.jar: dict[str, str] = {}
@@ -157,7 +157,7 @@ KIND = DataKind(id="order-mail", title="Order mail", purpose="To confirm orders"
 
 
 async def back_office(scope: Any, _: Any, send: Any) -> None:
-    """Be a shop whose own code calls what takes no request."""
+    """Answer as a shop whose code calls functions that take no request."""
     query, said = scope["query_string"].decode(), ""
     if scope["path"] == "/login":
         visitor_of(scope).login("17")

@@ -1,4 +1,4 @@
-"""Cookies shared with a domain: what may be shared, with whom they count, and how two of one name are resolved."""
+"""Cookies shared with a domain: which may be shared, which hosts use them, and how duplicate names are resolved."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_cookie_of_one_host_does_not_open_as_one_of_its_domain_nor_the_other_w
         (CONSENT, ["; Path=/; Secure", "; Path=/; Domain=shop.example; Secure"]),
     ],
 )
-def test_of_two_consent_cookies_neither_counts_both_go_and_the_answer_sticks(
+def test_two_consent_cookies_are_ignored_and_removed_and_the_next_choice_is_kept(
     guard: Guard, name: str, variants: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     spec = CookieSpec(name=name, max_age=600, domain="shop.example")

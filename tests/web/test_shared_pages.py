@@ -1,4 +1,4 @@
-"""Pages that shared caches keep: a function of address and variant, and private as soon as a visitor is in it."""
+"""Pages for shared caches depend on address and variant alone, and are private if they depend on the visitor."""
 
 from __future__ import annotations
 
@@ -259,9 +259,7 @@ def nothing(scope: Any) -> None:
 def test_a_page_with_a_visitor_in_it_stays_private(
     guard: Guard, act: Callable[[Any], None], headers: list[tuple[str, str]], asked: dict[str, Any]
 ) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        act(scope)
-        await page(ADS, headers=[*HTML, *headers])(scope, receive, send)
+    app = page(ADS, headers=[*HTML, *headers], act=act)
 
     edge = Edge(guard, app, strict_paths=("/checkout",))
 

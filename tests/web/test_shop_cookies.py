@@ -1,4 +1,4 @@
-"""Cookies on their way through: what was not agreed to is neither set, nor shown to the app, nor kept."""
+"""Cookies without consent are not set, not passed to the app, and removed from the browser."""
 
 from __future__ import annotations
 
@@ -280,7 +280,9 @@ def test_a_cookie_of_a_vendor_that_was_declared_without_it_is_never_called_neces
     assert '[[cookies.own]]\nname = "_ga"\npurpose = "statistics"' in caplog.text
 
 
-def test_where_nobody_is_asked_nothing_is_told(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
+def test_shop_without_consent_gets_no_report_about_undeclared_cookies(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
     app = guard(page(b"x", headers=[*JPEG, ("set-cookie", "mine=1")]), consent=Config().consent)
     quiet = guard(
         page(b"x", headers=[*JPEG, ("set-cookie", "mine=1")]),

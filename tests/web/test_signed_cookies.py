@@ -1,4 +1,4 @@
-"""Cookies of the shop's own in tokens of ours: the app keeps its value, and nobody else's, nobody's copy, counts."""
+"""Cookies of the shop inside signed ones: the app gets its value back; foreign and copied values are refused."""
 
 from __future__ import annotations
 
@@ -339,7 +339,7 @@ def test_the_guests_cookie_follows_at_login_as_it_was_set(world: World, attribut
     assert browser.visit(cookie=f"{SESSION}={browser.cookies[SESSION]}; cart={before}") == ""
 
 
-def test_what_follows_ends_when_it_would_have_ended(world: World) -> None:
+def test_cookie_that_is_signed_again_at_login_keeps_its_expiry(world: World) -> None:
     browser = world.open()
     browser.visit("cart=5; Max-Age=3600; Path=/")
     world.now += timedelta(minutes=20)
@@ -510,7 +510,7 @@ def test_a_value_too_large_is_a_clear_error_before_the_start_and_the_error_page_
     assert not any(line.startswith("cart=") for line in ask(world.app).all("set-cookie"))
 
 
-def test_what_just_fits_still_fits_after_login(world: World, events: Any) -> None:
+def test_cookie_of_the_largest_size_still_fits_after_login(world: World, events: Any) -> None:
     browser = world.open()
     browser.visit(f"cart={'x' * 2948}")
     assert len(browser.cookies["cart"]) > 4000
@@ -535,7 +535,7 @@ def test_a_value_from_before_counts_until_the_day_that_is_set(
     assert events() == ([] if seen else ["cart cookie refused (not signed): hidden from the app (GET '/')"])
 
 
-def test_in_that_time_what_is_forged_is_hidden_all_the_same(world: World) -> None:
+def test_forged_cookie_is_hidden_also_while_unsigned_ones_are_accepted(world: World) -> None:
     browser = world.open(SignedCookie(name="cart", accept_unsigned_until="2026-12-24"))
     browser.visit("cart=5")
 

@@ -1,4 +1,4 @@
-"""What CookieGuard refuses to start with, each in one clear line."""
+"""Settings with which cookieguard refuses to start, each with one clear line."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_dev_mode_sets_no_cookie_on_a_host_that_is_not_loopback(tmp_path: Path) 
     assert far.status == 403
 
 
-def test_dev_mode_is_told_at_every_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_dev_mode_is_logged_at_every_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     CookieGuard(page(), Config(state_dir=str(tmp_path / "state")))
     assert "dev is true" not in caplog.text
 

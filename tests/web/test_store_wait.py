@@ -1,4 +1,4 @@
-"""Waiting for a thread in the event loop: each wait ends when it is told, or when its own timeout does."""
+"""A request's wait for the store's thread ends with its answer or with its own timeout."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def timed(future: Any, *, after: float = 0.0) -> tuple[bool, float]:
 
 
 @pytest.mark.parametrize("kind", [Future, Acknowledgement])
-def test_who_is_never_told_waits_as_long_as_patience_whenever_it_began(
+def test_wait_without_an_answer_ends_after_its_own_patience(
     kind: Any, wait_for: Callable[[float], None]
 ) -> None:
     wait_for(0.4)
@@ -91,7 +91,7 @@ def test_a_wait_that_is_called_off_harms_no_other() -> None:
     assert asyncio.run(main())
 
 
-def test_what_ended_before_or_while_it_was_asked_tells_everybody_once() -> None:
+def test_each_callback_of_an_acknowledgement_runs_once_also_if_it_ended_before() -> None:
     told: list[int] = []
     one = Acknowledgement()
     begin = threading.Barrier(3)
@@ -121,7 +121,7 @@ async def shop(scope: Any, _: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"put in"})
 
 
-def test_a_store_that_hangs_is_told_once_and_the_pages_go_on(
+def test_hanging_store_is_logged_once_and_pages_are_still_served(
     guard: Callable[..., CookieGuard], caplog: pytest.LogCaptureFixture, wait_for: Callable[[float], None]
 ) -> None:
     app, gate = guard(shop), threading.Event()

@@ -1,4 +1,4 @@
-"""Strict pages let in necessary vendors alone, whatever was agreed to; the pages beside them are the control."""
+"""Strict pages allow only necessary vendors, whatever the visitor agreed to; other pages are the control."""
 
 from __future__ import annotations
 

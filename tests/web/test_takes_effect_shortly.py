@@ -1,4 +1,4 @@
-"""A choice while the log's store is down, on real servers: what it takes counts at once, what it grants shortly."""
+"""If the log's store is down, on real servers, a withdrawal takes effect at once, and a grant shortly."""
 
 from __future__ import annotations
 

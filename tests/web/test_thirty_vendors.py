@@ -1,4 +1,4 @@
-"""Thirty vendors as their documentation embeds them: held before consent, as written after it, cookies gone on refusal.
+"""Thirty vendors embedded as documented are held before consent, unchanged after it, and lose their cookies on refusal.
 
 What a browser does with them is shown elsewhere; here the bytes of each page are looked at.
 """

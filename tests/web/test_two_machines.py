@@ -1,4 +1,4 @@
-"""Two machines of one shop, each with its own memory and state directory: who is served by both counts once."""
+"""Two machines of one shop, each with its own memory and state directory, count a visitor of both once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def server() -> Iterator[Postgres]:
 
 
 class Shop:
-    """Be two machines with one keyring; `store` is the URL of their store, empty for a file on each."""
+    """Two machines with one keyring; `store` is the URL of their store, empty for a file on each."""
 
     def __init__(self, folder: Path, stats: str, store: str) -> None:
         self.stats = stats

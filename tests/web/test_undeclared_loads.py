@@ -1,4 +1,4 @@
-"""Visitors as a scanner: what allowed scripts load beyond their declaration reaches the owner."""
+"""Visitors' pages report hosts that allowed scripts load without a declaration, and the owner sees them."""
 
 from __future__ import annotations
 

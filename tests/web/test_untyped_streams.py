@@ -1,4 +1,4 @@
-"""Responses without a Content-Type: they start with their first chunk, and no browser makes a leak of one."""
+"""Responses without a Content-Type start with their first chunk, and browsers leak nothing through them."""
 
 from __future__ import annotations
 

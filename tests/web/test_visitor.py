@@ -1,4 +1,4 @@
-"""The visitor an app sees, from the first byte of a response to the last."""
+"""The visitor that an app sees, from the first byte of a response to the last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The walls kept for each origin and state of consent."""
+"""The policies that are cached for each origin and state of consent."""
 
 from __future__ import annotations
 

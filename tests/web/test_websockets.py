@@ -1,4 +1,4 @@
-"""WebSockets through a real server: the same session, what a login inside sets, and no session for foreign pages."""
+"""WebSockets on a real server: the same session, cookies of a login inside, and no session for other origins."""
 
 from __future__ import annotations
 

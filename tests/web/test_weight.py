@@ -1,4 +1,4 @@
-"""What a page weighs more for a visitor who has not chosen, as `benchmarks/weight.py` measures it."""
+"""The bytes that a page gains for a visitor who has not chosen, as `benchmarks/weight.py` measures them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Marketing mail: off until confirmed, off again by one click; no link scanner, forged or replayed link changes it."""
+"""Marketing mail starts when confirmed and ends by one click; link scanners, forged and replayed links change none."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from features.records.test_consent_log import recorded, status
-from harness.asgi import Answer, ask
+from harness.asgi import Answer, ask, page
 from harness.locks import locked
 
 from cookieguard import Config, CookieGuard, mail, mail_lists
@@ -30,13 +29,11 @@ FORM = [("content-type", "application/x-www-form-urlencoded")]
 CUSTOMER = "10042"
 
 
-async def shop(_: Any, __: Any, send: Any) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
+shop = page(headers=())
 
 
 class Clock:
-    """Be a clock that stands where it was put."""
+    """A clock that stands still until a test sets it."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -46,7 +43,7 @@ class Clock:
 
 
 class Reader:
-    """Be who follows links of mail."""
+    """A person who follows links of mail."""
 
     def __init__(self, app: CookieGuard, clock: Clock) -> None:
         self.app = app
@@ -101,15 +98,15 @@ def test_nobody_is_mailed_before_they_confirm_and_looking_at_the_link_is_no_conf
 
 
 @pytest.mark.parametrize("lang", ["de", "fr", "he"])
-def test_what_a_button_leads_to_speaks_the_language_of_its_page(reader: Reader, lang: str) -> None:
+def test_page_after_a_button_has_the_language_of_its_page(reader: Reader, lang: str) -> None:
     texts = texts_of(lang)
 
     asked = reader.get(f"{mail.confirm_link(CUSTOMER, 'news')}&lang={lang}")
     pressed = reader.press(asked)
 
-    for page, title in ((asked, "confirm_title"), (pressed, "confirmed_title")):
-        assert f'<html lang="{lang}" dir="{texts["meta"]["dir"]}"' in unescape(page.text)
-        assert f"<h1>{texts['mail'][title]}</h1>" in unescape(page.text)
+    for answer, title in ((asked, "confirm_title"), (pressed, "confirmed_title")):
+        assert f'<html lang="{lang}" dir="{texts["meta"]["dir"]}"' in unescape(answer.text)
+        assert f"<h1>{texts['mail'][title]}</h1>" in unescape(answer.text)
 
 
 def test_headers_are_those_of_rfc_8058_and_tell_nobody_the_number(reader: Reader) -> None:

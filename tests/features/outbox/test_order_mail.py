@@ -1,4 +1,4 @@
-"""Order confirmations: part of the contract, so no list and no consent; what was sent is a record of the log."""
+"""Order confirmations need no list and no consent, because they are part of the contract; the log records each mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outbox in SQLite and in PostgreSQL: each message leased to one sender, what is uncertain counted as such."""
+"""The outbox in SQLite and PostgreSQL: one sender leases each message, and a doubtful delivery counts as uncertain."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def filled(opened: Open, count: int) -> Outbox:
     return outbox
 
 
-def test_nobody_is_sent_a_message_of_a_run_that_is_not_whole(opened: Open) -> None:
+def test_messages_of_an_incomplete_run_are_not_sent(opened: Open) -> None:
     outbox = opened()
     outbox.begin(RUN, "secret")
     outbox.add(RUN, [Row("a", "x")])

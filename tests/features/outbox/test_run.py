@@ -1,4 +1,4 @@
-"""A whole run: from the announcement to its day, with a relay that is down and slow, two machines, and SIGKILL."""
+"""A whole mailing, from the announcement to its day, with a relay that is down or slow, two machines, and SIGKILL."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def server() -> Iterator[Postgres]:
 
 
 class World:
-    """Be a shop whose senders are processes."""
+    """A shop whose senders run as processes."""
 
     def __init__(self, directory: Path, place: str) -> None:
         self.relay: Relay = new_relay()

@@ -1,4 +1,4 @@
-"""Notices at a real SMTP server that is down, slow, refuses somebody or ends without an answer."""
+"""Notices through a real SMTP server that is down, slow, refuses a recipient or ends without an answer."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ RUN = f"policy-{SECOND}"
 
 
 class Shop:
-    """Be a shop with customers, an outbox and a relay."""
+    """A shop with customers, an outbox and a mail relay."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

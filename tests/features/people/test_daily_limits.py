@@ -1,4 +1,4 @@
-"""How many customers one member may open or erase in a day, over all workers, and who learns that this was reached."""
+"""The number of customers that one member may view or erase in a day, over all workers, and who is notified of it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from features.people.test_staff_guard import no_app
 from features.rights.test_requests_page import Queue
-from harness.asgi import Answer, ask
+from harness.asgi import Answer, ask, no_app
 from harness.locks import locked
 from harness.parts import part_of
 

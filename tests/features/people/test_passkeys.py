@@ -1,4 +1,4 @@
-"""What the challenge of a passkey is bound to: a time, a browser, a host, a use; and hostile answers."""
+"""The challenge of a passkey is bound to a time, a browser, a host and a use, and hostile answers fail."""
 
 from __future__ import annotations
 

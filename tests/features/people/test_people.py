@@ -1,4 +1,4 @@
-"""The page People: who is a member, which sessions and passkeys they have, and the access journal, newest first."""
+"""The page People: members, their sessions and passkeys, and the access journal, newest entry first."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from features.people.test_staff_guard import OWN, Desk, no_app
-from harness.asgi import Answer, ask
+from features.people.test_staff_guard import OWN, Desk
+from harness.asgi import Answer, ask, no_app
 from harness.parts import part_of
 
 from cookieguard import CookieGuard

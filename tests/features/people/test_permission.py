@@ -1,4 +1,4 @@
-"""One-time permission: a customer's code opens one thing, once, within ten minutes, and all of it is written down."""
+"""A customer's code gives staff one permission, once, within ten minutes, and every step is recorded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.asgi import Answer, ask
+from harness.asgi import Answer, ask, log_in, page
 
 from cookieguard import CookieGuard, access
 from cookieguard.cli.people.access import notice_of
@@ -33,15 +33,11 @@ OWN = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-fo
 CUSTOMER = "10042"
 
 
-async def shop(scope: Any, _: Any, send: Any) -> None:
-    if scope["path"] == "/login":
-        scope["cookieguard.visitor"].login(scope["query_string"].decode())
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
+shop = page(headers=(), act=log_in)
 
 
 class World:
-    """Be a shop with a customer who is logged in."""
+    """A shop with a customer who is logged in."""
 
     def __init__(self, guard: Callable[..., CookieGuard], state: Path) -> None:
         self.now = NOW
@@ -125,7 +121,7 @@ def test_replayed_late_foreign_and_other_codes_open_nothing(world: World) -> Non
     assert [one["event"] for one in read_journal(world.state)].count("refused") == 5
 
 
-def test_of_many_who_use_a_code_at_once_one_sees_something(world: World) -> None:
+def test_code_opens_the_data_for_one_of_many_simultaneous_uses(world: World) -> None:
     code = world.code()
 
     with ThreadPoolExecutor(8) as threads:
@@ -142,7 +138,7 @@ def test_guessing_ends_the_code(world: World) -> None:
     assert not world.is_refused(world.code())  # a new one counts
 
 
-def test_code_is_in_no_file_as_it_is_told(world: World) -> None:
+def test_store_files_hold_no_code_in_clear(world: World) -> None:
     code = world.code()
 
     written = b"".join(path.read_bytes() for path in world.state.glob("*.db*"))
@@ -179,7 +175,7 @@ def test_decorator_opens_before_the_view_runs(world: World) -> None:
     assert seen == [CUSTOMER]
 
 
-def test_nothing_is_opened_to_nobody_or_past_the_journal(world: World) -> None:
+def test_access_without_a_name_or_a_journal_entry_opens_nothing(world: World) -> None:
     code = world.code()
     with pytest.raises(access.AccessRefused, match="by must name the person"):
         asyncio.run(access.open(CUSTOMER, code=code, scope="orders", by="Sam\r\nEve"))

@@ -1,17 +1,17 @@
-"""Staff at the door: one and the same 403 for everybody else, a form without JavaScript, a list that is obeyed."""
+"""Staff pages answer everybody else with one and the same 403, and sign staff in by a form without JavaScript."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from harness.asgi import Answer, ask
+from harness.asgi import Answer, ask, no_app, page
 from harness.parts import part_of
 from starlette.responses import PlainTextResponse, Response
 
@@ -35,7 +35,7 @@ OWN = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-fo
 
 
 class Desk:
-    """Be a guarded shop with a page for analysts and one for owners, and its list of staff."""
+    """A guarded shop with a page for analysts, one for owners, and a list of staff."""
 
     def __init__(self, app: CookieGuard, state: Path) -> None:
         self.app = app
@@ -91,10 +91,6 @@ async def secret_page(_: Exchange, __: Receive, ___: Member) -> Response:
 
 async def refused(exchange: Exchange, _: Receive, __: Visit) -> Response:
     return refuse(exchange)
-
-
-async def no_app(_: object, __: object, ___: object) -> None:
-    raise AssertionError("the app is not asked")
 
 
 @pytest.fixture
@@ -365,9 +361,7 @@ def test_other_sites_cannot_sign_anybody_in(desk: Desk, headers: list[tuple[str,
 def test_staff_cookie_is_ours_and_no_cookie_that_nobody_declared(
     guard: Callable[..., CookieGuard], caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def app(_: object, __: object, send: Callable[..., Awaitable[None]]) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
+    app = page(headers=())
 
     ask(guard(app), headers=[("cookie", "__Host-cg_staff=x; stranger=y")])
 

@@ -1,4 +1,4 @@
-"""The access journal on a full disk: no look without its entry, and no entry lost behind half a line."""
+"""On a full disk, a look at personal data without an entry in the access journal fails, and no entry is lost."""
 
 from __future__ import annotations
 

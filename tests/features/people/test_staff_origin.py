@@ -1,4 +1,4 @@
-"""With `staff.origin`, staff pages are on that host and nowhere else, and nothing of the shop is there."""
+"""With `staff.origin`, that host serves the staff pages and nothing of the shop, and no other host serves them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A link signs in once; a session says why it ended, and leads back to where its member was."""
+"""A sign-in link works once; a session that ended says why, and the next one leads back to the same page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from harness.asgi import Answer, ask
+from harness.asgi import Answer, ask, no_app
 from harness.parts import part_of
 from harness.stores import SqliteStore
 
@@ -20,14 +20,14 @@ from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.sessions import make_link
 from cookieguard.features.people.staff_list import change_staff
 
-from .test_staff_guard import NOW, OWN, Desk, no_app
+from .test_staff_guard import NOW, OWN, Desk
 
 BROWSER = ("accept", "text/html")
 COOKIE = "__Host-cg_staff"
 
 
 class Clock:
-    """Be the time, which a test moves on."""
+    """The time, which tests advance."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -93,7 +93,7 @@ def test_link_counts_for_ten_minutes(desk: Desk, clock: Clock, minutes: float, s
     assert desk.post({"link": link}).status == status
 
 
-def test_of_many_who_use_a_link_at_once_one_is_signed_in(desk: Desk) -> None:
+def test_sign_in_link_works_for_one_of_many_simultaneous_uses(desk: Desk) -> None:
     link = link_of(desk)
 
     with ThreadPoolExecutor(8) as pool:

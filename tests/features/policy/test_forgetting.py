@@ -1,4 +1,4 @@
-"""Who was sent a notice is forgotten once its version is in force for long enough; how many were is not."""
+"""The recipients of a notice are forgotten some time after its version took effect; their number is kept."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RECORD = Acts(None)
 
 
 class Shop:
-    """Be a shop that announced its second version to three customers."""
+    """A shop that announced its second policy version to three customers."""
 
     def __init__(self, directory: Path) -> None:
         self.state = directory / "state"
@@ -98,7 +98,7 @@ def test_outbox_forgets_who_was_told_30_days_after_the_version_took_effect(shop:
     assert shop.forget(IN_FORCE + KEPT) == 0
 
 
-def test_nobody_is_forgotten_who_is_still_to_be_told(shop: Shop) -> None:
+def test_recipients_without_their_notice_are_not_forgotten(shop: Shop) -> None:
     assert (shop.forget(IN_FORCE + timedelta(days=300)), shop.left) == (0, 3)
 
     with closing(shop.store()) as store:

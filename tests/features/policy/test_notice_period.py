@@ -1,4 +1,4 @@
-"""The notice period on a clock that stands: for each day of the last mail, what pages serve and what doctor says."""
+"""The notice period on a fixed clock: for each day of the last mail, what pages serve and what doctor reports."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
-from typing import Any
 
 import pytest
-from harness.asgi import ask
+from harness.asgi import ask, page
 from harness.parts import part_of
 from harness.policies import FIRST, NEW, OLD, SECOND, put_version, two_versions
 from harness.relays import new_relay
@@ -48,13 +47,8 @@ RECORD = Acts(None)
 OFFICER = Member(id="1", name="Olga", role="officer", made=DAY_1, expires=DAY_1)
 
 
-async def page(_: Any, __: Any, send: Any) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
-    await send({"type": "http.response.body", "body": b"<html><body><p>Shop</p></body></html>"})
-
-
 class Shop:
-    """Be a shop with ten customers that announced its second version on 1 December for the 15th."""
+    """A shop with ten customers that announced its second policy version on 1 December for the 15th."""
 
     def __init__(self, directory: Path, *, without_address: int = 0, refused: int = 0) -> None:
         self.relay = new_relay()
@@ -126,7 +120,7 @@ class Shop:
 
     @contextmanager
     def guard(self, day: int) -> Iterator[CookieGuard]:
-        app = CookieGuard(page, self.config, clock=lambda: on(day))
+        app = CookieGuard(page(b"<html><body><p>Shop</p></body></html>"), self.config, clock=lambda: on(day))
         try:
             yield app
         finally:

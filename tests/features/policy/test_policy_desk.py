@@ -1,4 +1,4 @@
-"""The policy's desk: a draft is kept and published by nobody, and its announcement does what the command does."""
+"""The policy page of the console: a draft is never published, and announcing does the same as the command."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from features.people.test_staff_guard import OWN, Desk, no_app
-from harness.asgi import Answer, ask
+from features.people.test_staff_guard import OWN, Desk
+from harness.asgi import Answer, ask, no_app
 from harness.policies import put_version
 
 from cookieguard import CookieGuard, PolicyVersion
@@ -37,7 +37,7 @@ def customers() -> list[tuple[str, str, str]]:
 
 
 class PolicyDesk(Desk):
-    """Be the desk of a shop whose policy has one version, with an officer who is signed in."""
+    """The policy desk of a shop with one version, and an officer who is signed in."""
 
     def open(self, role: str = "officer", name: str = "Olga") -> str:
         return self.sign_in(self.add(role, name=name))

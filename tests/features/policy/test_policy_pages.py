@@ -1,4 +1,4 @@
-"""The policy's pages: the version in force, every other one at its own address, what differs, feed and notice."""
+"""The policy's pages: the version in force, each other version at its own address, differences, feed and notice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from features.records.test_consent_log import recorded
-from harness.asgi import Answer, ask
+from harness.asgi import Answer, ask, page
 from harness.parts import part_of
 from harness.policies import FIRST, NEW, OLD, SECOND, put_version, two_versions
 from harness.servers import wait_until
@@ -37,14 +37,11 @@ DOCUMENT = [("sec-fetch-dest", "document")]
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
-async def shop(_: Any, __: Any, send: Any) -> None:
-    headers = [(b"content-type", b"text/html"), (b"etag", b'"1"')]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": PAGE})
+shop = page(PAGE, headers=[("content-type", "text/html"), ("etag", '"1"')])
 
 
 class Clock:
-    """Be a clock that stands where it was put."""
+    """A clock that stands still until a test sets it."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -153,9 +150,9 @@ def test_pages_tell_of_a_change_until_it_takes_effect(
 
     assert f"for {counts} years" in policy.text
     link = f'href="/_cg/policy/{SECOND}/changes"'
-    for page in (asked, answered):
-        assert (link in page.text) is is_told
-        assert ("Our privacy policy changes on" in page.text) is is_told
+    for answer in (asked, answered):
+        assert (link in answer.text) is is_told
+        assert ("Our privacy policy changes on" in answer.text) is is_told
 
 
 @pytest.mark.parametrize("is_told", [False, True])
@@ -325,7 +322,7 @@ def test_new_version_is_seen_without_a_restart(guard: Guard, folder: Path) -> No
 
 
 class Browser:
-    """Be one visitor."""
+    """One visitor."""
 
     def __init__(self) -> None:
         self.cookies: dict[str, str] = {}

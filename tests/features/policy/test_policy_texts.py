@@ -1,4 +1,4 @@
-"""A text that was published under a version stays: an edited file is refused, and the log's store has the old one."""
+"""Once published, the text of a version cannot change: an edited file is refused, and the log keeps the original."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a policy's Markdown, what differs between two, and what asks visitors again."""
+"""A policy's Markdown as HTML, the differences between two versions, and which changes ask visitors again."""
 
 from __future__ import annotations
 

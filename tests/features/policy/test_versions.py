@@ -1,4 +1,4 @@
-"""Versions of the policy: read from dated texts, in force by folder, announcements and day alone."""
+"""Versions of the policy are read from dated texts; folder, announcements and day decide which is in force."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_version_that_somebody_released_takes_effect_without_its_run() -> None:
     assert in_force(versions, {versions[1].name: entry}, date(2026, 12, 14)) is versions[0]
 
 
-def test_draft_is_shown_to_nobody() -> None:
+def test_draft_is_neither_public_nor_upcoming() -> None:
     versions = read(folders())
 
     assert public(versions, {}, date(2026, 12, 5)) == [versions[0]]

@@ -1,4 +1,4 @@
-"""Choices on the web and the log: each is recorded before it is acknowledged, and a withdrawal waits for nothing."""
+"""Choices are recorded before they are acknowledged, and a withdrawal takes effect without waiting for the log."""
 
 from __future__ import annotations
 
@@ -115,9 +115,7 @@ def test_each_step_of_one_browser_is_recorded_under_one_subject(guard: Guard) ->
 
 
 def test_a_customers_choice_is_recorded_under_the_customer_number(guard: Guard) -> None:
-    async def login(scope: Any, receive: Any, send: Any) -> None:
-        visitor_of(scope).login("c-4711")
-        await page(HTML)(scope, receive, send)
+    login = page(HTML, act=lambda scope: visitor_of(scope).login("c-4711"))
 
     app = guard(login)
     session = ask(app).cookies()["__Host-cg_session"]
@@ -355,7 +353,7 @@ def test_receipt_links_to_itself_in_each_language_of_the_banner(
     assert 'aria-current="true">Deutsch</a>' in shown or not links
 
 
-def test_a_receipt_is_told_as_impossible_while_the_log_cannot_be_read(guard: Guard) -> None:
+def test_receipt_is_answered_with_503_while_the_log_cannot_be_read(guard: Guard) -> None:
     app = guard(page(HTML))
     cookie = ("cookie", f"{COOKIE}={choose(app, 'accept').cookies()[COOKIE]}")
     app.close()
@@ -438,11 +436,11 @@ def test_a_box_of_a_form_is_recorded_with_its_wording_before_the_page_goes_out(g
 
 
 def test_an_agreement_makes_no_answer_private(guard: Guard) -> None:
-    async def form(scope: Any, receive: Any, send: Any) -> None:
-        visitor_of(scope).agree("terms", text="I accept the terms", given=True, who="x")
-        await page(b"{}", headers=[("content-type", "application/json"), ("cache-control", "public")])(
-            scope, receive, send
-        )
+    form = page(
+        b"{}",
+        headers=[("content-type", "application/json"), ("cache-control", "public")],
+        act=lambda scope: visitor_of(scope).agree("terms", text="I accept the terms", given=True, who="x"),
+    )
 
     answer = ask(guard(form), path="/", method="POST")
     assert answer.get("cache-control") == "public"

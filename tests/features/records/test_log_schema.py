@@ -1,4 +1,4 @@
-"""What the log exports is what its published schema says: choices, agreements, other parts' records, erased ones."""
+"""The log's export follows its published schema: choices, agreements, other parts' records, erased ones."""
 
 from __future__ import annotations
 

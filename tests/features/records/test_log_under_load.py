@@ -1,4 +1,4 @@
-"""The consent log while somebody abuses it: reading delays no choice, and no client fills the disk."""
+"""Under abuse, readers of the consent log delay no choice, and clients cannot fill the disk."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def receipt_of(app: CookieGuard, cookie: str) -> Receipt:
 
 
 class Clock:
-    """Be a clock that tests move."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.now = NOW

@@ -1,4 +1,4 @@
-"""The shop's own code hears of each decision: after the commit, never in a request's way, and not never."""
+"""The shop's function for decisions is called for each one, after the commit, and delays no request."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     """Give shops of one state directory: `shop(on_decision)`."""
     made: list[CookieGuard] = []
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    def act(scope: Any) -> None:
         visitor_of(scope).agree("newsletter", text="Yes", given=scope["path"] == "/yes", who="anna")
-        await page(b"{}", headers=[("content-type", "application/json")])(scope, receive, send)
+
+    app = page(b"{}", headers=[("content-type", "application/json")], act=act)
 
     def make(on_decision: Any = None, **settings: Any) -> CookieGuard:
         config = Config(state_dir=str(tmp_path / "state"), **settings)
@@ -101,7 +102,7 @@ def test_an_async_hook_that_fails_is_called_again(shop: Shop, failure: type[Base
     assert not told[0].given
 
 
-def test_what_a_worker_could_not_tell_another_one_does(shop: Shop) -> None:
+def test_decision_that_a_worker_could_not_report_is_reported_by_another(shop: Shop) -> None:
     told: list[Decision] = []
     failed = threading.Event()
 
@@ -183,7 +184,7 @@ def test_a_worker_that_ends_does_not_go_on_for_its_last_record(shop: Shop) -> No
     assert {one.name for one in set(threading.enumerate()) - before} <= {"cookieguard-retention"}
 
 
-def test_of_an_erased_person_nothing_is_told(shop: Shop, tmp_path: Path) -> None:
+def test_decisions_of_an_erased_person_are_not_reported(shop: Shop, tmp_path: Path) -> None:
     told: list[Decision] = []
     first = shop(lambda _: time.sleep(0) or 1 / 0)
     ask(first, path="/yes", method="POST")

@@ -1,4 +1,4 @@
-"""The digest in a record proves what the person agreed to, and the log's store alone is enough to compute it."""
+"""A record's digest proves what the person agreed to, and can be computed from the log's store alone."""
 
 from __future__ import annotations
 
@@ -98,11 +98,14 @@ def test_copy_of_a_visitor_has_what_was_shown_and_a_changed_one_proves_nothing(
 def test_form_is_recorded_with_version_and_language(
     guard: Guard, folder: Path, tmp_path: Path, said: str, recorded_as: str
 ) -> None:
-    async def shop(scope: Any, receive: Any, send: Any) -> None:
+    def act(scope: Any) -> None:
         visitor_of(scope).agree("newsletter", text="Ja.", given=True, who="anna", language=said)
-        await page(HTML)(scope, receive, send)
 
-    app = guard(shop, policy=PolicyVersion(folder=str(folder)), consent=ConsentSettings(language="de"))
+    app = guard(
+        page(HTML, act=act),
+        policy=PolicyVersion(folder=str(folder)),
+        consent=ConsentSettings(language="de"),
+    )
     ask(app, path="/join", method="POST")
 
     record = record_of(app)

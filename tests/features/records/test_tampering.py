@@ -1,4 +1,4 @@
-"""Each kind of tampering with log, tiles, checkpoints, keys, wordings and texts is named; a waiting row is refused."""
+"""`log verify` and doctor name each kind of tampering with log, tiles, checkpoints, keys, wordings and texts."""
 
 from __future__ import annotations
 

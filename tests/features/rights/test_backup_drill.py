@@ -1,4 +1,4 @@
-"""The backup drill: databases are set back to yesterday by the steps of docs/operations.md."""
+"""The backup drill: databases are set back to yesterday by following docs/operations.md."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def site(scope: Any, receive: Any, send: Any) -> None:
 
 
 class Hooks:
-    """Be a shop that has nothing of its own."""
+    """Hooks of a shop without data of its own."""
 
     def export(self, customer: str) -> Sequence[Any]:
         return []
@@ -77,7 +77,7 @@ class Hooks:
 
 
 class Drill:
-    """Be a shop that was backed up yesterday and set back today."""
+    """A shop that was backed up yesterday and restored today."""
 
     def __init__(self, folder: Path, *, journal: str, url: str = "") -> None:
         self.backup = folder / "backup"

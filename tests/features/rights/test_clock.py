@@ -1,4 +1,4 @@
-"""The clock of a request: the law's days, in time and late, with a pause and with more time."""
+"""The deadline of a request: the law's days, in time and late, paused and extended."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_opt_out_of_sale_has_no_more_time() -> None:
         noted(request(RequestKind.OPT_OUT, Law.CCPA), Act.EXTENDED, now=NOON, by="mira", text="busy")
 
 
-def test_nothing_closes_silently_or_with_a_step_left() -> None:
+def test_request_closes_only_with_an_answer_and_without_open_steps() -> None:
     one = request(RequestKind.ERASE, Law.GDPR, NOON, "shop", "parcel service")
     with pytest.raises(RequestRefused, match="open steps: shop, parcel service"):
         noted(one, Act.DONE, now=NOON, by="mira", text="gone")
@@ -195,7 +195,7 @@ def test_nothing_closes_silently_or_with_a_step_left() -> None:
         noted(closed, Act.NOTE, now=NOON, by="mira", text="late")
 
 
-def test_decided_request_is_open_until_the_person_is_told() -> None:
+def test_decided_request_stays_open_until_the_person_has_the_answer() -> None:
     done = noted(request(), Act.DONE, now=NOON, by="mira", text="All is gone.")
 
     assert done.is_open
@@ -223,7 +223,7 @@ def test_failed_step_is_shown_until_it_is_done() -> None:
     assert step_done(failed, "shop", now=NOON, by="cookieguard").trouble == ""
 
 
-def test_what_stays_is_said_once_with_its_reason_and_its_end() -> None:
+def test_retained_data_are_listed_once_with_reason_and_end() -> None:
     items = [("invoices", date(2036, 12, 31), "tax law")]
     one = with_retained(with_retained(request(), items, now=NOON), items, now=NOON + timedelta(days=1))
 

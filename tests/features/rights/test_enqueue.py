@@ -1,4 +1,4 @@
-"""Requests as they come in: by a login, by a code, by a letter whose sender is in doubt; and those who ask twice."""
+"""Requests are entered after a login, by a code, or from a letter of doubtful origin, and duplicates are merged."""
 
 from __future__ import annotations
 

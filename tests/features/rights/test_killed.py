@@ -1,4 +1,4 @@
-"""Workers that are killed anywhere: every erasure is done to its end, no hook runs twice at once, nobody is left."""
+"""If workers are killed at any point, every erasure is completed, and no hook runs twice at the same time."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Hooks:
 
 
 class Place:
-    """Be a shop's directory with persons in every place there is."""
+    """A shop's directory with data of persons in every store and file."""
 
     def __init__(self, folder: Path, url: str = "", *, backup_days: int = 0) -> None:
         self.folder = folder
@@ -212,7 +212,7 @@ def test_erasure_is_done_to_its_end_wherever_workers_are_killed(
     assert in_between or runs < 100  # the control: some were killed between two steps
 
 
-def test_nobody_is_in_any_file_after_erasure_but_who_was_not_erased(tmp_path: Path) -> None:
+def test_after_an_erasure_files_hold_only_the_customers_who_were_not_erased(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.add("K-4711-Q", "Annegret Quandt")
     place.add("K-0815-Z", "Zoltan Control")

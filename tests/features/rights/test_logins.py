@@ -1,4 +1,4 @@
-"""The list of one's own sessions on {prefix}privacy: each device once, and one of them ended alone."""
+"""The list of a customer's sessions on {prefix}privacy shows each device once, and can end one of them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ print("done")
 
 
 class Browser:
-    """Be a browser with its cookies."""
+    """A browser with its cookies."""
 
     def __init__(self, agent: str, *workers: CookieGuard) -> None:
         self.agent = agent
@@ -159,7 +159,7 @@ def test_a_session_that_gets_a_new_id_stands_in_the_list_once_and_one_that_ended
     assert sync.ask(lambda store: logins_of(store, "10001")).result(60) == []
 
 
-def test_nobody_waits_for_the_store_while_what_names_browsers_is_loaded(tmp_path: Path) -> None:
+def test_loading_the_names_of_browsers_blocks_no_caller_of_the_store(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SLOW_START, str(tmp_path / "state")]
     path = os.pathsep.join(map(str, (ROOT / "tests", ROOT)))
 
@@ -222,7 +222,9 @@ def test_a_login_made_while_the_last_one_leaves_the_list_stays_in_it(
     assert sync.ask(leave).result(60) == ["new"]
 
 
-def test_of_who_is_logged_in_nowhere_nothing_is_left(workers: tuple[CookieGuard, CookieGuard]) -> None:
+def test_last_logout_of_a_customer_leaves_no_row_in_the_list_of_logins(
+    workers: tuple[CookieGuard, CookieGuard],
+) -> None:
     sync, identity = workers[0]._parts.store_sync, workers[0]._parts.identity
     assert sync is not None
     assert identity is not None

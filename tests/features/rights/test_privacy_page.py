@@ -1,4 +1,4 @@
-"""The page of a visitor's privacy: what it shows, who may ask, and what no other customer, guess or site can do."""
+"""The page of a visitor's privacy: its content, who may request what, and attacks by other customers and sites."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import pytest
-from harness.asgi import Answer, ask, drive, form_of, scope_of
+from harness.asgi import Answer, ask, drive, form_of, log_in, page, scope_of
 from harness.parts import part_of
 from harness.relays import Relay, new_relay
 from harness.servers import wait_until
@@ -54,7 +54,7 @@ NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 class Hooks:
-    """Be a shop with one guest and two customers."""
+    """A shop with one guest and two customers."""
 
     def export(self, customer: str) -> list[Exported]:
         return [Exported(kind="orders", values={"Number": f"of {customer}"})]
@@ -73,7 +73,7 @@ class Hooks:
 
 
 class AsyncHooks(Hooks):
-    """Be a shop whose database is asked in one event loop, as pools of connections are."""
+    """A shop whose database works in one event loop only, as connection pools do."""
 
     loops: ClassVar[list[object]] = []
 
@@ -83,7 +83,7 @@ class AsyncHooks(Hooks):
 
 
 class LateHooks(Hooks):
-    """Be a shop whose database is down at first."""
+    """A shop whose database is down at first."""
 
     is_down: ClassVar[bool] = True
 
@@ -93,7 +93,7 @@ class LateHooks(Hooks):
 
 
 class Browser:
-    """Be a browser with its cookies, at a time that can be moved."""
+    """A browser with its cookies, at a time that tests set."""
 
     def __init__(self, app: CookieGuard, clock: Clock) -> None:
         self.app = app
@@ -133,7 +133,7 @@ class Browser:
 
 
 class Clock:
-    """Be a clock that stands where it was put; the store's is the system's."""
+    """A clock that stands still until a test sets it; the store uses the system's."""
 
     def __init__(self) -> None:
         self.now = datetime.now(UTC)
@@ -142,11 +142,7 @@ class Clock:
         return self.now
 
 
-async def shop(scope: Any, _: Any, send: Any) -> None:
-    if scope["path"] == "/login":
-        visitor_of(scope).login(scope["query_string"].decode().partition("=")[2])
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": (visitor_of(scope).customer or "guest").encode()})
+shop = page(headers=(), act=log_in)
 
 
 @pytest.fixture
@@ -424,7 +420,7 @@ def test_answer_counts_as_told_only_once_somebody_looks_at_it(
 
 
 class Guest(Browser):
-    """Be a guest who reads mail."""
+    """A guest who reads mail."""
 
     ticket = ""
 
@@ -535,7 +531,7 @@ def test_guesses_end_a_code_after_five(guest: Guest, relay: Relay) -> None:
     assert guest.open(code).status == 403
 
 
-def test_address_is_told_neither_known_nor_unknown(guest: Guest, relay: Relay) -> None:
+def test_answer_does_not_reveal_whether_an_address_is_known(guest: Guest, relay: Relay) -> None:
     known = guest.post(act="code", address="guest@shop.example")
     unknown = guest.post(act="code", address="nobody@shop.example")
 
@@ -616,7 +612,7 @@ def test_eight_codes_a_day_go_to_one_address_and_the_last_one_is_for_whoever_rea
 
 
 class GatedHooks(Hooks):
-    """Be a shop that is slow to find nobody."""
+    """A shop that takes long to report that a customer is unknown."""
 
     gate = threading.Event()
 
@@ -750,12 +746,9 @@ def test_cookies_are_declared_as_a_page_and_as_a_fragment(anna: Browser) -> None
 def test_templates_have_the_table(opened: tuple[CookieGuard, Clock, Config]) -> None:
     found: list[str] = []
 
-    async def page(scope: Any, _: Any, send: Any) -> None:
-        found.append(str(visitor_of(scope).cookie_table("fr")))
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
+    shop = page(headers=(), act=lambda scope: found.append(str(visitor_of(scope).cookie_table("fr"))))
 
-    app = CookieGuard(page, opened[2])
+    app = CookieGuard(shop, opened[2])
     ask(app, path="/")
     app.close()
     assert found[0].startswith('<table class="cg-cookies" lang="fr"')

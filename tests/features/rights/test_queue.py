@@ -1,4 +1,4 @@
-"""The queue in SQLite and in PostgreSQL: each request leased to one worker, and one of a person at a time."""
+"""The queue in SQLite and PostgreSQL: one worker leases each request, and a person's requests run one at a time."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_closed_requests_come_newest_first_page_by_page_and_one_that_does_not_op
     assert "Anna" not in repr(pages)
 
 
-def test_of_two_who_change_the_same_none_loses_a_word(opened: Open) -> None:
+def test_two_writers_of_one_request_lose_no_note(opened: Open) -> None:
     queue = opened()
     queue.add(asked("a"), has_work=False)
 
@@ -276,7 +276,7 @@ def test_id_of_another_kind_finds_nothing_and_is_no_fault_of_the_queue(opened: O
     assert [queue.find(one) for one in ("x\x00", "\ud800", "", "a" * 65)] == [None] * 4
 
 
-def test_who_is_woken_while_a_worker_has_it_is_worked_at_once_more(opened: Open) -> None:
+def test_request_that_is_woken_while_leased_is_worked_once_more(opened: Open) -> None:
     queue = opened()
     queue.add(asked("a"), has_work=True)
     for work_in in (None, 3600.0):

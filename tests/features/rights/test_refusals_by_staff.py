@@ -1,4 +1,4 @@
-"""What staff refuse for one customer: on every wall of every worker."""
+"""A refusal that staff enter for a customer applies on every wall of every worker."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def shop(scope: Any, receive: Any, send: Any) -> None:
 
 
 class Browser:
-    """Be a browser that keeps its cookies, and asks any worker."""
+    """A browser that keeps its cookies and visits any worker."""
 
     def __init__(self, *workers: CookieGuard) -> None:
         self.workers = workers
@@ -125,7 +125,9 @@ def test_purpose_that_an_officer_refuses_for_a_customer_is_held_on_every_worker_
 
 
 @pytest.mark.parametrize("what", ["nobody", "necessary", "", "vendor Maps", "x" * 9000])
-def test_what_cannot_be_refused_is_said(workers: tuple[Queue, CookieGuard], what: str) -> None:
+def test_staff_refusal_of_an_invalid_choice_is_answered_as_not_done(
+    workers: tuple[Queue, CookieGuard], what: str
+) -> None:
     queue, _ = workers
     queue.put("one")
 
@@ -136,7 +138,7 @@ def test_what_cannot_be_refused_is_said(workers: tuple[Queue, CookieGuard], what
     assert recorded(queue) == []
 
 
-def test_for_who_has_no_number_and_where_no_refusal_follows_nothing_is_refused(
+def test_staff_cannot_refuse_for_a_guest_or_in_a_shop_where_refusals_do_not_follow_customers(
     guard: Callable[..., CookieGuard], tmp_path: Path
 ) -> None:
     app = guard(shop, vendors=(ADS,), clock=lambda: NOW, consent=ConsentSettings(follow_customer=False))

@@ -1,4 +1,4 @@
-"""The queue for staff at {prefix}requests: who sees what, who may do what, and nothing of it lost or unseen."""
+"""The request queue at {prefix}requests: each role sees and does what it may, and every look is recorded."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from features.people.test_staff_guard import OWN, Desk, no_app
-from harness.asgi import Answer, ask
+from features.people.test_staff_guard import OWN, Desk
+from harness.asgi import Answer, ask, no_app
 from harness.policies import FIRST, two_versions
 from harness.relays import new_relay
 
@@ -39,7 +39,7 @@ BY_HAND = "deleted at the parcel service"
 
 
 class Queue(Desk):
-    """Be a guarded shop, its staff, and its queue of requests."""
+    """A guarded shop, its staff, and its queue of requests."""
 
     def __init__(self, app: CookieGuard, state: Path) -> None:
         super().__init__(app, state)

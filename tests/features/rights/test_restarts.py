@@ -1,4 +1,4 @@
-"""PostgreSQL that restarts, workers that are killed, yesterday's backup: no hook runs twice at once, nobody is left."""
+"""PostgreSQL restarts, killed workers and a restored backup: every request is completed, no hook runs twice at once."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def server() -> Iterator[Postgres]:
 
 
 class Machines:
-    """Be a shop on two machines, each with a state directory of its own, and one database."""
+    """A shop on two machines, each with a state directory of its own, and one database."""
 
     def __init__(self, folder: Path, server: Postgres) -> None:
         self.folder, self.server = folder, server
@@ -163,7 +163,7 @@ class Machines:
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("runs", [2, pytest.param(RUNS, marks=pytest.mark.slow)])
-def test_nobody_is_left_where_workers_are_killed_and_postgres_restarts_and_backups_come_back(
+def test_every_erasure_completes_despite_killed_workers_restarts_of_postgres_and_restored_backups(
     tmp_path: Path, server: Postgres, runs: int
 ) -> None:
     machines, source = Machines(tmp_path, server), random.Random(SEED)

@@ -1,4 +1,4 @@
-"""Data of a feature that was switched off after use: copied for their customer, erased with them, and pruned."""
+"""Data of a feature that was switched off are still copied for their customer, erased with them, and pruned."""
 
 from __future__ import annotations
 

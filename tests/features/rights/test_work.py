@@ -1,4 +1,4 @@
-"""The work at requests: steps in order, each noted; failures shown and tried again; nothing twice at once."""
+"""The worker takes each step of a request once, records it, and shows and retries failures."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ CALLED_OFF_SECONDS = 0.3
 
 
 class Hooks:
-    """Be a shop's hooks that note how they are called."""
+    """Hooks of a shop that record their calls."""
 
     def __init__(self) -> None:
         self.called: list[str] = []
@@ -99,7 +99,7 @@ class Hooks:
 
 
 class Shop:
-    """Be a shop with its queue, at a time that can be moved."""
+    """A shop with its queue, at a time that tests set."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -331,7 +331,7 @@ def test_erasure_whose_letter_is_still_to_be_written_is_done_again_too(shop: Sho
 
 
 @pytest.mark.parametrize("act", [Act.REFUSED, Act.WITHDRAWN])
-def test_nobody_is_erased_again_who_was_never_erased(shop: Shop, act: Act) -> None:
+def test_repeating_erasures_leaves_other_customers_alone(shop: Shop, act: Act) -> None:
     shop.ask()
     shop.change(lambda one: noted(one, act, now=NOW, by="mira", text="not yours to ask"))
     shop.change(lambda one: answer_told(one, now=NOW, by="mira", text="letter"))
@@ -930,7 +930,7 @@ def test_work_called_off_while_the_queue_is_locked_ends_before_the_file_is_close
 
 
 @pytest.mark.parametrize("until", [datetime(2036, 12, 31, 23, tzinfo=UTC), "2036-12-31", date(2036, 12, 31)])
-def test_what_stays_until_a_time_of_a_database_stays_until_its_day(shop: Shop, until: date) -> None:
+def test_end_of_retention_given_as_a_time_becomes_its_day(shop: Shop, until: date) -> None:
     shop.hooks.keeps = [Retained("invoices", until, "tax law")]
     shop.ask()
 
@@ -1036,7 +1036,9 @@ def test_hook_that_returns_an_address_alone_is_told_what_is_allowed(
 
 
 @pytest.mark.parametrize(("found", "number"), [("", None), (None, None), (4711, "4711"), (0, "0")])
-def test_nobody_s_number_is_none_whatever_the_hook_says_for_it(found: object, number: str | None) -> None:
+def test_customer_number_of_an_unknown_address_is_none_for_any_empty_answer_of_the_hook(
+    found: object, number: str | None
+) -> None:
     hooks = SimpleNamespace(find=lambda _: found)
 
     assert asyncio.run(number_of(hooks, "anna@shop.example")) == number

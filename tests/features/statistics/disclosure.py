@@ -1,4 +1,4 @@
-"""An analyst who asks every address of the dashboard, exports and views, and derives what can be derived.
+"""An analyst who reads every page, export and view of the statistics and derives all figures that follow from them.
 
 What is shown becomes bounds of groups: a group is who has some values of page, country and device on some days. Groups
 are sums of smaller ones, so bounds of some narrow those of others, until nothing narrows any more. The analyst knows
@@ -49,7 +49,7 @@ Span = int | str  # a day, or the name of a range or of what it has beyond the o
 
 
 class Group(NamedTuple):
-    """Be a number that is true of the shop, whether anybody sees it or not."""
+    """A true figure of the shop, shown or hidden."""
 
     metric: str
     where: Where
@@ -57,7 +57,7 @@ class Group(NamedTuple):
 
 
 class Told(NamedTuple):
-    """Be a number that somebody sees: of several groups together, and between which bounds that leaves them."""
+    """A visible figure of several groups together, and the bounds that it sets for them."""
 
     groups: tuple[Group, ...]
     low: int

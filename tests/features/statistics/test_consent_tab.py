@@ -1,4 +1,4 @@
-"""The tab Consent: answers over time with what explains them, by wording, and what refusals hide."""
+"""The tab Consent: answers over time with the changes that explain them, by wording, and what refusals hide."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from html import unescape
 from pathlib import Path
 
 from features.statistics.test_stats_page import DAY, SECOND, Office, cells, figures, office, people
-from harness.asgi import ask
+from harness.asgi import ask, no_app
 from stats.traffic import PLAIN
 
 from cookieguard import CookieGuard, Vendor
@@ -94,13 +94,11 @@ def test_days_before_the_first_note_have_a_row_of_their_own(office: Office) -> N
 def test_a_worker_notes_what_it_asks_once_and_again_when_it_differs(
     guard: Callable[..., CookieGuard], tmp_path: Path
 ) -> None:
-    async def app(scope: object, receive: object, send: Callable[..., object]) -> None:
-        raise AssertionError("the app is not asked")
 
     ads = Vendor(name="Ads", hosts=("ads.example",), purpose="marketing")
     for vendors, day in (((), 1), ((), 2), ((ads,), 3)):
         now = datetime(2026, 11, day, 12, tzinfo=UTC)
-        ask(guard(app, vendors=vendors, clock=lambda now=now: now), path="/_cg/choices")
+        ask(guard(no_app, vendors=vendors, clock=lambda now=now: now), path="/_cg/choices")
 
     lines = read_asked(tmp_path / "state")
     assert [line.day.day for line in lines] == [1, 3]

@@ -1,4 +1,4 @@
-"""Nobody who asks for all there is, and derives, is certain of a group of one to four people."""
+"""An analyst who combines all pages, exports and views is certain of no group of one to four people."""
 
 from __future__ import annotations
 
@@ -332,7 +332,7 @@ def answering(seed: int) -> list[Hit]:
     return hits
 
 
-def test_answers_by_country_and_device_are_certain_of_nobody(tmp_path: Path) -> None:
+def test_answers_by_country_and_device_make_no_small_group_certain(tmp_path: Path) -> None:
     """Asked as if the counts that shares are made of stood there, beside the exact totals of each answer."""
     hits = answering(1)
     written(tmp_path, hits, has_keys=True)
@@ -363,7 +363,7 @@ def test_answers_by_country_and_device_are_certain_of_nobody(tmp_path: Path) -> 
     assert len(derived(Bounds(values, everything), true)) > 3  # the control: all of it
 
 
-def test_answers_of_each_day_are_certain_of_nobody(tmp_path: Path) -> None:
+def test_answers_of_each_day_make_no_small_group_certain(tmp_path: Path) -> None:
     """Asked for the sums behind bars and wordings on every day, and for totals of days that are over and of ranges."""
     hits = [hit._replace(country="any", device="any") for hit in answering(2)]
     written(tmp_path, hits, has_keys=True)
@@ -517,7 +517,9 @@ def spending(seed: int) -> list[Hit]:
 
 
 @pytest.mark.parametrize("draw", [reader, pytest.param(refuser, marks=pytest.mark.slow)])
-def test_who_is_alone_is_in_no_figure(draw: Callable[[], list[Hit]], tmp_path: Path) -> None:
+def test_single_visitor_of_a_country_is_in_no_exact_figure(
+    draw: Callable[[], list[Hit]], tmp_path: Path
+) -> None:
     hits = draw()
     written(tmp_path, hits, has_keys=True)
 

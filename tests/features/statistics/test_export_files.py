@@ -1,4 +1,4 @@
-"""Exported days: what may be shown and nothing else, the same in each format, and no person in any file."""
+"""Exported days hold only what may be shown, the same in each format, and no person in any file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No export holds an address or a user agent, read in the clear; a planted one is found."""
+"""No export holds an address or a user agent in any readable form; a planted one is found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The funnel on the dashboard: steps as the tables of pages and goals show them, and nothing of its own."""
+"""The dashboard's funnel shows its steps as the tables of pages and goals do."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from features.statistics.test_sheets import sheet
 from features.statistics.test_stats_page import NOW, Office, people, rows
+from harness.asgi import no_app
 
 from cookieguard import CookieGuard
 from cookieguard.config import StatsSettings
@@ -23,10 +24,8 @@ STEPS = ("/mugs", "/cart", "order placed")
 
 @pytest.fixture
 def office(guard: Callable[..., CookieGuard], tmp_path: Path) -> Office:
-    async def app(scope: object, receive: object, send: Callable[..., object]) -> None:
-        raise AssertionError("the app is not asked")
 
-    return Office(guard(app, stats=StatsSettings(funnel=STEPS)), tmp_path / "state")
+    return Office(guard(no_app, stats=StatsSettings(funnel=STEPS)), tmp_path / "state")
 
 
 def walk(count: int, upto: int, **fields: object) -> list[Hit]:
@@ -77,7 +76,7 @@ def test_the_mail_tells_the_people_that_its_rates_are_of(office: Office) -> None
     assert "120  /cart, 60 visitor-days, 38 % of the step before" in lines
 
 
-def test_a_step_of_few_is_not_told(office: Office) -> None:
+def test_funnel_hides_a_step_of_few_people(office: Office) -> None:
     office.write([*walk(100, 1), *walk(60, 2), *walk(3, 3)])
 
     assert funnel(office)["order placed"] == ("", "", "")

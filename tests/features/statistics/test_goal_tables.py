@@ -1,4 +1,4 @@
-"""Goals on the dashboard: from where they were reached, what they were worth, and nobody alone in any of it."""
+"""Goals on the dashboard: their sources and values, without a row for a single person."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_source_of_few_orders_hides_with_the_one_that_would_give_it_back(offic
     )
 
 
-def test_what_orders_were_worth_is_known_by_steps(office: Office) -> None:
+def test_value_of_orders_is_shown_in_steps(office: Office) -> None:
     office.write([*buyers(30, "letter", step="50 to 100"), *buyers(20, "letter", step="100 to 200")])
 
     text = office.get().text

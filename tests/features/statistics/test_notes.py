@@ -1,4 +1,4 @@
-"""Notes of the staff beside the figures: made by a form or a command, drawn on the chart, in the files and the mail."""
+"""Notes of the staff on the figures are made by form or command, and appear on the chart, in files and in mail."""
 
 from __future__ import annotations
 

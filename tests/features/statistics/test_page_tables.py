@@ -1,4 +1,4 @@
-"""Tables beside that of pages: exits, searches, pages not found, slow ones; nobody alone in any of them."""
+"""Exits, searches, missing pages and slow pages on the dashboard, without a row for a single person."""
 
 from __future__ import annotations
 

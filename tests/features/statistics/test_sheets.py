@@ -1,4 +1,4 @@
-"""Tables of the dashboard as CSV: what the page shows, no more, and safe to open in a spreadsheet."""
+"""The dashboard's tables as CSV hold what the page shows, and are safe to open in a spreadsheet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shop with statistics in PostgreSQL, from the request to the page, the doctor and the job that forgets."""
+"""A shop with statistics in PostgreSQL, from the request to the page, the doctor and the job that deletes hits."""
 
 from __future__ import annotations
 

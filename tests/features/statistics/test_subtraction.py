@@ -1,4 +1,4 @@
-"""The statistics page under an analyst who asks for everything and subtracts: no group of one to four comes out."""
+"""An analyst who requests all figures and subtracts them isolates no group of one to four people."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Where = frozenset[tuple[Dimension, str]]
 
 @dataclass(frozen=True)
 class Shown:
-    """Be one number that the analyst saw: the views of all who meet `where`, on days of a range."""
+    """One figure that the analyst saw: the views of visitors that match `where`, on days of a range."""
 
     where: Where
     range: Range

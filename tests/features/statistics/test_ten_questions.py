@@ -1,4 +1,4 @@
-"""The ten questions an analyst asks each day, answered by the dashboard; each figure recomputed from raw hits."""
+"""Ten daily questions of an analyst are answered by the dashboard; each figure is recomputed from raw hits."""
 
 from __future__ import annotations
 

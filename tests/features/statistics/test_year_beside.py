@@ -1,4 +1,4 @@
-"""The same span a year before, on the dashboard: the line, the change, and nobody alone in either."""
+"""The same period a year before, on the dashboard: line and change, without a figure for a single person."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_other_comparisons_are_refused(office: Office, query: str) -> None:
     assert office.get(query).status == 400
 
 
-def test_few_people_of_a_year_before_are_not_told(office: Office) -> None:
+def test_figures_of_few_people_a_year_before_are_hidden(office: Office) -> None:
     office.write([*people(40), *people(4, days_ago=YEAR), *people(9, days_ago=YEAR + 40)])
 
     assert not change(office, "range=7&beside=year")
@@ -140,7 +140,7 @@ def of_change(groups: tuple[Group, ...], count: int, percent: int) -> Told:
 @pytest.mark.parametrize(
     "draw", [three_countries, *(pytest.param(one, marks=pytest.mark.slow) for one in (large, rare_days))]
 )
-def test_who_kept_the_pages_of_a_year_ago_is_certain_of_nobody_more(draw, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_pages_saved_a_year_ago_make_an_analyst_certain_of_no_further_group(draw, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     hits = draw()
     early = shop(9, 30, (75,))  # from where on everything is counted
     values = Values.of([*hits, *early])

@@ -1,4 +1,4 @@
-"""The reveal log: each change, removal and lost end is seen."""
+"""Each change, removal or lost end of the reveal log is detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vault's files: a torn line is lost whole, and takes no other with it."""
+"""A torn line in a file of the vault loses that line alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vendors that staff change while the shop runs: who may, what a store's writer can do, and what visitors are asked."""
+"""Staff change vendors while the shop runs: roles, attacks by writers of the store, and what visitors are asked."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ WAIT = timedelta(minutes=10, seconds=1)
 
 @dataclass
 class World:
-    """Be workers of one shop, its members with their passkeys, and the time."""
+    """Workers of one shop, its members with their passkeys, and the time."""
 
     folder: Path
     settings: dict[str, Any] = field(default_factory=dict)
@@ -205,7 +205,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @dataclass
 class Visitor:
-    """Be a browser that keeps the cookies of the shop."""
+    """A browser that keeps the cookies of the shop."""
 
     app: CookieGuard
     cookies: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The vendors' page: everybody who was seen or is declared, and the lines that three answers lead to."""
+"""The page Vendors lists everything seen or declared, and its three answers lead to the right configuration."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from features.people.test_staff_guard import Desk, no_app
+from features.people.test_staff_guard import Desk
 from features.statistics.test_stats_page import people
-from harness.asgi import Answer, ask
+from harness.asgi import Answer, ask, no_app
 from web.test_undeclared_loads import report
 
 from cookieguard import CookieGuard, Vendor

@@ -1,4 +1,4 @@
-"""What the settings of all these sites share. Nothing of it is what is tested."""
+"""Settings that all these sites share and no test is about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a shop can promise in its own suite."""
+"""Promises that a shop can test in its own suite."""
 
 from __future__ import annotations
 

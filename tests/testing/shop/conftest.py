@@ -1,4 +1,4 @@
-"""What a shop writes: which app, and where its state goes."""
+"""The configuration that a shop writes: its app, and where its state goes."""
 
 from __future__ import annotations
 

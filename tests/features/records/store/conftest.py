@@ -1,4 +1,4 @@
-"""A log in a directory of its own, and what tests ask of it."""
+"""A log in a directory of its own, and ways for tests to read it."""
 
 from __future__ import annotations
 

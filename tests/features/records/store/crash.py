@@ -1,4 +1,4 @@
-"""One worker of a crash test: it appends records as fast as it may, and tells the ids of those that are on disk.
+"""One worker of a crash test: it appends records as fast as it can, and prints the ids of those on disk.
 
 Run as `python -m engines.proof.crash PLACE SUBJECTS JOURNAL KEYRING`; a line on standard output is an acknowledgement.
 """

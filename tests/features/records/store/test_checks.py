@@ -1,4 +1,4 @@
-"""What the doctor says of a log that nobody made yet, and of one that grows while it is looked at."""
+"""The doctor's findings about a log that does not exist yet, and about one that grows while it is checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers killed at random, a full disk, a server killed: what was acknowledged is there, and the log verifies."""
+"""After random kills, a full disk or a killed server, every acknowledged record is there, and the log verifies."""
 
 from __future__ import annotations
 

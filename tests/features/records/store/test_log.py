@@ -1,4 +1,4 @@
-"""The log in SQLite: what is acknowledged is there, numbered and signed; who edits it is named."""
+"""The log in SQLite: acknowledged records are stored, numbered and signed, and edits are found."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_what_was_acknowledged_is_there_sealed_numbered_and_signed(world: World)
     stores.close()
 
 
-def test_nothing_of_a_record_stands_in_the_files_but_its_kind_and_time(world: World) -> None:
+def test_files_of_the_log_hold_only_kind_and_time_of_a_record_in_clear(world: World) -> None:
     if world.place.log_file is None:
         pytest.skip("a server's files are not ours to read")
     world.write(record_of(customer("customer-number-4711"), kind="consent", secret="said-in-private"))
@@ -143,7 +143,7 @@ def test_a_record_gets_its_number_within_five_seconds(world: World) -> None:
 
 
 @pytest.mark.parametrize("world", ["postgres"], indirect=True)
-def test_of_many_workers_about_one_a_second_numbers_for_all(world: World) -> None:
+def test_about_one_of_many_workers_a_second_numbers_the_rows_of_all(world: World) -> None:
     workers = [world.writer() for _ in range(6)]
     begun, futures = time.monotonic(), []
     for turn in range(24):  # one after the other, so that their seconds end apart
@@ -199,7 +199,7 @@ def test_what_a_worker_that_died_left_is_numbered_by_another(world: World) -> No
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
-def test_who_ends_leaves_nothing_without_a_number_however_much_there_is(world: World) -> None:
+def test_worker_that_ends_numbers_all_its_rows(world: World) -> None:
     writer = world.writer()
     writer.__class__._number, kept = lambda *_, **__: None, writer.__class__._number  # type: ignore[method-assign]
     try:
@@ -252,7 +252,7 @@ def test_a_batch_of_which_no_record_can_be_made_harms_no_store(world: World) -> 
 
 
 class LateLook(Acknowledgement):
-    """Be one that failed; who looks at it again in the thread that made it is held up until `until` says so."""
+    """A failed acknowledgement; a second read in the thread that made it waits until `until` is true."""
 
     def __init__(self, until: Callable[[], bool]) -> None:
         super().__init__()
@@ -266,7 +266,7 @@ class LateLook(Acknowledgement):
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
-def test_who_asks_again_for_a_record_while_it_is_written_hears_of_it(world: World) -> None:
+def test_second_request_for_a_record_gets_the_result_of_the_write_under_way(world: World) -> None:
     writer, record = world.writer(), record_of()
     writer.append(record_of()).result(10)
     other = sqlite3.connect(world.place.log, isolation_level=None)

@@ -1,4 +1,4 @@
-"""Reading the log beside the thread that writes it: the newest of each kind, and nothing waits for a read."""
+"""Readers of the log see the newest record of each kind, and do not wait for the thread that writes."""
 
 from __future__ import annotations
 

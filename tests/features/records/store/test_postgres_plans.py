@@ -1,4 +1,4 @@
-"""What a record costs PostgreSQL: the same in a long log, also for a worker whose plans are of when it was short."""
+"""A record costs PostgreSQL the same in a long log, also for workers whose query plans are older."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records that were kept long enough go, their hashes stay: what is left verifies, and nobody else can let any go."""
+"""Records past their time are deleted and their hashes kept, so the log still verifies; other deletions are found."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from cookieguard.config.proof import KeptKind, ProofSettings
 from cookieguard.features.records.erasure_journal import erase_subject
 from cookieguard.features.records.log_reader import make_receipt, read_record, read_subject
 from cookieguard.features.records.store.open import signer_of
-from cookieguard.features.records.store.protocol import Stores, SubjectKey
+from cookieguard.features.records.store.protocol import Stores
+from cookieguard.features.records.store.subjects import SubjectKey
 from cookieguard.features.records.upkeep import pruning
 from cookieguard.features.records.upkeep.pruning import SEALS_FOR, has_overdue, prune, ran_out
 from cookieguard.features.records.values.receipts import verify_receipt
@@ -188,7 +189,7 @@ def test_other_kinds_are_kept_for_good_unless_the_shop_says_how_long(world: Worl
     assert pruned(world, NOW + timedelta(days=11), settings.kept_days) == 1
 
 
-def test_what_remains_proves_itself_and_new_records_follow(world: World) -> None:
+def test_log_verifies_after_pruning_and_takes_new_records(world: World) -> None:
     old = [consent(f"old-{number}") for number in range(300)]
     new = [consent(f"new-{number}", after=700) for number in range(300)]
     mixed = [one for pair in zip(old, new, strict=True) for one in pair]
@@ -268,7 +269,7 @@ def test_the_key_of_somebody_without_records_goes_an_hour_later(world: World) ->
     stores.close()
 
 
-def test_who_comes_back_within_that_hour_keeps_the_key(world: World) -> None:
+def test_person_who_returns_within_the_sealing_hour_keeps_their_key(world: World) -> None:
     world.write(consent("back"))
     at = LATER + LIFE + timedelta(days=1)
     pruned(world, at)

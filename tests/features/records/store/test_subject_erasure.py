@@ -1,4 +1,4 @@
-"""Erasing persons: a search of every byte of every file, with its control, before and after a restore."""
+"""After an erasure, no byte of any file holds the person's data, also after a backup was restored."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_long_journal_of_erasures_is_gone_through_with_few_questions(
     stores.close()
 
 
-def test_an_erased_customer_who_returns_is_somebody_new(world: World) -> None:
+def test_erased_customer_who_returns_is_a_new_customer(world: World) -> None:
     world.write(record_of(customer("1"), n=1))
     stores = world.stores()
     erase_subject(stores, customer("1"), erasures=world.place.erasures, now=NOW)
@@ -173,7 +173,7 @@ def test_what_a_reader_kept_from_being_cleared_away_goes_with_the_next_try(world
 
 @contextmanager
 def reading(world: World) -> Iterator[None]:
-    """Be somebody who reads the keys, and goes on."""
+    """Keep a reader of the keys open until the block ends."""
     if world.place.log_file is None:
         with psycopg.connect(world.place.subjects) as dump:
             dump.execute("SELECT * FROM cg_subject")

@@ -1,4 +1,4 @@
-"""Texts that records name are looked for in both databases, among more records than are read at once."""
+"""Texts that records refer to are checked in both databases, also if the records take several reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys that a release before stored unwrapped: a worker's start wraps them all, whatever dies in between."""
+"""Keys that an older release stored unwrapped are all wrapped at a worker's start, even if workers are killed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ import psycopg
 import pytest
 
 from cookieguard.features.records.log_reader import read_subject
-from cookieguard.features.records.store.protocol import SubjectKey, new_key
-from cookieguard.features.records.store.subjects import WRAPPED_AT_ONCE
+from cookieguard.features.records.store.subjects import WRAPPED_AT_ONCE, SubjectKey, new_key
 from cookieguard.features.records.values.records import customer
 from cookieguard.features.records.writer import HANDLE_SECRET, MAC_SECRET, handle_of, key_of
 

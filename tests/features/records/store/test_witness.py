@@ -1,4 +1,4 @@
-"""A witness has each checkpoint: who sets the log back, and who goes on with the older copy, is found by it."""
+"""With a witness of each checkpoint, a log that was set back or continued from an older copy is found."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_with_no_thread_to_be_had_the_log_goes_on_and_the_next_checkpoint_is_han
     wait_until((tmp_path / "checkpoint-2").exists)
 
 
-def test_of_two_checkpoints_of_one_size_both_are_kept(tmp_path: Path) -> None:
+def test_both_of_two_checkpoints_of_one_size_are_kept(tmp_path: Path) -> None:
     signer = Signer("shop.example/log", bytes(32))
     notes = [signer.sign(str(Checkpoint(signer.name, 7, root))) for root in (EMPTY_ROOT, bytes(32))]
 

@@ -1,4 +1,4 @@
-"""What ends when a record is on disk: everybody who waits hears of it."""
+"""Every waiting caller is notified when a record is on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hashing many rows at a time: both builds say what hashlib says, and name the rows that were changed."""
+"""Many rows are hashed at a time: both builds agree with hashlib, and name the rows that were changed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_what_is_no_row_at_all_is_named_too(texts: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("nothing", [None, "x" * 80])
-def test_what_is_no_bytes_is_never_read_as_if_it_were(nothing: object) -> None:
+def test_hashing_a_value_other_than_bytes_raises_type_error(nothing: object) -> None:
     with pytest.raises(TypeError):
         hash_rows([committed(b"x"), nothing])  # type: ignore[list-item]
 

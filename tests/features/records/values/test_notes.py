@@ -1,4 +1,4 @@
-"""Signed notes and checkpoints: the published example, forgeries, and what another implementation says."""
+"""Signed notes and checkpoints: the published example, forgeries, and agreement with another implementation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packing: what was packed comes back, what was damaged does not, and the dictionary is the one of all logs."""
+"""Packed records unpack unchanged, damaged ones are refused, and all logs share one dictionary."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_record_of_a_choice_takes_a_fifth_of_its_bytes() -> None:
     assert len(pack(record)) < len(record) / 5
 
 
-def test_what_older_versions_wrote_is_read() -> None:
+def test_records_packed_by_older_versions_are_read() -> None:
     assert unpack(b'{"n":1}', most=100) == b'{"n":1}'
     assert (
         sha256(WORDS_1).hexdigest() == "009292d98ed585ee785f8dc595d53a2ec3e84753018ec2df5ec3a5051adffe3a"

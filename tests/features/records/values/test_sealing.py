@@ -1,4 +1,4 @@
-"""Sealing: what the tree commits to, what opens with which key, and canonical JSON beside the library for it."""
+"""Sealed records: the commitment in the tree, the keys that open them, and canonical JSON compared with a library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check that docs/proof.md prints, of the standard library and OpenSSL alone, run on copies whole and changed."""
+"""The check printed in docs/proof.md needs only the standard library and OpenSSL, and finds changed copies."""
 
 from __future__ import annotations
 

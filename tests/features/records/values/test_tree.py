@@ -1,4 +1,4 @@
-"""The Merkle tree, its tiles and proofs: published vectors, and what others' libraries say of the same entries."""
+"""The Merkle tree, its tiles and proofs agree with published vectors and other libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who edits the log is found, and the row is named: random edits of everything that is stored."""
+"""Verification finds random edits of everything that is stored, and names the row."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def hold_to_edits(data: st.DataObject) -> None:
     assert named <= {fault.number for fault in report.faults}
 
 
-def test_a_log_nobody_touched_is_whole() -> None:
+def test_untouched_log_has_no_fault() -> None:
     report = TODAY.verify(*YESTERDAY.checkpoints.values())
 
     assert (report.verdict, report.size, report.rows, report.faults) == (Verdict.WHOLE, 530, 530, [])

@@ -1,4 +1,4 @@
-"""Statistics in ClickHouse: what has no transaction must come out right wherever it is cut off."""
+"""Statistics in ClickHouse, which has no transactions, come out right wherever a write is interrupted."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ def everything(figures: HitReader, days: Days = BOTH) -> Mapping[str, object]:
 
 
 class CutOff(Exception):
-    """Be the moment a process is gone."""
+    """Raised in place of the end of a process."""
 
 
 class Cut:
-    """Be a client that takes so many commands and then none."""
+    """A client that accepts so many commands and then fails."""
 
     def __init__(self, client: Any, commands: int) -> None:
         self._client = client
@@ -142,7 +142,7 @@ def test_a_closing_may_be_cut_off_anywhere(writer: ClickhouseHits, figures: HitR
     close_day(Cut(writer._client, COMMANDS), DAY)  # type: ignore[arg-type] # the control: no more than those
 
 
-def test_what_comes_late_counts_once_and_what_was_closed_not_again(
+def test_late_hits_count_once_and_closed_days_are_not_counted_again(
     writer: ClickhouseHits, figures: HitReader
 ) -> None:
     first = [PLAIN._replace(key=key) for key in (1, 2, 3)]
@@ -248,7 +248,7 @@ except EngineDown as error:
 """
 
 
-def test_a_second_process_is_told_that_it_cannot(writer: ClickhouseHits, url: str) -> None:
+def test_second_process_on_one_clickhouse_directory_gets_an_error(writer: ClickhouseHits, url: str) -> None:
     assert writer is not None
 
     second = subprocess.run([sys.executable, "-c", SECOND, url], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Statistics in PostgreSQL: what becomes of a server that goes away, of days that are over, and of waiting."""
+"""Statistics in PostgreSQL: a server that goes away, days that are closed, and writers that wait."""
 
 from __future__ import annotations
 
@@ -453,7 +453,7 @@ def test_hits_that_another_worker_wrote_are_summed_as_our_own(
     assert [tuple(one) for one in figures.breakdown(BOTH, Dimension.PAGE)] == [(odd.page, 2, 1, 1)]
 
 
-def test_who_reads_does_not_wait_for_who_adds_to_the_sums(
+def test_readers_of_figures_do_not_wait_for_the_writer_of_sums(
     url: str, writer: PostgresHits, figures: HitReader
 ) -> None:
     writer.write(Batch("a", [PLAIN], {}, {}))

@@ -1,4 +1,4 @@
-"""What waits in the spool and is damaged there: never a crash, nothing counted twice, and what is lost is told."""
+"""Damaged files in the spool cause no crash and no double count, and lost hits are reported."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def lost(state: StateDirectory) -> dict[str, int]:
         figures.close()
 
 
-def test_what_was_spooled_is_replayed_whole(state: StateDirectory) -> None:
+def test_spooled_hits_are_all_replayed(state: StateDirectory) -> None:
     fill(state, batches=4)
 
     replay(state)
@@ -180,7 +180,7 @@ FOREIGN: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
-def test_what_is_no_spool_file_holds_up_nobody(kind: str, state: StateDirectory) -> None:
+def test_foreign_file_in_the_spool_does_not_stop_the_replay(kind: str, state: StateDirectory) -> None:
     FOREIGN[kind](folder_made(state) / "0-foreign.spool")
     fill(state, batches=2)
     done = threading.Event()
@@ -322,7 +322,7 @@ def shared() -> Iterator[StateDirectory]:
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Be a user whom permissions hold back."""
+    """Run as a user without root's permissions."""
     os.seteuid(getpwnam("nobody").pw_uid)
     try:
         yield
@@ -332,7 +332,7 @@ def as_nobody() -> Iterator[None]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user")
 @pytest.mark.parametrize("mode", [0o000, 0o200, 0o500])
-def test_a_file_nobody_may_read_or_remove_is_told_once_and_counted_once(
+def test_unreadable_or_unremovable_spool_file_is_logged_and_counted_once(
     mode: int, shared: StateDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = fill(shared, batches=2)

@@ -1,4 +1,4 @@
-"""What filters ask of closed days in SQLite: counted once, the figures are those of the single hits."""
+"""Filtered figures of closed days in SQLite are counted once, and equal those of the single hits."""
 
 from __future__ import annotations
 
@@ -405,7 +405,7 @@ def test_a_file_of_an_older_release_is_read_hit_by_hit(engine: SqliteHits, path:
     assert [one.views for one in SqliteFigures(path).by_day(FOUR, {Dimension.COUNTRY: "DE"})] == [1]
 
 
-def test_nothing_is_counted_in_files_beside(engine: SqliteHits, path: Path) -> None:
+def test_closed_days_are_counted_in_memory_without_temporary_files(engine: SqliteHits, path: Path) -> None:
     engine.write(Batch("a", draw_hits(100, seed=1), {}, {}))
     connection = sqlite3.connect(path, isolation_level=None)
 

@@ -1,4 +1,4 @@
-"""Exit pages of closed days in SQLite: counted once, the figures are those of the single hits."""
+"""Exit pages of closed days in SQLite are counted once, and equal those of the single hits."""
 
 from __future__ import annotations
 
@@ -79,9 +79,7 @@ def test_the_first_day_with_keys_is_in_no_other_days_figures(engine: SqliteHits,
         assert exit_pages(path) == [("/", 1, 1, 1)]
 
 
-def test_of_days_that_were_counted_no_single_hit_is_read(
-    engine: SqliteHits, path: Path, hits: list[Hit]
-) -> None:
+def test_figures_of_counted_days_read_no_single_hit(engine: SqliteHits, path: Path, hits: list[Hit]) -> None:
     engine.write(Batch("a", hits, {}, {}))
     engine.count_closed_days(DAY + 3)
     before = exit_pages(path, Days(DAY, DAY + 2))

@@ -1,4 +1,4 @@
-"""Statistics in SQLite: what is in the file and what is not; test_stats_engines.py has what all engines do."""
+"""What the SQLite file of statistics contains; test_stats_engines.py has what all engines share."""
 
 from __future__ import annotations
 

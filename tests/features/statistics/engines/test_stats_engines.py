@@ -1,4 +1,4 @@
-"""Statistics in every engine: figures are what a plain recount gives, whoever writes and in whatever order."""
+"""In every engine, statistics equal a plain recount, for any writers and any order of hits."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_slices_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitRe
     assert slices(figures, Dimension.AGREED_PAGE) == recount(agreed, "page")
 
 
-def test_what_some_hits_are_counted_by_is_what_a_plain_recount_gives(
+def test_dimensions_counted_for_some_hits_equal_a_plain_recount(
     writer: HitWriter, figures: HitReader
 ) -> None:
     hits = at_times_of_their_own(draw_hits(2000, seed=4))
@@ -190,7 +190,9 @@ def at_times_of_their_own(hits: Sequence[Hit]) -> list[Hit]:
     return [hit._replace(time=MIDNIGHT + at * 86) for at, hit in enumerate(hits[:1999])]
 
 
-def test_what_few_wrote_goes_with_single_hits(writer: HitWriter, figures: HitReader) -> None:
+def test_searches_of_few_people_are_deleted_with_the_single_hits(
+    writer: HitWriter, figures: HitReader
+) -> None:
     one = PLAIN._replace(time=MIDNIGHT + 60)
     hits = [
         *(one._replace(search="mug", key=key) for key in range(1, 6)),
@@ -211,7 +213,9 @@ def test_what_few_wrote_goes_with_single_hits(writer: HitWriter, figures: HitRea
     assert kept() == ["hat", "mug"]
 
 
-def test_what_five_people_wrote_on_no_day_is_not_of_a_crowd(writer: HitWriter, figures: HitReader) -> None:
+def test_text_that_fewer_than_five_people_wrote_on_each_day_is_not_of_a_crowd(
+    writer: HitWriter, figures: HitReader
+) -> None:
     """Visitors of several days may be one person, who writes his name on each."""
     one, other = PLAIN._replace(time=MIDNIGHT + 60), PLAIN._replace(time=MIDNIGHT + 86_460)
     hits = [
@@ -541,7 +545,7 @@ def test_odd_text_is_kept_as_it_is(writer: HitWriter, figures: HitReader, value:
     assert [tuple(one) for one in figures.breakdown(BOTH, Dimension.PAGE, where)] == [(value, 2, 2, 0)]
 
 
-def test_what_was_never_a_value_filters_all_out(writer: HitWriter, figures: HitReader) -> None:
+def test_filter_by_an_unknown_value_matches_no_hit(writer: HitWriter, figures: HitReader) -> None:
     writer.write(Batch("a", [PLAIN], {}, {}))
 
     assert figures.breakdown(BOTH, Dimension.PAGE, {Dimension.COUNTRY: "\0"}) == []

@@ -1,4 +1,4 @@
-"""From the queue to the engine: what an outage does to hits, and that each is written once."""
+"""From the queue to the engine: hits survive an outage, and each is written once."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_a_refused_batch_counts_once_although_its_file_is_brought_again(
     failures = ["later", "later"]
 
     class GoesDown(SqliteHits):
-        """Be down at the second batch of the file, twice."""
+        """An engine that fails at the second batch of the file, twice."""
 
         def write(self, batch: Batch) -> None:
             if batch.id in failures:

@@ -1,4 +1,4 @@
-"""A page whose figures are read while others write: all of them are of one moment."""
+"""All figures of a page are from the same moment, even if others write while they are read."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def disclosure(number: int, *, people: int = 60) -> list[Hit]:
 
 
 class Busy:
-    """Be a reader of a shop where people come between any two questions."""
+    """A reader of statistics in a shop that gets hits between any two queries."""
 
     def __init__(self, reader: HitReader, come: Callable[[], None]) -> None:
         self._reader, self._come = reader, come

@@ -1,4 +1,4 @@
-"""The views in SQL show what `stats/k_anonymity.py` lets through, row for row, and never a cell under k."""
+"""The views in SQL show the rows that `stats/k_anonymity.py` allows, and never a cell below k."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Counts = tuple[int, int, int]  # views, visits, visitors
 
 
 class Database:
-    """Be one of the engines, with its tables open for writing what a test wants in them."""
+    """One of the engines, with tables that tests write to directly."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url

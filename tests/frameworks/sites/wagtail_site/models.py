@@ -24,7 +24,7 @@ class ArticlePage(Page):
 
 
 class FormField(AbstractFormField):
-    """Be a field of a form page."""
+    """A field of a form page."""
 
     page = ParentalKey("FormPage", on_delete=models.CASCADE, related_name="form_fields")
 
