@@ -37,7 +37,7 @@ POLICIES = {"/policy": "default-src 'none'; style-src 'self'; form-action 'self'
 
 @dataclass
 class Shop:
-    """Say where a shop is, guarded and not, what its third parties heard, and which time it is."""
+    """The addresses of a shop, guarded and not, the requests to its third parties, and the time."""
 
     url: str
     unguarded: str

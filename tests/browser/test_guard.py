@@ -122,7 +122,7 @@ def delivered(script: str, way: str) -> tuple[str, str]:
 
 @dataclass
 class World:
-    """Say where the shop is, guarded and not, and what the others heard."""
+    """The addresses of a shop, guarded and not, and the requests to other hosts."""
 
     guarded: str
     unguarded: str
@@ -245,7 +245,7 @@ EMBEDS = {
 
 @dataclass
 class Shop:
-    """Say where a guarded shop with embeds is, and what the others heard."""
+    """The address of a guarded shop with embeds, and the requests to other hosts."""
 
     url: str
     heard: Recorder

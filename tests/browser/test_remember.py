@@ -21,7 +21,7 @@ SESSION, REMEMBER = "__Host-cg_session", "__Host-cg_remember"
 
 
 class Clock:
-    """Tell the time, and let more of it pass."""
+    """A clock that tests advance."""
 
     def __init__(self) -> None:
         self.ahead = timedelta(0)

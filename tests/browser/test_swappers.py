@@ -49,7 +49,7 @@ HTMX = '<div hx-get="/piece" hx-trigger="load"></div>'
 
 @dataclass(frozen=True)
 class Swapper:
-    """Say how a page swapper gets into a page, and how it asks for a piece of one."""
+    """How a page loads a page swapper, and how the swapper fetches a piece of a page."""
 
     file: str
     fragment: str

@@ -97,7 +97,7 @@ def nesting(rules: Rules) -> tuple[TagContext, TagContext]:
 
 
 def told(tag: Tag) -> dict[str, object]:
-    """Tell all of a tag but `near`, which says only where it is kept."""
+    """Return all fields of a tag except `near`, which says only where it is cached."""
     return {name: getattr(tag, name) for name in FIELDS} | {"embed": tag.room and tag.room()}
 
 

@@ -42,7 +42,7 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture(autouse=True)
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the threads look ten times a second: a test's time is dear."""
+    """Let the threads poll ten times a second, to save time."""
     monkeypatch.setattr(day_key_sharing, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(store_sync, "POLL_EVERY", timedelta(seconds=0.1))
 

@@ -51,7 +51,7 @@ def worker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Worker]:
 
 
 def ended_by(worker: Worker) -> threading.Thread:
-    """Have another thread close it, as a server does while a request is still answered."""
+    """Close it in another thread, as a server does while a request is being answered."""
     closing = threading.Thread(target=worker.close)
     closing.start()
     wait_until(lambda: not worker._worker.runs, "it is being closed")

@@ -48,7 +48,7 @@ class Socket:
         await send({"type": "websocket.close"})
 
     def open(self, browser: Browser, *, worker: int = 0) -> None:
-        """Have a browser open it and take the cookies of its answer."""
+        """Open it with a browser, and store the cookies of its answer."""
         guard = browser.shop.workers[worker]
         scope = scope_of("/ws", headers=cookie_of(browser), scheme="wss") | {"type": "websocket"}
         inner, guard.app = guard.app, self

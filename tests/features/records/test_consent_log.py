@@ -69,7 +69,7 @@ def status(record: dict[str, Any]) -> str:
 
 @contextmanager
 def store_down(app: CookieGuard) -> Any:
-    """Have another process hold the log's file for longer than anybody waits."""
+    """Have another process lock the log's file for longer than any writer waits."""
     with locked(Path(app._parts.config.state_dir) / "log.db"):
         yield
 
