@@ -311,7 +311,7 @@ def test_a_frame_that_is_used_again_shows_what_it_is_given(visit: Visitors, shop
     assert shop.hosts() == set()
 
 
-def test_what_a_vendor_writes_before_consent_is_not_kept_and_what_the_shop_writes_is(
+def test_cookies_written_before_consent_are_kept_for_the_shop_and_removed_for_vendors(
     visit: Visitors, shop: Shop
 ) -> None:
     tab = visit().new_page()

@@ -318,7 +318,7 @@ MANY = tuple(
 @pytest.mark.parametrize(
     "refusals", some_of([(), (("reject",), ("save", "statistics"))], ()), ids=["undecided", "refused"]
 )
-def test_what_first_party_scripts_make_reaches_no_undeclared_host(
+def test_requests_of_the_shops_own_scripts_reach_no_undeclared_host(
     visit: Visitors,
     guarded: Callable[..., str],
     undeclared: tuple[Recorder, str],

@@ -343,7 +343,9 @@ app = CookieGuard(TrustedHostMiddleware(Starlette(), allowed_hosts=["localhost"]
     ) in done.stdout
 
 
-def test_what_gets_no_banner_is_no_page(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_reports_an_answer_of_another_type_as_no_page(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOP_TYPE", "text/plain")
 
     done = shop.run("check", "shop_to_check:app")

@@ -153,9 +153,7 @@ def test_a_server_of_assets_is_the_developers_own(tmp_path: Path, dev: str) -> N
     ("url", "hosts"),
     [("/gtm.js", '["shop.example/gtm.js"]'), ("https://shop.example/stats/s.js", '["shop.example/stats/"]')],
 )
-def test_what_is_drafted_for_a_path_of_the_shops_own_names_no_more_than_its_place(
-    tmp_path: Path, url: str, hosts: str
-) -> None:
+def test_draft_for_a_path_of_the_shop_names_that_path_only(tmp_path: Path, url: str, hosts: str) -> None:
     _, out, _ = explained(tmp_path, url)
 
     assert f"hosts = {hosts}" in out

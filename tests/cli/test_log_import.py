@@ -329,7 +329,7 @@ def test_json_is_read_row_by_row_in_each_form(
     assert said["imported"] == text.count("subjectId") - ("9" * 5000 in text)
 
 
-def test_what_cookiebots_cookie_says_beside_the_purposes_is_no_purpose(
+def test_other_fields_of_cookiebots_cookie_are_not_taken_for_purposes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     state = "{stamp:'aGVsbG8=',necessary:true,statistics:true,marketing:false,method:'explicit',ver:1,region:'de'}"

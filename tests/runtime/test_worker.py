@@ -143,7 +143,7 @@ def test_one_deadline_of_many_hung_parts_is_not_added_up() -> None:
         one.task.may_end.set()  # type: ignore[attr-defined]
 
 
-def test_what_is_asked_while_the_last_thread_hangs_is_done_after_it(hung: Hung) -> None:
+def test_question_asked_while_the_last_thread_hangs_is_answered_after_it(hung: Hung) -> None:
     """Two threads at once would be two in one connection."""
     part = Part(hung)
     part.worker.ask()

@@ -92,7 +92,7 @@ def test_steps_lead_to_pages_and_each_is_looked_at_in_each_state(seen: Seen) -> 
     assert all(one.picture.startswith(b"\xff\xd8") for one in seen.scan.looks)
 
 
-def test_what_is_kept_is_told_by_name_and_by_whose_script(seen: Seen) -> None:
+def test_scan_lists_stored_items_by_name_with_the_script_that_wrote_them(seen: Seen) -> None:
     kept = {(one.name, one.kind, one.by, one.days) for one in seen.scan.kept if one.state == ACCEPTED}
 
     assert ("_va_id", "cookie", f"analytics.{VENDORS}", 10) in kept

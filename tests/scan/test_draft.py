@@ -90,7 +90,7 @@ def test_cookies_are_declared_without_the_part_that_is_each_visitors_own() -> No
     assert vendors(draft(parties, Config()))["x.example"].cookies == ("_ga_*", "_x")
 
 
-def test_what_is_declared_is_not_drafted_again_and_no_name_comes_twice() -> None:
+def test_draft_skips_declared_hosts_and_repeats_no_name() -> None:
     config = Config(vendors=(Vendor(name="x.example", purpose="marketing", hosts=("a.x.example",)),))
     _, parties = scanned(contact("a.x.example"), contact("late.x.example"), config=config)
 
@@ -152,7 +152,7 @@ def test_tables_become_entries_where_a_configuration_lists_its_vendors(before: s
     assert "# Not in the catalogue." in text
 
 
-def test_what_init_writes_takes_drafted_tables() -> None:
+def test_drafted_tables_fit_into_the_file_that_init_writes() -> None:
     from cookieguard.cli.init import TEXT
 
     assert list(vendors(added(TEXT, TABLES))) == ["Hotjar", "x.example"]

@@ -43,7 +43,7 @@ BROWSERS = [*SAME[:5], *OTHERS[:2]]
 
 
 @pytest.mark.parametrize("agent", SAME)
-def test_what_browsers_reduced_themselves_stays_as_it_is(agent: str) -> None:
+def test_user_agent_that_the_browser_already_reduced_is_unchanged(agent: str) -> None:
     assert reduced(agent.encode()).decode() == agent
 
 

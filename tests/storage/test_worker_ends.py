@@ -58,7 +58,7 @@ def ended_by(worker: Worker) -> threading.Thread:
     return closing
 
 
-def test_what_is_asked_while_a_thread_ends_is_done_after_it(worker: Worker) -> None:
+def test_question_asked_while_a_thread_ends_is_answered_after_it(worker: Worker) -> None:
     has_begun, may_end = threading.Event(), threading.Event()
     order: list[str] = []
 

@@ -220,7 +220,7 @@ def test_without_a_referrer_only_the_first_view_is_an_arrival(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize("site", ["none", "cross-site", "same-site"])
-def test_what_a_browser_says_of_elsewhere_is_an_arrival(shop: Shop, site: str) -> None:
+def test_visit_from_another_site_without_a_referrer_counts_as_an_arrival(shop: Shop, site: str) -> None:
     Person(shop, "203.0.113.5", tells_referrer=False).opens("/", site=site)
 
     assert shop.sources() == {"(direct)": 1}

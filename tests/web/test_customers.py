@@ -144,7 +144,7 @@ def test_it_may_read_the_signed_cookie_and_ask_the_visitor(world: World, knowing
     assert customer_seen(browser) == "17"
 
 
-def test_what_is_found_after_the_start_counts_for_this_request_and_lasts_from_the_next(
+def test_customer_found_after_the_start_counts_at_once_and_is_kept_from_the_next_request(
     world: World, knowing: Knowing
 ) -> None:
     browser, late = world.open(customer_from=knowing), []

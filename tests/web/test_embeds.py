@@ -136,7 +136,7 @@ def test_a_placeholder_has_the_colours_that_its_page_can_have(
     assert f'<meta name="color-scheme" content="{colours}"/>' in shown.text
 
 
-def test_what_a_page_and_a_path_are_called_is_text_in_the_placeholder(guard: Guard) -> None:
+def test_title_and_path_are_escaped_in_the_placeholder(guard: Guard) -> None:
     hostile = b"&quot;>&lt;/title>&lt;script>alert(1)&lt;/script>CG-NEXT"
     app = guard(page(PAGE.replace(b"A film", hostile)), vendors=ALL)
 
@@ -245,7 +245,7 @@ def test_a_link_from_elsewhere_with_somebody_elses_grant_lets_nobody_in(
     )
 
 
-def test_what_a_script_fetches_is_not_let_in(guard: Guard) -> None:
+def test_page_that_a_script_fetches_gets_no_load_once_grant(guard: Guard) -> None:
     app = guard(page(PAGE), vendors=ALL)
     location = once(app)
 

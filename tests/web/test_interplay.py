@@ -108,7 +108,7 @@ def execute(tmp_path: Path, statement: str, *values: Any) -> None:
         (grow, [None, {}, [], 5_000]),
     ],
 )
-def test_what_a_socket_does_before_it_accepts_is_kept(shop: Shop, deed: Any, found: list[Any]) -> None:
+def test_changes_of_a_socket_before_it_accepts_are_kept(shop: Shop, deed: Any, found: list[Any]) -> None:
     browser = Browser(shop)
 
     Socket(before=deed).open(browser)

@@ -255,7 +255,7 @@ def test_without_hooks_staff_do_the_shop_s_part_by_hand(shop: Shop) -> None:
     assert shop.found().open_steps == ("shop",)
 
 
-def test_what_a_law_keeps_is_told_and_erased_on_its_day(shop: Shop) -> None:
+def test_data_that_a_law_retains_are_listed_and_erased_on_their_day(shop: Shop) -> None:
     shop.hooks.keeps = [Retained("invoices", date(2036, 12, 31), "tax law")]
     shop.ask()
     shop.work()

@@ -551,7 +551,7 @@ def test_filter_by_an_unknown_value_matches_no_hit(writer: HitWriter, figures: H
     assert figures.breakdown(BOTH, Dimension.PAGE, {Dimension.COUNTRY: "\0"}) == []
 
 
-def test_what_is_forgotten_is_in_no_figure(engine: HitEngine, writer: HitWriter, figures: HitReader) -> None:
+def test_deleted_hits_are_in_no_figure(engine: HitEngine, writer: HitWriter, figures: HitReader) -> None:
     first, second = (PLAIN._replace(time=MIDNIGHT + day * 86_400 + 9, key=7 + day) for day in (0, 1))
     where = {Dimension.COUNTRY: "DE"}
     writer.write(Batch("a", [first, second], {}, {}))
