@@ -154,7 +154,7 @@ def test_a_page_reloaded_after_sixty_seconds_is_held_again(
 
 
 @pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
-def test_who_loads_once_comes_back_to_where_the_placeholder_was(
+def test_load_once_returns_to_the_position_of_the_placeholder(
     visit: Visitors, shop: Shop, javascript: bool
 ) -> None:
     page = visit(javascript=javascript).new_page()

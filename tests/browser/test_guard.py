@@ -203,7 +203,7 @@ def connected(context: BrowserContext, world: World, names: list[str]) -> list[s
         *(pytest.param(way, 1, id=f"{way}-all", marks=FOR_RELEASE) for way in DELIVERED if way != "file"),
     ],
 )
-def test_nobody_is_even_connected_to_by_what_a_script_makes(
+def test_elements_made_by_scripts_open_no_connection_to_a_held_host(
     context: BrowserContext, world: World, way: str, each: int
 ) -> None:
     frames = dict(list(FRAMES.items())[::each])

@@ -107,7 +107,7 @@ def test_what_is_no_address_is_one_line(tmp_path: Path) -> None:
     assert (code, err.count("\n")) == (3, 1)
 
 
-def test_whose_contract_has_ended_is_held_from_everybody(tmp_path: Path) -> None:
+def test_explain_shows_a_vendor_with_an_ended_contract_as_always_held(tmp_path: Path) -> None:
     ended = SHOP.replace('hosts = ["pay.example"]', 'hosts = ["pay.example"]\ncontract_end = 2026-01-01')
     (tmp_path / "ended.toml").write_text(ended)
     code, out, _ = explained(tmp_path, "https://pay.example/x.js", "--config", "ended.toml")

@@ -356,7 +356,7 @@ def test_a_file_is_read_as_it_is_used_however_large_it_is(head: str, tmp_path: P
     assert most < 2_000_000
 
 
-def test_of_a_file_that_is_all_bad_the_first_rows_are_named_and_the_others_counted(
+def test_import_of_an_all_bad_file_names_the_first_rows_and_counts_the_others(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Path("log.csv").write_text("Key,Date,Consent\n" + "k1,never,\n" * 10_050)

@@ -252,7 +252,7 @@ def test_a_brief_thread_that_is_asked_as_it_ends_forgets_nobody() -> None:
     assert len(part.threads) > 1
 
 
-def test_where_no_thread_is_to_be_had_the_next_question_begins_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_next_question_starts_a_thread_that_could_not_start_before(monkeypatch: pytest.MonkeyPatch) -> None:
     def none_left(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

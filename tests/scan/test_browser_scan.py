@@ -168,7 +168,7 @@ def test_steps_that_cannot_be_taken_are_refused_before_anything_is_asked(tmp_pat
         load_steps(file)
 
 
-def test_whom_a_pages_address_was_sent_to_is_told(seen: Seen) -> None:
+def test_scan_reports_hosts_that_got_the_pages_address(seen: Seen) -> None:
     told = {one.host.partition(".")[0] for one in seen.scan.contacts if one.told}
     silent = {one.host.partition(".")[0] for one in seen.scan.contacts if one.how == ASKED and not one.told}
 

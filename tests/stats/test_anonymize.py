@@ -163,7 +163,7 @@ def test_headers_of_untrusted_peers_are_ignored(peer: str) -> None:
     assert (client.address, client.scheme, client.host) == (peer, None, None)
 
 
-def test_nobody_is_trusted_by_default() -> None:
+def test_no_proxy_is_trusted_by_default() -> None:
     assert client_address(PROXY, xff("203.0.113.7"), Networks(())) == PROXY
 
 

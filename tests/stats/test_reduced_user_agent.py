@@ -57,7 +57,7 @@ def test_a_parser_sees_the_same_browser_system_and_device(agent: str) -> None:
     assert read_agent(reduced(agent.encode())) == read_agent(agent.encode())
 
 
-def test_of_an_app_with_a_browser_inside_the_browser_is_left() -> None:
+def test_user_agent_of_an_app_is_reduced_to_its_browser() -> None:
     found = read_agent(reduced(IN_AN_APP.encode()))
 
     assert found[2:] == read_agent(IN_AN_APP.encode())[2:] == ("Android", "mobile", "")

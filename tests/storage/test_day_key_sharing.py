@@ -225,7 +225,7 @@ def test_machines_agree_on_a_new_day_key_if_every_holder_of_the_old_one_is_gone(
     assert after != before
 
 
-def test_who_writes_to_the_store_without_the_keyring_neither_gets_a_key_nor_gives_one(
+def test_writer_of_the_store_without_the_keyring_can_neither_read_nor_plant_a_day_key(
     machine: Callable[..., Machine], url: str
 ) -> None:
     one, other = machine(), machine()

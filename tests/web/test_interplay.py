@@ -140,7 +140,7 @@ def test_an_order_placed_after_a_handshake_can_be_come_back_to(shop: Shop) -> No
     assert other.do(seen, worker=1) == ["17", {}, ["o1"], 0]
 
 
-def test_whom_the_shop_names_before_a_handshake_is_answered_is_logged_in_by_it(make_shop: MakeShop) -> None:
+def test_customer_named_before_a_handshake_is_answered_is_logged_in_by_it(make_shop: MakeShop) -> None:
     said: list[str | None] = [None]
     shop = make_shop({"customer_from": lambda _: said[0]})
     browser = Browser(shop)

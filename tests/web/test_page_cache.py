@@ -546,7 +546,7 @@ def test_only_markup_with_nothing_to_do_may_be_another() -> None:
     assert [one for one in OTHERS if plain.passes(one)] == [*HARMLESS, SHIFTING]
 
 
-def test_of_a_place_whose_pages_are_never_alike_ever_fewer_are_kept() -> None:
+def test_pages_of_an_address_that_never_repeats_are_cached_ever_more_rarely() -> None:
     kept = Repeats()
 
     due = [number for number in range(200) if kept.is_due(("place",))]

@@ -116,7 +116,7 @@ def shop(server: Postgres, tmp_path: Path) -> Iterator[Callable[[bool], Shop]]:
         yield start
 
 
-def test_who_is_served_by_two_machines_counts_once(shop: Callable[[bool], Shop]) -> None:
+def test_visitor_of_two_machines_counts_once(shop: Callable[[bool], Shop]) -> None:
     machines = shop(True)
     wait_until(lambda: len(machines.keys()) == 1, "the machines agreed")
 

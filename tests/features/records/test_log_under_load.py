@@ -183,7 +183,7 @@ def use_up(app: CookieGuard, *, choices: int = 0, now: datetime = NOW) -> None:
     assert log._budget.spend(ADDRESS, DAY_BYTES - spent - choices * log._bytes, now)
 
 
-def test_of_many_choices_of_one_cookie_in_a_minute_the_log_has_the_first_ones_and_the_last(
+def test_log_keeps_the_first_and_last_of_many_choices_of_one_cookie_in_a_minute(
     guard: Guard,
 ) -> None:
     clock = Clock()

@@ -102,7 +102,7 @@ def cells(text: str, title: str) -> dict[str, list[str]]:
     }
 
 
-def test_nobody_else_sees_anything(office: Office) -> None:
+def test_dashboard_answers_403_without_an_analysts_token(office: Office) -> None:
     office.write(people(9))
 
     for answer in (office.get(token=""), office.get("tab=held", token="2.a.b.c")):

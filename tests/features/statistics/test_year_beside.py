@@ -86,7 +86,7 @@ def test_a_longer_month_is_drawn_beside_a_shorter_one(office: Office) -> None:
     ]
 
 
-def test_where_nothing_was_counted_a_year_before_the_page_says_so(office: Office) -> None:
+def test_page_says_that_the_year_before_has_no_figures(office: Office) -> None:
     office.write(people(40))
 
     assert "The year before cannot be shown" in office.get("beside=year").text

@@ -223,7 +223,7 @@ def test_worker_that_ends_numbers_all_its_rows(world: World) -> None:
         "UPDATE record SET number = number + 1000 WHERE number = 1",
     ],
 )
-def test_nothing_more_is_signed_on_top_of_a_tree_that_was_changed(world: World, statement: str) -> None:
+def test_changed_tree_gets_no_further_signatures(world: World, statement: str) -> None:
     world.write(record_of(), record_of())
     world.edit(statement)
     if "tile" in statement:

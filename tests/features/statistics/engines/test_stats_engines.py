@@ -404,7 +404,7 @@ def test_a_visit_that_began_without_a_key_goes_on_with_one(writer: HitWriter, fi
     assert [(one.views, one.visits, one.visitors) for one in figures.by_day(BOTH, mobile)] == [(5, 3, 2)]
 
 
-def test_who_agrees_anew_keeps_the_visit_that_began_with_a_key(writer: HitWriter, figures: HitReader) -> None:
+def test_visitor_who_agrees_again_keeps_the_visit_under_way(writer: HitWriter, figures: HitReader) -> None:
     first = PLAIN._replace(time=MIDNIGHT + 60, key=5)
     writer.write(Batch("a", [first], {}, {}))
 
@@ -575,7 +575,7 @@ def test_deleted_hits_are_in_no_figure(engine: HitEngine, writer: HitWriter, fig
     assert found() == [(DAY + 1, 1, 1)]
 
 
-def test_nothing_is_kept_before_the_first_hit(engine: HitEngine) -> None:
+def test_engine_has_no_data_before_the_first_hit(engine: HitEngine) -> None:
     assert engine.retained() is None
     assert engine.existing() is None
     with pytest.raises(EngineDown):
