@@ -125,7 +125,7 @@ def test_without_a_compiler_nothing_is_translated_for_it(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_asks_for_the_compiled_build_is_in_the_compiled_part_of_test_all() -> None:
+def test_files_that_need_the_compiled_build_are_in_the_compiled_part_of_test_all() -> None:
     """All other parts of `make test-all` run the sources, and would leave these tests out."""
     makefile = (ROOT / "Makefile").read_text()
     parts = " ".join(re.findall("^(?:BOTH|MORE) := (.*)$", makefile, re.MULTILINE)).split()

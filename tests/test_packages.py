@@ -92,7 +92,7 @@ def test_every_public_name_is_found_where_it_is_said_to_be() -> None:
     assert not hasattr(cookieguard, "nothing")
 
 
-def test_what_fails_below_a_public_name_is_said_as_it_was(tmp_path: Path) -> None:
+def test_error_in_an_import_below_a_public_name_is_raised_unchanged(tmp_path: Path) -> None:
     """An AttributeError out of `__getattr__` would read "cannot import name 'CookieGuard'"."""
     (tmp_path / "starlette.py").write_text("import math\nmath.no_such_thing\n")
 

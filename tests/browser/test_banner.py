@@ -260,7 +260,7 @@ FILLED = page(
 
 
 @pytest.mark.parametrize("touches", [False, True])
-def test_what_a_script_filled_in_holds_the_page_only_once_somebody_touched_it(
+def test_fields_filled_by_a_script_keep_the_page_only_after_the_visitor_edits_them(
     visit: Visitors, tmp_path: Path, touches: bool
 ) -> None:
     with serving(CookieGuard(TinyShop({"/": FILLED}), Config(state_dir=str(tmp_path / "state")))) as server:

@@ -128,7 +128,7 @@ def test_a_page_that_is_hidden_until_the_tag_is_there_is_shown_at_once(
     assert plain.evaluate("root.className") == "shop hidden"
 
 
-def test_where_googles_tag_is_let_in_nobody_answers_in_its_place(
+def test_guard_answers_no_callbacks_if_googles_tag_is_accepted(
     visit: Visitors, shops: tuple[str, str]
 ) -> None:
     tab = visit().new_page()

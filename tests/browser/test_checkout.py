@@ -98,7 +98,7 @@ def test_under_a_strict_form_action_only_a_declared_payment_host_is_reached(
         ("sandbox", True, False),
     ],
 )
-def test_where_the_shops_policy_forbids_forms_our_own_page_takes_the_choice(
+def test_our_own_page_takes_the_choice_if_the_shops_policy_forbids_forms(
     visit: Visitors, guarded: Callable[..., str], policy: str, javascript: bool, works: bool
 ) -> None:
     shop = guarded(Checkout("http://payment.localhost", policy), vendors=VENDORS)

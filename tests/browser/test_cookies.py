@@ -103,7 +103,7 @@ def served(shop: Leaving, tmp_path: Path) -> Iterator[Server]:
 
 
 def at_the_round() -> datetime:
-    """Tell the time to the round: which cookie a page removes wherever it may lie is chosen by the millisecond."""
+    """Return the time without the part of a round, because it decides which cookies a page removes under every path."""
     now = datetime.now(UTC)
     return now - (now - datetime(1970, 1, 1, tzinfo=UTC)) % ROUND
 

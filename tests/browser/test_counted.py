@@ -28,7 +28,7 @@ SEARCH = "https://search.example/"
 
 @pytest.mark.parametrize("policy", some_of(["strict-origin-when-cross-origin", "no-referrer"], "no-referrer"))
 @pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
-def test_who_agrees_is_one_visit_from_where_it_came(
+def test_visitor_who_agrees_counts_as_one_visit_with_its_source(
     visit: Visitors, javascript: bool, policy: str, tmp_path: Path
 ) -> None:
     head = KEEPS_REFERRER.format(policy)

@@ -130,7 +130,7 @@ def test_phone_shows_every_tab_and_whole_names_beside_all_figures(
 
 
 @pytest.mark.parametrize(("width", "media"), [(820, "screen"), (1150, "screen"), (780, "print")])
-def test_what_a_row_is_of_can_be_read_beside_three_figures_on_a_tablet_and_on_paper(
+def test_label_of_a_row_with_three_figures_is_readable_on_a_tablet_and_on_paper(
     visit: Visitors, shop: tuple[str, str], width: int, media: str
 ) -> None:
     address, token = shop

@@ -37,7 +37,7 @@ POLICIES = {"/policy": "default-src 'none'; style-src 'self'; form-action 'self'
 
 @dataclass
 class Shop:
-    """Say where a shop is, guarded and not, what its third parties heard, and which time it is."""
+    """The addresses of a shop, guarded and not, the requests to its third parties, and the time."""
 
     url: str
     unguarded: str
@@ -154,7 +154,7 @@ def test_a_page_reloaded_after_sixty_seconds_is_held_again(
 
 
 @pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
-def test_who_loads_once_comes_back_to_where_the_placeholder_was(
+def test_load_once_returns_to_the_position_of_the_placeholder(
     visit: Visitors, shop: Shop, javascript: bool
 ) -> None:
     page = visit(javascript=javascript).new_page()

@@ -38,7 +38,7 @@ def shop_with(tags: Sequence[str]) -> Any:
 
 
 @pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
-def test_who_refused_on_one_device_contacts_nobody_on_another_after_logging_in(
+def test_refusal_on_one_device_applies_on_another_after_the_login(
     tmp_path: Path, visit: Callable[..., BrowserContext], javascript: bool
 ) -> None:
     network = Recorder()
@@ -75,7 +75,7 @@ def test_who_refused_on_one_device_contacts_nobody_on_another_after_logging_in(
         assert len(network.requests) > 0
 
 
-def test_who_refuses_on_one_device_contacts_nobody_on_another_that_stays_logged_in(
+def test_refusal_on_one_device_applies_on_another_that_stays_logged_in(
     tmp_path: Path, visit: Callable[..., BrowserContext]
 ) -> None:
     network = Recorder()

@@ -145,7 +145,7 @@ def shop(tmp_path: Path, purify: str) -> Iterator[Shop]:
 
 @dataclass(frozen=True)
 class Scene:
-    """Say what a form would do, and for whom."""
+    """The effect that a form would have, and the page that it posts to."""
 
     page: str
     fields: dict[str, str]

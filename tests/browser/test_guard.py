@@ -122,7 +122,7 @@ def delivered(script: str, way: str) -> tuple[str, str]:
 
 @dataclass
 class World:
-    """Say where the shop is, guarded and not, and what the others heard."""
+    """The addresses of a shop, guarded and not, and the requests to other hosts."""
 
     guarded: str
     unguarded: str
@@ -203,7 +203,7 @@ def connected(context: BrowserContext, world: World, names: list[str]) -> list[s
         *(pytest.param(way, 1, id=f"{way}-all", marks=FOR_RELEASE) for way in DELIVERED if way != "file"),
     ],
 )
-def test_nobody_is_even_connected_to_by_what_a_script_makes(
+def test_elements_made_by_scripts_open_no_connection_to_a_held_host(
     context: BrowserContext, world: World, way: str, each: int
 ) -> None:
     frames = dict(list(FRAMES.items())[::each])
@@ -245,7 +245,7 @@ EMBEDS = {
 
 @dataclass
 class Shop:
-    """Say where a guarded shop with embeds is, and what the others heard."""
+    """The address of a guarded shop with embeds, and the requests to other hosts."""
 
     url: str
     heard: Recorder
@@ -311,7 +311,7 @@ def test_a_frame_that_is_used_again_shows_what_it_is_given(visit: Visitors, shop
     assert shop.hosts() == set()
 
 
-def test_what_a_vendor_writes_before_consent_is_not_kept_and_what_the_shop_writes_is(
+def test_cookies_written_before_consent_are_kept_for_the_shop_and_removed_for_vendors(
     visit: Visitors, shop: Shop
 ) -> None:
     tab = visit().new_page()

@@ -109,7 +109,7 @@ async def shop(scope: Any, receive: Any, send: Any) -> None:
 
 @dataclass(frozen=True)
 class Shops:
-    """Say where the shop is, guarded and not."""
+    """The addresses of a shop, guarded and not."""
 
     guarded: str
     unguarded: str

@@ -41,7 +41,7 @@ BOXES = """() => [...document.querySelectorAll('[data-shape]')].map(one => {
 
 @dataclass(frozen=True)
 class Shops:
-    """Say where the shop is, guarded and not, and what the host of its pictures heard."""
+    """The addresses of a shop, guarded and not, and the requests to the host of its pictures."""
 
     guarded: str
     unguarded: str

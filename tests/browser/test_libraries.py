@@ -44,7 +44,7 @@ ALPINE = "alpinejs/dist/cdn.min.js"
 
 @dataclass(frozen=True)
 class App:
-    """Say what a page is made of: its library, its script, and what stands in the body already."""
+    """The parts of a page: its library, its script, and the body that the server wrote."""
 
     library: str
     script: str

@@ -81,7 +81,7 @@ def opened(context: BrowserContext, url: str, others: Others) -> Counter[str]:
 @pytest.mark.parametrize(
     "state", [pytest.param(one, marks=[pytest.mark.slow] if one != "undecided" else []) for one in STATES]
 )
-def test_nobody_is_connected_to_by_real_pages_without_consent(
+def test_real_pages_open_no_connection_to_third_parties_without_consent(
     driver: tuple[Playwright, str], tmp_path: Path, state: str
 ) -> None:
     others = Others()

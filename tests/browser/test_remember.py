@@ -21,7 +21,7 @@ SESSION, REMEMBER = "__Host-cg_session", "__Host-cg_remember"
 
 
 class Clock:
-    """Tell the time, and let more of it pass."""
+    """A clock that tests advance."""
 
     def __init__(self) -> None:
         self.ahead = timedelta(0)
@@ -87,7 +87,7 @@ def test_after_a_theft_both_are_guests_and_the_next_login_tells_it(
     assert owner.get_by_role("status").count() == 0
 
 
-def test_who_asked_for_it_is_still_logged_in_when_the_session_is_gone(
+def test_remembered_customer_is_still_logged_in_without_the_session(
     visit: Visitors, address: str, clock: Clock
 ) -> None:
     context = visit(javascript=False)

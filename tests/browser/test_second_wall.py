@@ -263,7 +263,7 @@ def test_banner_control_and_shop_live_under_the_shops_own_policy(
     assert said == []
 
 
-def test_where_the_shop_lets_nothing_be_fetched_the_choice_goes_the_plain_way(
+def test_choice_is_posted_as_a_form_if_the_shops_policy_forbids_fetch(
     visit: Visitors, guarded: Callable[..., str]
 ) -> None:
     policy = "script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'none'"
@@ -318,7 +318,7 @@ MANY = tuple(
 @pytest.mark.parametrize(
     "refusals", some_of([(), (("reject",), ("save", "statistics"))], ()), ids=["undecided", "refused"]
 )
-def test_what_first_party_scripts_make_reaches_no_undeclared_host(
+def test_requests_of_the_shops_own_scripts_reach_no_undeclared_host(
     visit: Visitors,
     guarded: Callable[..., str],
     undeclared: tuple[Recorder, str],

@@ -49,7 +49,7 @@ HTMX = '<div hx-get="/piece" hx-trigger="load"></div>'
 
 @dataclass(frozen=True)
 class Swapper:
-    """Say how a page swapper gets into a page, and how it asks for a piece of one."""
+    """How a page loads a page swapper, and how the swapper fetches a piece of a page."""
 
     file: str
     fragment: str
@@ -214,7 +214,7 @@ def test_banner_and_control_are_there_when_a_swapper_brings_a_page_back_from_its
 
 @pytest.mark.parametrize(("swapper", "by"), [(SWAPPERS["turbo-8"], "stream"), (SWAPPERS["htmx-4"], "text")])
 @pytest.mark.parametrize("policy", [""])
-def test_what_comes_as_a_stream_of_turbos_or_as_plain_text_tells_nobody_before_a_choice(
+def test_turbo_streams_and_plain_text_contact_no_vendor_before_a_choice(
     visit: Visitors, world: World, by: str
 ) -> None:
     def more(opened: Page, shop: str) -> None:

@@ -59,7 +59,7 @@ def advised(config: Config) -> dict[str, str]:
     return {one.check: f"{one.found}; {one.advice}" for one in examine(config, today=TODAY) if one.advice}
 
 
-def test_who_is_responsible_is_asked_for_where_a_page_must_say_it() -> None:
+def test_check_asks_for_the_controller_if_a_page_must_name_it() -> None:
     named = Controller(name="Mugs Ltd")
     whole = Controller(name="Mugs Ltd", address=("1 High Street", "Utrecht"))
 
@@ -343,7 +343,9 @@ app = CookieGuard(TrustedHostMiddleware(Starlette(), allowed_hosts=["localhost"]
     ) in done.stdout
 
 
-def test_what_gets_no_banner_is_no_page(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_reports_an_answer_of_another_type_as_no_page(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOP_TYPE", "text/plain")
 
     done = shop.run("check", "shop_to_check:app")

@@ -183,7 +183,7 @@ def test_store_holds_no_number_in_the_clear(shop: AccessShop) -> None:
     assert b"number-4711" not in written
 
 
-def test_nothing_is_opened_that_the_log_does_not_take(shop: AccessShop) -> None:
+def test_access_opens_nothing_if_the_log_cannot_record_it(shop: AccessShop) -> None:
     tokens = shop.tokens_of("Support Sam", "Officer Olga")
     log = shop.state / "log.db"
     log.mkdir(parents=True)

@@ -107,7 +107,7 @@ def test_what_is_no_address_is_one_line(tmp_path: Path) -> None:
     assert (code, err.count("\n")) == (3, 1)
 
 
-def test_whose_contract_has_ended_is_held_from_everybody(tmp_path: Path) -> None:
+def test_explain_shows_a_vendor_with_an_ended_contract_as_always_held(tmp_path: Path) -> None:
     ended = SHOP.replace('hosts = ["pay.example"]', 'hosts = ["pay.example"]\ncontract_end = 2026-01-01')
     (tmp_path / "ended.toml").write_text(ended)
     code, out, _ = explained(tmp_path, "https://pay.example/x.js", "--config", "ended.toml")
@@ -153,9 +153,7 @@ def test_a_server_of_assets_is_the_developers_own(tmp_path: Path, dev: str) -> N
     ("url", "hosts"),
     [("/gtm.js", '["shop.example/gtm.js"]'), ("https://shop.example/stats/s.js", '["shop.example/stats/"]')],
 )
-def test_what_is_drafted_for_a_path_of_the_shops_own_names_no_more_than_its_place(
-    tmp_path: Path, url: str, hosts: str
-) -> None:
+def test_draft_for_a_path_of_the_shop_names_that_path_only(tmp_path: Path, url: str, hosts: str) -> None:
     _, out, _ = explained(tmp_path, url)
 
     assert f"hosts = {hosts}" in out

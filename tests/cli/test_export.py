@@ -132,7 +132,7 @@ def test_without_statistics_or_room_it_says_so_in_one_line(shop: Path, tmp_path:
     assert not (tmp_path / "exports").exists()
 
 
-def test_where_no_day_is_over_no_folder_is_left_behind(tmp_path: Path) -> None:
+def test_export_without_a_closed_day_leaves_no_folder(tmp_path: Path) -> None:
     (tmp_path / ".cookieguard").mkdir(mode=0o700)
     engine = SqliteHits(tmp_path / ".cookieguard" / "stats.db")
     engine.write(Batch("a", [PLAIN._replace(time=int(datetime.now(UTC).timestamp()))], {}, {}))

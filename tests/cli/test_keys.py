@@ -73,7 +73,7 @@ class KeyShop(Shop):
 
     @property
     def states(self) -> dict[str, str]:
-        """Tell what the file says of each key."""
+        """Return the state of each key in the file."""
         return {key.id: key.state for key in Keyring.loads(self.file.read_text()).every}
 
 

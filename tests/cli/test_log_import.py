@@ -329,7 +329,7 @@ def test_json_is_read_row_by_row_in_each_form(
     assert said["imported"] == text.count("subjectId") - ("9" * 5000 in text)
 
 
-def test_what_cookiebots_cookie_says_beside_the_purposes_is_no_purpose(
+def test_other_fields_of_cookiebots_cookie_are_not_taken_for_purposes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     state = "{stamp:'aGVsbG8=',necessary:true,statistics:true,marketing:false,method:'explicit',ver:1,region:'de'}"
@@ -356,7 +356,7 @@ def test_a_file_is_read_as_it_is_used_however_large_it_is(head: str, tmp_path: P
     assert most < 2_000_000
 
 
-def test_of_a_file_that_is_all_bad_the_first_rows_are_named_and_the_others_counted(
+def test_import_of_an_all_bad_file_names_the_first_rows_and_counts_the_others(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Path("log.csv").write_text("Key,Date,Consent\n" + "k1,never,\n" * 10_050)

@@ -112,7 +112,7 @@ def test_key_that_is_told_is_the_one_that_signed(tmp_path: Path, capsys: pytest.
     assert verified(GOOD, tmp_path, capsys, "--key", str(STRANGER.key), "--key", str(SHOP.key))[0] == 0
 
 
-def test_what_a_record_says_writes_no_lines_of_ours(
+def test_text_of_a_record_cannot_forge_lines_of_the_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, said = verified(receipt(note="\x1b[2J\x9b1A\r\nsigned by the shop\u2028\u202e"), tmp_path, capsys)

@@ -291,7 +291,7 @@ def test_a_shop_in_production_and_without_its_keys_is_scanned(
     assert "undecided, refused, accepted" in done.stdout
 
 
-def test_what_an_app_declares_in_its_code_counts(tmp_path: Path) -> None:
+def test_scan_uses_vendors_that_an_app_declares_in_code(tmp_path: Path) -> None:
     (tmp_path / "declared_in_code.py").write_text(
         "from cookieguard import Config, CookieGuard, Vendor\nfrom tests.scan.site import Site, pages\n"
         f"pay = Vendor(name='Pay', purpose='necessary', hosts=('pay.{VENDORS}',), reason='paying')\n"

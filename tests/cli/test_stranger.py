@@ -68,7 +68,7 @@ def test_a_scan_of_an_app_that_is_not_guarded_says_how_to_guard_it(shop: Shop) -
     assert "--write puts these into cookieguard.toml" in done.stdout
 
 
-def test_what_a_scan_drafts_loads_in_the_place_of_the_list_that_init_wrote(shop: Shop) -> None:
+def test_draft_of_a_scan_loads_in_place_of_the_list_that_init_wrote(shop: Shop) -> None:
     shop.run("init")
     done = shop.run("scan", "first_shop:app", "--no-browser")
     draft = done.stdout[done.stdout.index("\nvendors = [") : done.stdout.index("--write puts")]

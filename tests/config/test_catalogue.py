@@ -188,7 +188,7 @@ def test_a_text_for_a_list_of_vendors_is_an_error_that_says_so(tmp_path: Path) -
         CookieGuard(no_app, Config(state_dir=str(tmp_path / "state")), vendors="stripe")
 
 
-def test_what_is_looked_up_without_reading_is_what_toml_reads() -> None:
+def test_fast_lookup_in_the_catalogue_finds_what_toml_reads() -> None:
     """Tables and their lists are found by the form of our files: a reader of TOML must see the same."""
     folder = files("cookieguard.static").joinpath("vendors")
     read = {

@@ -64,7 +64,7 @@ def test_consent_for_a_purpose_lets_its_vendors_through() -> None:
     assert not allows("https://a.ads.example/", "preferences")
 
 
-def test_where_undeclared_hosts_are_only_reported_the_declared_are_still_held() -> None:
+def test_declared_hosts_stay_held_if_undeclared_ones_are_only_reported() -> None:
     assert allows("https://nobody.example/", undeclared="report")
     assert allows("https://pay.example:8443/", undeclared="report")
     assert not allows("https://a.ads.example/x", undeclared="report")

@@ -163,7 +163,7 @@ def test_no_host_header_can_add_a_directive(host: str, port: int | None) -> None
     assert "*" not in policy.split()
 
 
-def test_who_is_let_in_alone_joins_the_policy_of_that_document_and_nobody_with_it() -> None:
+def test_vendor_loaded_once_is_alone_added_to_the_policy_of_that_document() -> None:
     plain = sources(policy_for(register(), NOTHING, shop=SHOP))
     vendor = sources(policy_for(register(), NOTHING | {"@vendor Demo"}, shop=SHOP))
     host = sources(policy_for(register(), NOTHING | {"@host maps.example"}, shop=SHOP))
@@ -173,7 +173,7 @@ def test_who_is_let_in_alone_joins_the_policy_of_that_document_and_nobody_with_i
     assert not plain - vendor - host
 
 
-def test_who_is_let_in_alone_brings_in_no_other_vendor_below_its_wildcard() -> None:
+def test_vendor_loaded_once_allows_no_other_vendor_below_its_wildcard() -> None:
     inside = (
         Vendor(name="Wide", purpose="statistics", hosts=("*.wide.example",)),
         Vendor(name="Narrow", purpose="marketing", hosts=("ads.wide.example",)),

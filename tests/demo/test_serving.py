@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def command(tmp_path: Path) -> list[str]:
-    """Say how the demo is started, with its files out of the way."""
+    """Return the command that starts the demo, with its files in a temporary folder."""
     files = ["--state-dir", str(tmp_path / "state"), "--database", str(tmp_path / "shop.sqlite3")]
     return [sys.executable, "-m", "demo_site", "--unguarded", *files]
 

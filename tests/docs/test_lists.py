@@ -76,7 +76,7 @@ def test_the_table_of_languages_is_that_of_their_files() -> None:
     assert re.findall(r"^\| `[A-Za-z-]+` \| .* \| (?:ltr|rtl) \| .* \|$", page, re.MULTILINE) == rows
 
 
-def test_what_is_kept_has_the_days_of_the_settings() -> None:
+def test_retention_days_in_the_docs_are_those_of_the_settings() -> None:
     page = (DOCS / "officer.md").read_text("utf-8")
     config = Config()
     days = {

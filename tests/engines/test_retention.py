@@ -68,7 +68,7 @@ class Shop:
         self.engine.write(Batch(f"b{self.batches}", hits, {}, {}))
 
     def holds(self, *needles: bytes) -> list[bool]:
-        """Tell of each whether a file under the directory holds it, or has it in its name."""
+        """Return for each needle whether a file under the directory has it in its bytes or name."""
         files = [path for path in self.directory.rglob("*") if path.is_file()]
         written = b"".join(path.read_bytes() + path.name.encode() for path in files)
         return [needle in written for needle in needles]

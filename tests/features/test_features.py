@@ -60,7 +60,7 @@ def test_doctor_leaves_an_empty_folder_empty(tmp_path: Path, monkeypatch: pytest
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_due_is_said_alike_by_doctor_and_letter_and_first_what_is_wrong(tmp_path: Path) -> None:
+def test_doctor_and_letter_list_the_same_due_tasks_faults_first(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state")
     ends = replace(ADS, name="Soon", hosts=("soon.example",), contract_end=date(2026, 12, 9))
     config = Config(

@@ -308,7 +308,7 @@ def test_a_version_that_waits_for_its_announcement_is_named(
     assert letter.due == is_due
 
 
-def test_what_cannot_be_read_is_told_in_its_place(tmp_path: Path) -> None:
+def test_unreadable_store_is_reported_where_its_tasks_would_be(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state")
     (state.path / "store.db").write_text("no database")
     (state.path / "store-requests.db").write_text("no database")

@@ -220,7 +220,7 @@ def test_statistics_that_cannot_be_read_take_no_other_line_away(desk: Desk) -> N
     assert "statistics: " in found["Broken"]
 
 
-def test_what_is_due_is_told_to_those_who_do_it_and_names_nobody(desk: Desk) -> None:
+def test_due_tasks_are_shown_to_the_roles_that_do_them_without_names_of_customers(desk: Desk) -> None:
     ask_to_erase(desk, {"a" * 16: 40})
 
     told = {role: desk.get("/_cg/overview", desk.add(role)).text for role in ("support", "owner", "analyst")}

@@ -33,7 +33,7 @@ class User(BaseUser):
 
 
 class ByCookie(AuthenticationBackend):
-    """Know users by a cookie of the shop's; Starlette puts its own guest in for all others."""
+    """A backend that knows users by a cookie of the shop; Starlette makes all others guests."""
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
         """Return who asks."""

@@ -154,7 +154,7 @@ def walk_oscar(page: Page, shop: str, state: str) -> Iterator[tuple[str, Any]]:
 
 @dataclass(frozen=True)
 class Site:
-    """Say what a site is installed from, which vendors it declares, who hears of it, and how it is walked."""
+    """How a site is installed, its declared vendors, the hosts that its pages contact, and the tour of its pages."""
 
     packages: tuple[str, ...]
     vendors: tuple[str, ...]

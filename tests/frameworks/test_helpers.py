@@ -116,7 +116,7 @@ def test_templates_know_the_visitor(client_of: Client, endpoint: Any) -> None:
     assert "guest\nnot counted\n/_cg/choices?next=/page" in guest.text
 
 
-def test_what_a_template_does_not_ask_for_is_not_opened(client_of: Client) -> None:
+def test_visitor_that_a_template_does_not_use_sets_no_vary_header(client_of: Client) -> None:
     async def page(request: Request) -> PlainTextResponse:
         visitor_context(request)
         return PlainTextResponse("plain")

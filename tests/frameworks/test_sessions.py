@@ -123,7 +123,7 @@ def test_every_use_of_request_session_gives_what_the_frameworks_own_gives(
     )
 
 
-def test_what_is_changed_deep_inside_is_kept(make_app: Callable[..., Any], config: Config) -> None:
+def test_change_deep_inside_a_session_value_is_kept(make_app: Callable[..., Any], config: Config) -> None:
     steps = {
         "set": lambda session: session.update(basket={"pots": [1]}),
         "append": lambda session: session["basket"]["pots"].append(2),

@@ -134,7 +134,7 @@ def test_edits_of_a_sheet_do_not_overlap(sheet: bytes, expected: bytes) -> None:
     assert output.finish() == expected
 
 
-def test_of_a_sheet_in_svg_every_string_is_judged_where_a_function_takes_any() -> None:
+def test_every_string_in_an_image_set_of_an_svg_sheet_is_judged() -> None:
     sheet = """a{b:image-set("x<!-- " -->" '//ads.example/' 1x)}"""
 
     assert held_parts(sheet, holds, True) != []  # as compiled functions want it

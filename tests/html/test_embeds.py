@@ -143,7 +143,7 @@ def test_a_placeholder_speaks_of_what_is_embedded_not_of_what_else_the_tag_names
     assert heard == ["v.example", "b.example"]
 
 
-def test_what_is_let_in_for_one_document_can_be_come_back_to() -> None:
+def test_frame_loaded_once_keeps_the_anchor_of_its_placeholder() -> None:
     page = b"<!doctype html><body><iframe src=//v.example/1></iframe><iframe id=x src=//v.example/2></iframe>"
     heard: list[str] = []
     Rewriter(Rules(outside, ORIGIN), stand=lambda embed, _: heard.append(embed.anchor) or b"").feed(page)

@@ -559,7 +559,7 @@ def test_it_inserts_first_in_the_head_and_last_in_the_body_and_never_in_a_fragme
         (b"", b""),
     ],
 )
-def test_what_a_browser_opens_is_a_document_whatever_tags_it_has(page: bytes, expected: bytes) -> None:
+def test_page_that_a_browser_navigates_to_is_a_document_with_any_tags(page: bytes, expected: bytes) -> None:
     for cuts in ([], every_byte(page)):
         assert rewrite(page, cuts, insert=lambda _: B, head=H, is_document=True) == expected
 
@@ -576,7 +576,7 @@ def test_what_a_browser_opens_is_a_document_whatever_tags_it_has(page: bytes, ex
         (b"<p a='", b""),
     ],
 )
-def test_what_a_page_leaves_open_hides_no_insertion(page: bytes, end: bytes) -> None:
+def test_unclosed_markup_at_the_end_of_a_page_hides_no_insertion(page: bytes, end: bytes) -> None:
     page = b"<!doctype html>" + page
     carried = page.removesuffix(b"<p a='")  # a tag without end is none
 
@@ -791,7 +791,7 @@ def test_rules_keep_their_answers_within_bounds(length: int) -> None:
 
 
 @pytest.mark.skipif(scanner() == "pure", reason="which answers were asked for only the compiled table notes")
-def test_what_every_page_has_stays_known_while_thousands_of_pages_go_by() -> None:
+def test_tags_of_every_page_stay_cached_while_thousands_of_pages_pass() -> None:
     rules = Rules(outside, ORIGIN)
     everywhere = [b"<img src=//ads.example/everywhere%d>" % n for n in range(100)]
 
@@ -856,7 +856,7 @@ def test_a_long_sheet_is_kept_when_it_comes_again_but_not_with_another_token_in_
         ([b"<meta charset=iso-2022-jp>"], "the encoding in a page's meta element was not used"),
     ],
 )
-def test_what_a_page_lost_beside_what_is_held_is_told(chunks: list[bytes], lost: str) -> None:
+def test_rewriter_reports_markup_that_was_lost_with_a_held_part(chunks: list[bytes], lost: str) -> None:
     rewriter = Rewriter(RULES)
 
     for chunk in chunks:
@@ -887,7 +887,7 @@ def test_a_document_in_a_url_that_cannot_be_read_is_held_while_anybody_is(url: s
 @pytest.mark.parametrize("padded", range(3))
 @pytest.mark.parametrize("blanks", ["", " ", "  ", "%20", "%0A%09", "%0C%0C%0C", "\n"])
 @pytest.mark.parametrize("end", ["", "#a", "#ab", "#abc", "%20#/"])
-def test_what_browsers_read_in_base64_is_read(padded: int, blanks: str, end: str) -> None:
+def test_base64_of_a_data_url_is_decoded_as_browsers_do(padded: int, blanks: str, end: str) -> None:
     document = base64.b64encode(b"<iframe src=//ads.example></iframe>" + b" " * padded).decode().rstrip("=")
     page = f'<iframe src="data:text/html;base64,{document[:7]}{blanks}{document[7:]}{end}"></iframe>'.encode()
 

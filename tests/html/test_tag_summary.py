@@ -97,7 +97,7 @@ def nesting(rules: Rules) -> tuple[TagContext, TagContext]:
 
 
 def told(tag: Tag) -> dict[str, object]:
-    """Tell all of a tag but `near`, which says only where it is kept."""
+    """Return all fields of a tag except `near`, which says only where it is cached."""
     return {name: getattr(tag, name) for name in FIELDS} | {"embed": tag.room and tag.room()}
 
 
@@ -158,7 +158,7 @@ def test_what_pages_load_most_is_decided_by_its_bytes(seed: int) -> None:
     assert held > TAGS_A_SEED // 20 or scanner() == "pure"
 
 
-def test_where_the_pages_own_may_be_held_every_tag_has_its_full_hearing() -> None:
+def test_every_tag_is_decided_in_full_if_paths_of_the_shop_may_be_held() -> None:
     def declared(url: Url) -> Ruling | None:
         return HELD if url.path.startswith("/matomo/") else None
 

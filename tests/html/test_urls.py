@@ -201,7 +201,7 @@ def test_many_references_are_decoded_as_few_are(text: str, decode: Callable[[str
 
 
 @given(st.text(max_size=30), st.sampled_from("\"'"))
-def test_what_is_encoded_for_an_attribute_decodes_to_itself(text: str, quote: str) -> None:
+def test_encoded_attribute_decodes_to_the_same_text(text: str, quote: str) -> None:
     written = encode_attribute(text, quote)
 
     assert decode_attribute(written) == text

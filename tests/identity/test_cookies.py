@@ -168,7 +168,9 @@ def test_value_that_would_leave_its_cookie_is_refused_unseen(value: str) -> None
         {"name": "x", "partitioned": True},
     ],
 )
-def test_what_a_browser_takes_with_secure_only_is_refused_without(changes: dict[str, object]) -> None:
+def test_cookie_settings_that_browsers_require_secure_for_are_refused_without_it(
+    changes: dict[str, object],
+) -> None:
     spec(**changes)
 
     with pytest.raises(ConfigError, match=r"secure is False; allowed: true"):

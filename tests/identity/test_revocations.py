@@ -198,9 +198,7 @@ def test_store_that_returns_during_a_request_leaves_its_visitor_a_guest(worker: 
         assert visit.session.customer is None
 
 
-def test_what_is_cleared_while_the_store_is_down_does_not_come_back_with_it(
-    worker: Worker, browser: Any
-) -> None:
+def test_content_cleared_while_the_store_is_down_is_not_restored(worker: Worker, browser: Any) -> None:
     log_in(browser, worker)
     copy = dict(browser.cookies)
     worker.is_certain = False

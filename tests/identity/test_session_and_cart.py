@@ -23,7 +23,7 @@ LINES = [{"sku": "lamp", "count": 1}]
 
 
 class Browser(Protocol):
-    """Say what of conftest's Browser is used here (it cannot be imported under importmode=importlib)."""
+    """The parts of conftest's Browser that are used here (it cannot be imported under importmode=importlib)."""
 
     cookies: dict[str, str]
     events: list[str]
@@ -429,7 +429,7 @@ def test_unsealed_cookies_by_choice_work_alike(browser: Browser) -> None:
 
 
 class Model:
-    """Know what should be in session and cart, by the simplest means."""
+    """A simple model of session and cart."""
 
     def __init__(self) -> None:
         self.customer: str | None = None

@@ -32,7 +32,7 @@ def test_two_builds_of_a_commit_are_the_same_bytes(pure: str) -> None:
     assert ("none-any" in names[0]) == (pure == "1")
 
 
-def test_what_is_installed_has_the_sources_of_compiled_modules_and_scripts_packed(tmp_path: Path) -> None:
+def test_installation_contains_sources_of_compiled_modules_and_packed_scripts(tmp_path: Path) -> None:
     """Where one is missing, the stamp is of others, and the Python sources run."""
     subprocess.run(
         [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path)],

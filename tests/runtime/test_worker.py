@@ -143,7 +143,7 @@ def test_one_deadline_of_many_hung_parts_is_not_added_up() -> None:
         one.task.may_end.set()  # type: ignore[attr-defined]
 
 
-def test_what_is_asked_while_the_last_thread_hangs_is_done_after_it(hung: Hung) -> None:
+def test_question_asked_while_the_last_thread_hangs_is_answered_after_it(hung: Hung) -> None:
     """Two threads at once would be two in one connection."""
     part = Part(hung)
     part.worker.ask()
@@ -252,7 +252,7 @@ def test_a_brief_thread_that_is_asked_as_it_ends_forgets_nobody() -> None:
     assert len(part.threads) > 1
 
 
-def test_where_no_thread_is_to_be_had_the_next_question_begins_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_next_question_starts_a_thread_that_could_not_start_before(monkeypatch: pytest.MonkeyPatch) -> None:
     def none_left(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

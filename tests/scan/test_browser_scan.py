@@ -92,7 +92,7 @@ def test_steps_lead_to_pages_and_each_is_looked_at_in_each_state(seen: Seen) -> 
     assert all(one.picture.startswith(b"\xff\xd8") for one in seen.scan.looks)
 
 
-def test_what_is_kept_is_told_by_name_and_by_whose_script(seen: Seen) -> None:
+def test_scan_lists_stored_items_by_name_with_the_script_that_wrote_them(seen: Seen) -> None:
     kept = {(one.name, one.kind, one.by, one.days) for one in seen.scan.kept if one.state == ACCEPTED}
 
     assert ("_va_id", "cookie", f"analytics.{VENDORS}", 10) in kept
@@ -168,7 +168,7 @@ def test_steps_that_cannot_be_taken_are_refused_before_anything_is_asked(tmp_pat
         load_steps(file)
 
 
-def test_whom_a_pages_address_was_sent_to_is_told(seen: Seen) -> None:
+def test_scan_reports_hosts_that_got_the_pages_address(seen: Seen) -> None:
     told = {one.host.partition(".")[0] for one in seen.scan.contacts if one.told}
     silent = {one.host.partition(".")[0] for one in seen.scan.contacts if one.how == ASKED and not one.told}
 

@@ -90,7 +90,7 @@ def test_cookies_are_declared_without_the_part_that_is_each_visitors_own() -> No
     assert vendors(draft(parties, Config()))["x.example"].cookies == ("_ga_*", "_x")
 
 
-def test_what_is_declared_is_not_drafted_again_and_no_name_comes_twice() -> None:
+def test_draft_skips_declared_hosts_and_repeats_no_name() -> None:
     config = Config(vendors=(Vendor(name="x.example", purpose="marketing", hosts=("a.x.example",)),))
     _, parties = scanned(contact("a.x.example"), contact("late.x.example"), config=config)
 
@@ -152,7 +152,7 @@ def test_tables_become_entries_where_a_configuration_lists_its_vendors(before: s
     assert "# Not in the catalogue." in text
 
 
-def test_what_init_writes_takes_drafted_tables() -> None:
+def test_drafted_tables_fit_into_the_file_that_init_writes() -> None:
     from cookieguard.cli.init import TEXT
 
     assert list(vendors(added(TEXT, TABLES))) == ["Hotjar", "x.example"]
@@ -171,7 +171,7 @@ PICTURES = (
 
 
 @pytest.mark.parametrize("before", ["", 'origins = ["https://shop.example"]\nvendors = ["stripe"]\n'])
-def test_of_a_host_of_pictures_the_draft_asks_whether_it_is_the_shops_and_declares_nothing(
+def test_draft_asks_whether_a_host_of_pictures_is_the_shops_and_declares_none(
     before: str,
 ) -> None:
     scan, parties = scanned(*PICTURES)
@@ -199,7 +199,7 @@ def test_of_a_host_of_pictures_the_draft_asks_whether_it_is_the_shops_and_declar
         (replace(PICTURES[0], by="https://tags.adnet.example/t.js"), ()),
     ],
 )
-def test_who_runs_something_keeps_something_or_is_told_of_pages_is_drafted_as_a_vendor(
+def test_host_that_runs_scripts_stores_data_or_gets_addresses_is_drafted_as_a_vendor(
     more: Contact, keeps: tuple[StorageEntry, ...]
 ) -> None:
     _, parties = scanned(*PICTURES, more, keeps=keeps)
@@ -341,7 +341,7 @@ def test_a_shop_that_asks_for_less_is_scanned_and_its_draft_loads(ids: tuple[str
     assert purposes == set(ids[1:])
 
 
-def test_who_is_declared_since_the_last_scan_is_no_news() -> None:
+def test_vendor_declared_since_the_last_scan_is_not_reported_as_new() -> None:
     seen = (contact("a.x.example"),), (kept("_x", "a.x.example"),)
     declared = Config(vendors=(Vendor(name="X Ltd", purpose="statistics", hosts=("a.x.example",)),))
     before, now = (

@@ -145,7 +145,7 @@ def test_pages_of_a_new_kind_come_before_more_of_a_known_one_and_the_basket_firs
         "mailto:a@shop.example",
     ],
 )
-def test_what_is_elsewhere_or_changes_something_is_not_opened(address: str) -> None:
+def test_crawl_opens_no_other_site_and_no_address_that_changes_something(address: str) -> None:
     crawl = Crawl("https://shop.example/")
     crawl.add([address])
 

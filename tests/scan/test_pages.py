@@ -57,7 +57,7 @@ class Everybody(Recorder):
 
 @dataclass(frozen=True)
 class World:
-    """Say where the page is, and where everybody else."""
+    """The addresses of the page and of all other hosts."""
 
     recorder: Everybody
     page: int

@@ -231,7 +231,7 @@ def test_a_page_that_fails_later_is_told(
 
 
 @pytest.mark.browser
-def test_what_an_undecided_visitor_keeps_is_told_where_the_scan_stops_early(
+def test_scan_that_stops_early_still_reports_what_an_undecided_visitor_stores(
     look: Callable[..., Scan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cookieguard.scan.browser.browser_scan._Visit.is_over", lambda _, done, __: done >= 1)

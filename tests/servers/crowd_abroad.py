@@ -41,7 +41,7 @@ COUNT_SPOOLED = 40
 
 @dataclass(frozen=True)
 class Task:
-    """Say who comes how, and where all is written."""
+    """The clients, their way to the shop, and the folder that all programs write to."""
 
     clients: Sequence[Address]
     is_proxied: bool

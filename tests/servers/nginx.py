@@ -61,7 +61,7 @@ SERVER = """
 
 @dataclass(frozen=True)
 class Nginx:
-    """Say where nginx listens, and whom to trust to speak TLS with it."""
+    """The port of nginx, and the certificate that its TLS clients trust."""
 
     port: int
     tls_port: int

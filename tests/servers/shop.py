@@ -142,7 +142,7 @@ def plain(_: Request) -> Response:
 
 
 async def state(request: Request) -> Response:
-    """Say what this process reads of the visitor."""
+    """Return what this process reads of the visitor."""
     time.sleep(0.005)  # noqa: ASYNC251 - hold this worker, so that another one takes the next connection
     visitor = visitor_of(request)
     facts = {
@@ -208,7 +208,7 @@ def _count(key: str) -> None:
 
 
 async def keys(request: Request) -> Response:
-    """Tell the throttle keys of this client."""
+    """Return the throttle keys of this client."""
     time.sleep(0.005)  # noqa: ASYNC251 - as above
     return JSONResponse({purpose: visitor_of(request).throttle_key(purpose) for purpose in PURPOSES})
 

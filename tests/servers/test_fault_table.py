@@ -81,7 +81,7 @@ def moved(_: World, folder: Path) -> Iterator[None]:
 
 @contextmanager
 def full(_: World, folder: Path) -> Iterator[None]:
-    """Have no byte left."""
+    """Fill the disk until the block ends."""
     with filled(folder / STATE):
         yield
 
@@ -176,7 +176,7 @@ def shop_in(folder: Path) -> Iterator[World]:
 
 @contextmanager
 def busy(world: World) -> Iterator[None]:
-    """Have 50 clients at it before, during and after what happens in the block."""
+    """Let 50 clients visit before, during and after the block."""
     with world.busy(TIMES):
         wait_until(lambda: world.seen["known"] > 50 and world.seen["returned"] > 20, "it is busy", seconds=60)
         yield
@@ -184,7 +184,7 @@ def busy(world: World) -> Iterator[None]:
 
 
 def judge(world: World, fault: str) -> None:
-    """Have everybody who left come back once all is well again, and print what was seen."""
+    """Let all logged-out customers return after the fault, and print what they saw."""
     wait_until(world.is_well, "both workers know customers again", seconds=SECONDS)
     time.sleep(OBEYED + LEFT)
     with suppress(OSError):

@@ -56,7 +56,7 @@ class Traffic:
 
     @contextmanager
     def coming(self, server: Process) -> Iterator[None]:
-        """Have visitors come while something happens."""
+        """Let visitors come during the block."""
         stop = threading.Event()
         with ThreadPoolExecutor(THREADS) as pool:
             sent = [pool.submit(self._send, server.port, stop) for _ in range(THREADS)]

@@ -42,7 +42,7 @@ LEFT = 1.5  # a request and its answer take their time on a busy machine
 
 @dataclass(frozen=True)
 class Pace:
-    """Say how long a fault lasts, and how long customers pause between two requests, in seconds."""
+    """The seconds that a fault lasts, and those that customers pause between two requests."""
 
     fault: float
     pause: float
@@ -67,7 +67,7 @@ class World:
 
     @contextmanager
     def busy(self, times: int = 1) -> Iterator[None]:
-        """Have customers come, shop, log in and out until the block ends."""
+        """Let customers shop, log in and log out until the block ends."""
         stop = threading.Event()
         roles = [self._stay, self._stay, self._leave, self._return, self._look] * times
         with ThreadPoolExecutor(len(roles)) as pool:
@@ -149,7 +149,7 @@ class World:
         self.pages.add(number)
 
     def everybody_gone(self) -> None:
-        """Have each of those who said goodbye come back once, to whichever worker."""
+        """Let each logged-out customer return once, to any worker."""
         for cookies, _ in self._gone:
             facts = self.ask("/state", dict(cookies))
             assert isinstance(facts, dict)
@@ -296,7 +296,7 @@ def hanging(world: World) -> Iterator[None]:
 
 @contextmanager
 def slow(world: World) -> Iterator[None]:
-    """Have each statement take longer than it may: the tables are locked for a while, again and again."""
+    """Lock the tables repeatedly, so that each statement exceeds its timeout."""
     end = time.monotonic() + world.pace.fault
     while time.monotonic() < end:
         with psycopg.connect(world.url) as other:
@@ -378,7 +378,7 @@ def test_a_disk_of_the_server_that_is_full_makes_no_500_and_no_hit_counts_twice(
 
 
 def sql_until_full(world: World) -> None:
-    """Have the server write until it cannot: its log has some room of its own."""
+    """Have the server write until its disk is full."""
     with suppress(psycopg.Error):
         sql(
             world.url,

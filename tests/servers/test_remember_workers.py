@@ -176,7 +176,7 @@ def test_lost_answers_and_killed_workers_keep_customers_logged_in_and_a_copied_c
 
 
 def steal_from(browser: Browser, directory: Path, now: datetime) -> None:
-    """Have a thief use a copy before its owner does: once both went on, both are out, and the customer is told."""
+    """Have a thief use a copy first: the owner's next visit logs both out and warns the customer."""
     browser.cookies.pop(SESSION, None)
     thief = Browser(browser.shop, browser.name)
     thief.cookies = dict(browser.cookies)

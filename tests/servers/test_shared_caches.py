@@ -364,7 +364,7 @@ def test_a_missing_line_costs_hits_and_mixes_nothing(
                 assert seen(edge.ask(path, cookies=cookies, headers=headers)) == seen(alone), state
 
 
-def test_where_a_client_s_own_variant_passes_it_reaches_nobody_else(
+def test_variant_header_of_a_client_affects_no_other_visitor(
     shop: Cache, states: States, tmp_path: Path
 ) -> None:
     def without(text: str) -> str:

@@ -80,7 +80,7 @@ def send_hostile(disclosure: Disclosure, number: int) -> None:
 
 @dataclass(frozen=True)
 class Kept:
-    """Say what a visitor's cookies hold, and which workers set them."""
+    """A visitor's cookies, and the workers that set them."""
 
     name: str
     session_pid: int

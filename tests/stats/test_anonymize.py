@@ -163,7 +163,7 @@ def test_headers_of_untrusted_peers_are_ignored(peer: str) -> None:
     assert (client.address, client.scheme, client.host) == (peer, None, None)
 
 
-def test_nobody_is_trusted_by_default() -> None:
+def test_no_proxy_is_trusted_by_default() -> None:
     assert client_address(PROXY, xff("203.0.113.7"), Networks(())) == PROXY
 
 
@@ -215,7 +215,7 @@ def test_hostile_headers_give_an_address(headers: list[tuple[bytes, bytes]], pee
 
 
 @given(st.lists(hostile, max_size=4), addresses4.filter(lambda one: one not in PROXIES))
-def test_what_a_client_sends_never_chooses_its_address(claims: list[bytes], real: str) -> None:
+def test_forwarding_headers_of_a_client_never_choose_its_address(claims: list[bytes], real: str) -> None:
     headers = [(b"x-forwarded-for", claim) for claim in claims]
     headers += [(b"x-forwarded-for", real.encode())]
 

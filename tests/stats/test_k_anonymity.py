@@ -138,7 +138,7 @@ def test_hiding_small_cells_and_one_more_would_be_found_out() -> None:
 
 
 @given(st.lists(st.integers(0, 30), max_size=20))
-def test_nothing_gets_lost_and_no_figure_is_small(people: list[int]) -> None:
+def test_suppression_keeps_totals_and_shows_no_small_figure(people: list[int]) -> None:
     table = [Cell(str(at), count, (3 * count,)) for at, count in enumerate(people)]
 
     found = suppress(table)

@@ -43,7 +43,7 @@ BROWSERS = [*SAME[:5], *OTHERS[:2]]
 
 
 @pytest.mark.parametrize("agent", SAME)
-def test_what_browsers_reduced_themselves_stays_as_it_is(agent: str) -> None:
+def test_user_agent_that_the_browser_already_reduced_is_unchanged(agent: str) -> None:
     assert reduced(agent.encode()).decode() == agent
 
 
@@ -57,7 +57,7 @@ def test_a_parser_sees_the_same_browser_system_and_device(agent: str) -> None:
     assert read_agent(reduced(agent.encode())) == read_agent(agent.encode())
 
 
-def test_of_an_app_with_a_browser_inside_the_browser_is_left() -> None:
+def test_user_agent_of_an_app_is_reduced_to_its_browser() -> None:
     found = read_agent(reduced(IN_AN_APP.encode()))
 
     assert found[2:] == read_agent(IN_AN_APP.encode())[2:] == ("Android", "mobile", "")

@@ -42,7 +42,7 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture(autouse=True)
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the threads look ten times a second: a test's time is dear."""
+    """Let the threads poll ten times a second, to save time."""
     monkeypatch.setattr(day_key_sharing, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(store_sync, "POLL_EVERY", timedelta(seconds=0.1))
 
@@ -225,7 +225,7 @@ def test_machines_agree_on_a_new_day_key_if_every_holder_of_the_old_one_is_gone(
     assert after != before
 
 
-def test_who_writes_to_the_store_without_the_keyring_neither_gets_a_key_nor_gives_one(
+def test_writer_of_the_store_without_the_keyring_can_neither_read_nor_plant_a_day_key(
     machine: Callable[..., Machine], url: str
 ) -> None:
     one, other = machine(), machine()

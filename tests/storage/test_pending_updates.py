@@ -173,7 +173,7 @@ def test_a_thousand_carts_that_wait_push_no_logout_out(tmp_path: Path) -> None:
     store_sync.close()
 
 
-def test_of_one_sessions_carts_the_version_tells_which_is_newer_whatever_the_clocks_say(
+def test_version_decides_which_cart_of_a_session_is_newer_for_any_clocks(
     store: Store,
 ) -> None:
     ahead, behind, older = (cart_of("a", 2, 50), cart_of("a", 3, 0), cart_of("a", 1, 90))
@@ -185,7 +185,7 @@ def test_of_one_sessions_carts_the_version_tells_which_is_newer_whatever_the_clo
     assert read_cart(kept.value).entries == {"v": 3}
 
 
-def test_of_two_sessions_carts_an_older_one_stays_away_when_no_difference_of_clocks_explains_it(
+def test_older_cart_of_another_session_is_dropped_beyond_the_leeway_of_clocks(
     store: Store,
 ) -> None:
     for one in (

@@ -40,7 +40,7 @@ def stores(tmp_path: Path) -> Iterator[list[SqliteStore]]:
         store.close()
 
 
-def test_of_two_that_read_the_same_number_one_rotates_and_both_get_the_same(
+def test_two_workers_that_read_the_same_number_rotate_once_and_agree(
     stores: list[SqliteStore],
 ) -> None:
     others: list[Series | None] = []
@@ -89,7 +89,7 @@ def test_a_copy_ends_before_its_series_goes_and_leaves_a_warning_until_it_was_sh
     assert run(stores[1], look).warned is None
 
 
-def test_who_logs_in_for_ever_leaves_no_more_rows_than_browsers_may_be_and_the_one_in_use_stays(
+def test_rows_of_repeated_logins_are_bounded_and_the_one_in_use_stays(
     stores: list[SqliteStore],
 ) -> None:
     keys = [f"s{number}" for number in range(10 * MOST_BROWSERS)]

@@ -401,7 +401,7 @@ def restore(backup: Path, path: Path) -> None:
     backup.replace(path)
 
 
-def test_what_is_ended_right_after_the_file_was_replaced_is_in_the_new_one(tmp_path: Path) -> None:
+def test_revocation_right_after_the_file_was_replaced_is_in_the_new_file(tmp_path: Path) -> None:
     path, other = tmp_path / "store.db", tmp_path / "other.db"
     store_sync = StoreSync(sqlite.opener(path))
     store_sync.begin().result(TIMEOUT)
@@ -494,7 +494,7 @@ def copies_of(path: Path, count: int) -> list[Path]:
 
 
 @pytest.mark.parametrize("has_heard", [False, True])
-def test_what_is_lost_right_after_it_was_written_is_written_again(tmp_path: Path, has_heard: bool) -> None:
+def test_revocation_lost_with_a_replaced_file_is_written_again(tmp_path: Path, has_heard: bool) -> None:
     """For a logout just made, and for one that an earlier older copy had lost."""
     path, copies = tmp_path / "store.db", list[Path]()
     first, goodbye = (END._replace(key=key, until=2**50) for key in ("first", "goodbye"))
@@ -710,7 +710,7 @@ def test_a_worker_opens_a_store_in_a_file_and_reads_it_while_another_writes(tmp_
         assert reader.last_change() == writer.last_change()
 
 
-def test_what_an_owner_left_goes_and_nothing_of_others(engine: Engine) -> None:
+def test_erasing_an_owners_rows_leaves_those_of_others(engine: Engine) -> None:
     store = engine.open()
     for owner, key in (("c:17", "one"), ("c:18", "two"), ("", "guest")):
         store.write("oversized", key, b"{}", until=2**60, owner=owner)

@@ -51,14 +51,14 @@ def worker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Worker]:
 
 
 def ended_by(worker: Worker) -> threading.Thread:
-    """Have another thread close it, as a server does while a request is still answered."""
+    """Close it in another thread, as a server does while a request is being answered."""
     closing = threading.Thread(target=worker.close)
     closing.start()
     wait_until(lambda: not worker._worker.runs, "it is being closed")
     return closing
 
 
-def test_what_is_asked_while_a_thread_ends_is_done_after_it(worker: Worker) -> None:
+def test_question_asked_while_a_thread_ends_is_answered_after_it(worker: Worker) -> None:
     has_begun, may_end = threading.Event(), threading.Event()
     order: list[str] = []
 

@@ -30,7 +30,7 @@ async def account(request: Request) -> Response:
 
 
 def stopped(at: float) -> list[mock._patch[object]]:
-    """Have every name of a module that leads to the real clock lead to one that stands."""
+    """Replace the real clock by a stopped one, under every name of a module."""
     real = time.monotonic
 
     def stands() -> float:

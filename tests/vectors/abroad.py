@@ -60,7 +60,7 @@ class Browser(Protocol):
 
 @dataclass(frozen=True)
 class Engine:
-    """Know how to get and to start one engine. `is_dev`: keeps no Secure cookie on loopback."""
+    """How to install and start one engine. `is_dev`: it keeps no Secure cookie on loopback."""
 
     name: str
     package: str
@@ -70,7 +70,7 @@ class Engine:
     is_dev: bool = False
 
     def missing(self) -> str:
-        """Say what is missing to run it; empty where nothing is."""
+        """Name what is missing to run the engine; empty if nothing is."""
         if self.program() is None:
             return f"no {self.name} found; on Debian: apt-get install {self.package}"
         lacks = world.missing()
@@ -99,7 +99,7 @@ ENGINES = {
 
 @dataclass(frozen=True)
 class Task:
-    """Say what one run is: it travels into the world as bytes."""
+    """The settings of one run, which are passed into its network as bytes."""
 
     engine: str
     names: tuple[str, ...]

@@ -34,7 +34,7 @@ def cases(state: str, engine: str) -> Iterator[tuple[Vector, bool]]:
 
 
 def left_out(engine: str) -> Iterator[str]:
-    """Say in one line for each state how many views this run of another engine leaves out."""
+    """Return one line for each state with the number of views that this engine's run leaves out."""
     for state in (*HOLDING, GRANTING):
         for script in (True, False):
             number, chosen = (

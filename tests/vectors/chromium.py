@@ -52,7 +52,7 @@ TIMEOUT = 60.0  # seconds until an answer has to be there, on a busy machine
 
 
 class BrowserError(Exception):
-    """Say that Chromium refused a command."""
+    """Raised if Chromium refuses a command."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ SCROLL = [{"type": "scroll", "x": 4, "y": 4, "deltaX": 0, "deltaY": 1200}]
 
 
 class Refused(Exception):
-    """Say that the browser refused a command."""
+    """Raised if the browser refuses a command."""
 
 
 def program() -> str | None:

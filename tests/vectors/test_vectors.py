@@ -151,6 +151,6 @@ def test_as_many_ways_are_named_as_there_are() -> None:
     )
 
 
-def test_what_gets_out_all_the_same_is_written_down_with_its_reason() -> None:
+def test_every_known_leak_of_a_vector_has_a_reason() -> None:
     for vector in every():
         assert bool(vector.leaks) == bool(vector.why), vector.name

@@ -81,7 +81,7 @@ class Vector:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Say where the host of one vector is."""
+    """The address of one vector's host."""
 
     vector: Vector
     host: str

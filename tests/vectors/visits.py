@@ -116,7 +116,7 @@ class Counting:
 
 
 def place_of(vector: Vector, recorder: Recorder) -> Place:
-    """Say where a vector's host is while this recorder listens."""
+    """Return the address of a vector's host while this recorder listens."""
     return Place(
         vector=vector,
         host=host_of(vector),

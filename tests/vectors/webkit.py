@@ -37,7 +37,7 @@ ACTIONS = [
 
 
 class Refused(Exception):
-    """Say that the driver refused a command."""
+    """Raised if the driver refuses a command."""
 
 
 def program() -> str | None:

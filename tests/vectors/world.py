@@ -29,7 +29,7 @@ TTL = 0
 
 
 def missing() -> str:
-    """Say why no such world can be made here; empty where one can."""
+    """Return why no such network can be made here; empty if one can."""
     absent = [tool for tool in TOOLS if shutil.which(tool) is None]
     if absent:
         return f"no {' and no '.join(absent)} (Debian: util-linux, iproute2, mount)"

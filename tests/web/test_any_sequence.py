@@ -268,7 +268,7 @@ class World(RuleBasedStateMachine):
 
     @rule(copy=copies, worker=workers)
     def thief_logs_out(self, copy: Copy, worker: int) -> None:
-        """Say goodbye with a copy: it ends for the browser too, which no signature could prevent."""
+        """Log out with a copy, which logs the browser out too; no signature could prevent that."""
         self.hear()
         is_over = self.is_over(copy, worker)
         self.send(worker, "/logout", cookies=copy.cookies)
@@ -279,7 +279,7 @@ class World(RuleBasedStateMachine):
     # What should be
 
     def arrive(self) -> None:
-        """Know what the browser's next request is: the session's, or a new guest's where that is over."""
+        """Predict the visitor of the browser's next request: the session's, or a new guest if that ended."""
         value = self.cookies.get(SESSION)
         is_alive = value is not None and key_of(value) in self.key_ids
         if not is_alive or self.era is None or self.era.is_ended:
@@ -300,7 +300,7 @@ class World(RuleBasedStateMachine):
         assert self.customer is None or SESSION in self.cookies
 
     def keep(self) -> None:
-        """Know what the store keeps of a customer's cart."""
+        """Predict the cart that the store keeps for a customer."""
         if self.customer is not None:
             self.kept[self.customer] = (dict(self.cart), self.now + KEPT)
 
@@ -309,7 +309,7 @@ class World(RuleBasedStateMachine):
         return is_heard or copy.until <= self.now or key_of(copy.cookies[SESSION]) not in self.key_ids
 
     def become_guest(self, worker: int | None = None) -> None:
-        """Have nothing; where `worker` is given, since the session was ended there."""
+        """Become a guest without cart; with `worker`, the session was ended there."""
         if worker is not None:
             self.end(self.era, worker)
         self.era: Era | None = None
@@ -351,7 +351,7 @@ class World(RuleBasedStateMachine):
         return answer
 
     def look_at_keys(self) -> None:
-        """Have every worker look at the keyring now and not within 2 s."""
+        """Have every worker reread the keyring now instead of within 2 s."""
         for worker in self.workers:
             _keyring_of(worker)._look()
 

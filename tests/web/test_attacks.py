@@ -73,7 +73,7 @@ class World:
         return {**(cookies or {}), **self.send(f"/login?number={number}", cookies or {}).cookies()}
 
     def hear(self) -> None:
-        """Have both workers know what was ended."""
+        """Have both workers read the revocations."""
         for worker in self.workers:
             store_sync = worker._parts.store_sync
             assert store_sync is not None
@@ -154,7 +154,7 @@ def with_a_deep_payload(world: World) -> dict[str, str]:
 
 
 def with_doubled_names_of_keys(world: World) -> dict[str, str]:
-    """Say who the customer is twice."""
+    """Name the customer twice."""
     text = json.dumps(_payload(world)).replace('"c": "17"', '"c": "18", "c": "17"', 1)
     return {**world.cookies, SESSION: _sealed(world.keyring, text.replace('"b"', '"b!"'), world)}
 

@@ -117,7 +117,7 @@ def test_a_redirect_shows_nothing_and_stays_as_cacheable_as_it_was(
 @pytest.mark.parametrize(
     "location", ["", "http://[/", "http://a b/", "//shop.example/", "mailto:a@shop.example"]
 )
-def test_what_a_browser_may_show_in_place_of_a_redirect_is_a_page(guard: Guard, location: str) -> None:
+def test_body_of_a_redirect_that_a_browser_may_show_is_rewritten(guard: Guard, location: str) -> None:
     tag = b'<!doctype html><title>x</title><img src="https://ads.example/p.gif">'
 
     answer = ask(guard(page(tag, status=302, headers=[*HTML, ("location", location)])))

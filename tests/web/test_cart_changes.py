@@ -30,7 +30,7 @@ STEPS = st.one_of(
 
 
 class Model:
-    """Say what the cart must be: this browser's, and what each customer left."""
+    """The expected carts: this browser's, and the one that each customer left."""
 
     def __init__(self) -> None:
         self.customer: str | None = None

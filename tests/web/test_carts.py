@@ -417,7 +417,7 @@ def test_while_the_store_is_gone_what_is_spilled_is_hidden_and_not_lost(
     assert browser.do(lambda visitor: visitor.is_uncertain) is False
 
 
-def test_what_grows_while_the_store_is_gone_is_written_when_it_is_back(shop: Shop, tmp_path: Path) -> None:
+def test_cart_that_grows_while_the_store_is_gone_is_written_on_its_return(shop: Shop, tmp_path: Path) -> None:
     browser = Browser(shop)
     browser.do(put(lamp=1))
     shop.hear()

@@ -115,7 +115,7 @@ def test_what_is_no_character_is_replaced(guard: Guard) -> None:
         (PLAIN_HTML, DOCUMENT % ""),  # it shifts without saying so
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_goes_out_under_the_strict_policy_until_everything_is_accepted(
+def test_page_in_an_unreadable_charset_has_the_strict_policy_until_everything_is_accepted(
     guard: Guard, headers: list[tuple[str, str]], body: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = guard(page(body.encode("latin-1"), headers=headers))
@@ -216,7 +216,7 @@ def test_a_short_first_chunk_decides_nothing_while_the_page_may_name_its_encodin
 
 
 @pytest.mark.parametrize(("mode", "waits"), [("cors", False), ("same-origin", True), ("navigate", True)])
-def test_what_a_script_streams_into_its_page_is_not_waited_for(guard: Guard, mode: str, waits: bool) -> None:
+def test_stream_that_a_script_reads_is_sent_without_waiting(guard: Guard, mode: str, waits: bool) -> None:
     asked = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", mode), ("accept", "text/html")]
 
     answer = ask(guard(page(b"<p>first", b"<p>later", headers=PLAIN_HTML)), headers=asked)

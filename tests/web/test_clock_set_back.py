@@ -44,9 +44,7 @@ def test_a_customer_and_the_cart_stay_when_the_clock_is_set_back(shop: Shop, ste
 
 
 @pytest.mark.parametrize("ahead", [1, -1], ids=["ahead and back", "back and ahead"])
-def test_nothing_is_lost_and_nobody_comes_back_when_it_is_set_by_an_hour_and_right_again(
-    shop: Shop, ahead: int
-) -> None:
+def test_clock_set_by_an_hour_and_back_loses_no_data_and_revives_no_logout(shop: Shop, ahead: int) -> None:
     early, late = Browser(shop), Browser(shop)
     early.do(fill)
     shop.wait(hours=ahead)

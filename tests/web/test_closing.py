@@ -72,7 +72,7 @@ def choose(app: CookieGuard) -> int:
 
 
 def hold_all(app: CookieGuard, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have each thread of a guard hang in what it does."""
+    """Make each thread of a guard hang in its task."""
     parts: Any = app._parts
     vault: Any = part_of(app, RisksPart)
     log: Any = log_of(app)

@@ -119,7 +119,7 @@ def test_a_response_without_a_body_gets_none(guard: Guard, kind: str, method: st
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("chunks", [[], [b""], [b"\xef"]])
-def test_what_an_app_says_before_it_stops_halfway_goes_out(
+def test_parts_sent_before_an_app_stops_halfway_reach_the_client(
     guard: Guard, kind: str, chunks: list[bytes]
 ) -> None:
     messages = [start(*KINDS[kind][0]), *(body(chunk, more=True) for chunk in chunks)]

@@ -131,7 +131,7 @@ PAGE = b"<!doctype html><body><iframe src=//ads.example/a></iframe><img src=//ad
 
 
 @pytest.mark.parametrize(("content_type", "content"), [(b"text/plain", b"rows"), (b"text/html", PAGE)])
-def test_what_is_known_of_a_request_goes_when_it_ends(
+def test_exchange_of_a_request_is_freed_when_it_ends(
     guard: Guard, content_type: bytes, content: bytes
 ) -> None:
     seen: list[weakref.ref[Exchange]] = []

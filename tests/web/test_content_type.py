@@ -204,7 +204,9 @@ def test_what_may_be_shown_or_is_no_json_is_read_as_html(
     assert b"data-cg-src" in answer.body
 
 
-def test_what_a_script_got_as_data_is_not_shown_out_of_a_cache(guard: Callable[..., CookieGuard]) -> None:
+def test_answer_that_a_script_fetched_as_data_is_not_shown_from_a_cache(
+    guard: Callable[..., CookieGuard],
+) -> None:
     headers = [
         *HTML,
         ("cache-control", "max-age=600"),
@@ -265,7 +267,9 @@ def test_a_file_without_a_type_keeps_every_byte(
 
 
 @pytest.mark.parametrize("begin", [b"<p>", b"\xef\xbb\xbf\r\n <p>", b"Hello "])
-def test_what_has_no_type_and_may_be_a_page_is_read(guard: Callable[..., CookieGuard], begin: bytes) -> None:
+def test_untyped_answer_that_may_be_a_page_is_rewritten(
+    guard: Callable[..., CookieGuard], begin: bytes
+) -> None:
     nul = b"\x00" if b"<" in begin else b""
 
     answer = ask(guard(page(begin + nul + b'<img src="https://ads.example/p.gif">', headers=[])))

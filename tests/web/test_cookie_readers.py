@@ -166,6 +166,6 @@ PLAIN = st.lists(
 
 @settings(max_examples=50, deadline=None)
 @given(header=PLAIN)
-def test_what_browsers_send_of_others_passes_byte_for_byte(shop: Any, header: bytes) -> None:
+def test_other_cookies_of_browsers_pass_byte_for_byte(shop: Any, header: bytes) -> None:
     if "nobody" not in shop.hidden:
         assert shop.shown(header) == header

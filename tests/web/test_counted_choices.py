@@ -153,7 +153,7 @@ def test_an_answer_knows_its_source_from_the_link_to_its_page_alone(shop: Shop) 
     ]
 
 
-def test_who_agreed_and_comes_again_after_a_pause_is_a_second_visit(shop: Shop) -> None:
+def test_visitor_who_returns_after_a_pause_counts_as_a_second_visit(shop: Shop) -> None:
     person = Person(shop, "203.0.113.5")
     person.opens("/", referrer=SEARCH, site="cross-site")
     person.chooses("accept", "/")
@@ -186,7 +186,7 @@ def test_the_next_page_right_after_a_choice_is_a_view(shop: Shop, tells_referrer
     assert shop.totals() == (2, 1, 1)
 
 
-def test_where_nobody_is_counted_before_the_choice_its_page_is_the_first_view(
+def test_page_of_the_choice_is_the_first_view_if_visitors_are_not_counted_before(
     guard: Guard, tmp_path: Path
 ) -> None:
     shop = Shop(guard, tmp_path / "state", before_consent="none")
@@ -220,7 +220,7 @@ def test_without_a_referrer_only_the_first_view_is_an_arrival(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize("site", ["none", "cross-site", "same-site"])
-def test_what_a_browser_says_of_elsewhere_is_an_arrival(shop: Shop, site: str) -> None:
+def test_visit_from_another_site_without_a_referrer_counts_as_an_arrival(shop: Shop, site: str) -> None:
     Person(shop, "203.0.113.5", tells_referrer=False).opens("/", site=site)
 
     assert shop.sources() == {"(direct)": 1}

@@ -66,7 +66,7 @@ def test_a_reported_script_is_named_by_its_path_as_one_in_the_page_is(
         ("connect-src", False),
     ],
 )
-def test_of_a_reported_picture_the_owner_is_asked_first_whether_its_host_is_the_shops(
+def test_report_of_a_picture_asks_the_owner_first_whether_its_host_is_the_shops(
     guard: Guard, caplog: pytest.LogCaptureFixture, directive: str, asks: bool
 ) -> None:
     report(guard(page(DOCUMENT)), "https://images.mugcdn.example/a", **{"effective-directive": directive})

@@ -90,7 +90,7 @@ def test_a_change_is_a_login_the_guests_cart_and_signed_cookie_follow(world: Wor
 
 
 @pytest.mark.parametrize("next_one", [None, "18"])
-def test_nothing_goes_from_one_customer_to_another_or_to_a_guest(
+def test_change_of_customer_passes_no_data_to_the_next_one_or_a_guest(
     world: World, knowing: Knowing, next_one: str | None
 ) -> None:
     browser, seen = world.open(customer_from=knowing), []
@@ -144,7 +144,7 @@ def test_it_may_read_the_signed_cookie_and_ask_the_visitor(world: World, knowing
     assert customer_seen(browser) == "17"
 
 
-def test_what_is_found_after_the_start_counts_for_this_request_and_lasts_from_the_next(
+def test_customer_found_after_the_start_counts_at_once_and_is_kept_from_the_next_request(
     world: World, knowing: Knowing
 ) -> None:
     browser, late = world.open(customer_from=knowing), []

@@ -136,7 +136,7 @@ def test_a_placeholder_has_the_colours_that_its_page_can_have(
     assert f'<meta name="color-scheme" content="{colours}"/>' in shown.text
 
 
-def test_what_a_page_and_a_path_are_called_is_text_in_the_placeholder(guard: Guard) -> None:
+def test_title_and_path_are_escaped_in_the_placeholder(guard: Guard) -> None:
     hostile = b"&quot;>&lt;/title>&lt;script>alert(1)&lt;/script>CG-NEXT"
     app = guard(page(PAGE.replace(b"A film", hostile)), vendors=ALL)
 
@@ -245,7 +245,7 @@ def test_a_link_from_elsewhere_with_somebody_elses_grant_lets_nobody_in(
     )
 
 
-def test_what_a_script_fetches_is_not_let_in(guard: Guard) -> None:
+def test_page_that_a_script_fetches_gets_no_load_once_grant(guard: Guard) -> None:
     app = guard(page(PAGE), vendors=ALL)
     location = once(app)
 
@@ -371,7 +371,7 @@ def test_the_way_back_is_local(guard: Guard, next_: str) -> None:
     assert follow(app, "//evil.example/?cg-once=x").get("location") == "/"
 
 
-def test_where_the_page_is_not_named_the_referer_leads_back(guard: Guard) -> None:
+def test_load_once_without_a_named_page_returns_to_the_referer(guard: Guard) -> None:
     app = guard(page(b"<p>" + FRAME), vendors=ALL)
     piece = ask(app, headers=[("hx-request", "true"), ("accept", "text/html")])
     named = {**ONCE, "next": fields(place(piece))["next"]}
@@ -412,7 +412,7 @@ def test_what_is_no_action_is_refused_in_one_line(guard: Guard, act: str) -> Non
     assert answer.text.count("\n") == 1
 
 
-def test_whom_nobody_declared_can_be_let_in_once_and_always_only_where_that_would_let_it_in(
+def test_undeclared_host_can_be_loaded_once_and_always_only_if_that_would_allow_it(
     guard: Guard,
 ) -> None:
     app = guard(page(PAGE))
@@ -436,7 +436,7 @@ def test_whom_nobody_declared_can_be_let_in_once_and_always_only_where_that_woul
         ("video.example", "video.example", "video.example"),
     ],
 )
-def test_whom_the_catalogue_alone_knows_is_called_by_name_beside_the_host(
+def test_undeclared_host_of_the_catalogue_is_shown_with_its_name(
     guard: Guard, host: str, name: str, whose: str
 ) -> None:
     document = place(
@@ -454,7 +454,7 @@ def test_whom_the_catalogue_alone_knows_is_called_by_name_beside_the_host(
     assert fields(document.find(".//form"))["party"] == f"@host {host}"
 
 
-def test_where_undeclared_hosts_are_blocked_no_placeholder_offers_them(guard: Guard) -> None:
+def test_blocked_undeclared_hosts_get_no_placeholder(guard: Guard) -> None:
     app = guard(page(PAGE), undeclared="block")
 
     assert ' srcdoc="' not in ask(app).text

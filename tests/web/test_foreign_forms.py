@@ -171,7 +171,7 @@ def test_a_form_agrees_to_no_wording_that_is_not_ours(app: CookieGuard, wording:
     assert post(app, "consent", {"choice": "reject", **fields}).status == 303
 
 
-def test_who_withdraws_by_the_control_needs_its_value(app: CookieGuard) -> None:
+def test_withdrawal_by_the_control_needs_its_token(app: CookieGuard) -> None:
     agreed = post(app, "consent", {"choice": "accept", "banner": banner_of(app)}).cookies()[CONSENT]
     cookie = ("cookie", f"{CONSENT}={agreed}")
     banner = banner_of(app, "/", headers=[cookie, *DOCUMENT])

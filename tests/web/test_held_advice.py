@@ -96,7 +96,7 @@ PICTURES = "https://images.mugcdn.example/mug.jpg"
         f"<picture><source srcset={PICTURES}>",
     ],
 )
-def test_of_a_host_that_serves_pictures_the_owner_is_asked_first_whether_it_is_the_shops(
+def test_log_asks_the_owner_first_whether_a_host_of_pictures_is_the_shops(
     guard: Guard, caplog: pytest.LogCaptureFixture, body: str
 ) -> None:
     ask(guard(shown(body), vendors=()))

@@ -48,7 +48,7 @@ class Socket:
         await send({"type": "websocket.close"})
 
     def open(self, browser: Browser, *, worker: int = 0) -> None:
-        """Have a browser open it and take the cookies of its answer."""
+        """Open it with a browser, and store the cookies of its answer."""
         guard = browser.shop.workers[worker]
         scope = scope_of("/ws", headers=cookie_of(browser), scheme="wss") | {"type": "websocket"}
         inner, guard.app = guard.app, self
@@ -108,7 +108,7 @@ def execute(tmp_path: Path, statement: str, *values: Any) -> None:
         (grow, [None, {}, [], 5_000]),
     ],
 )
-def test_what_a_socket_does_before_it_accepts_is_kept(shop: Shop, deed: Any, found: list[Any]) -> None:
+def test_changes_of_a_socket_before_it_accepts_are_kept(shop: Shop, deed: Any, found: list[Any]) -> None:
     browser = Browser(shop)
 
     Socket(before=deed).open(browser)
@@ -140,7 +140,7 @@ def test_an_order_placed_after_a_handshake_can_be_come_back_to(shop: Shop) -> No
     assert other.do(seen, worker=1) == ["17", {}, ["o1"], 0]
 
 
-def test_whom_the_shop_names_before_a_handshake_is_answered_is_logged_in_by_it(make_shop: MakeShop) -> None:
+def test_customer_named_before_a_handshake_is_answered_is_logged_in_by_it(make_shop: MakeShop) -> None:
     said: list[str | None] = [None]
     shop = make_shop({"customer_from": lambda _: said[0]})
     browser = Browser(shop)

@@ -102,7 +102,7 @@ class Shop:
             self._senders["officer"] = [("authorization", f"Bearer {staff.add('officer')}")]
 
     def log_in(self) -> None:
-        """Have the customer's login be a fresh one."""
+        """Make the customer's login a fresh one."""
         answer = self._driven({"path": "/login"})
         cookie = f"__Host-cg_session={answer.cookies().get('__Host-cg_session', '')}"
         self._senders["customer"] = [("cookie", cookie)]
@@ -152,7 +152,7 @@ class Shop:
         await send({"type": "http.response.body", "body": PAGE})
 
     def _write(self) -> None:
-        """Have the log and the statistics written, in a round of this thread: the pipelines start none here."""
+        """Write the log and the statistics in this thread, because the pipelines start none here."""
         for pipeline in self._pipelines:
             pipeline._flush()
 
@@ -163,7 +163,7 @@ def least(shop: Shop, one: Input, filling: str, size: int, repeats: int) -> floa
 
 
 def grows_too_fast(shop: Shop, one: Input, filling: str) -> str:
-    """Say by how much the time grows where that is too much; nothing where all is well."""
+    """Return the factors by which the time grows too much; empty if all are within bounds."""
     small, middle, large = one.sizes
     if least(shop, one, filling, middle - REPEATS, 1) < SMALL:
         return ""

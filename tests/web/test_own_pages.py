@@ -69,7 +69,7 @@ def holds_nothing_hostile(answer: Answer) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_is_asked_for_leads_nowhere_and_becomes_no_markup(guard: Guard, text: str) -> None:
+def test_requested_text_causes_no_redirect_and_no_markup_on_our_pages(guard: Guard, text: str) -> None:
     app: App = guard(page())
     asked, header = quote(text), "".join(filter(str.isprintable, text)).encode("ascii", "replace").decode()
 

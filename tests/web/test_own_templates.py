@@ -249,7 +249,7 @@ def test_words_of_a_purpose_of_the_shops_own_are_asked_for_too(tmp_path: Path) -
         Renderer(Config(look=look, purposes=(extra,)))
 
 
-def test_what_docs_look_shows_is_taken(tmp_path: Path) -> None:
+def test_templates_shown_in_docs_look_are_accepted(tmp_path: Path) -> None:
     section = (ROOT / "docs/look.md").read_text().partition("## Your own templates")[2]
     markup, sheet = (re.findall(rf"```{kind}\n(.*?)```", section, re.DOTALL)[0] for kind in ("html", "css"))
 

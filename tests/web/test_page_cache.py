@@ -123,7 +123,7 @@ def test_whoever_asks_gets_what_was_made_for_them(guard: Guard, seed: int) -> No
         assert without_length(once) == without_length(never), (kind, headers, place)
 
 
-def test_what_is_held_on_a_page_that_comes_again_is_counted_every_time(guard: Guard, tmp_path: Path) -> None:
+def test_held_elements_of_a_cached_page_are_counted_every_time(guard: Guard, tmp_path: Path) -> None:
     app = guard(page(DOCUMENT))
     browser = [("accept", "text/html"), ("sec-fetch-dest", "document"), ("user-agent", "Firefox/153.0")]
 
@@ -246,7 +246,7 @@ def test_page_cache_keeps_at_most_its_number_of_places_and_bytes() -> None:
         page_of(b"x", b"y", Outcome(), given=[], headers=[(b"cache-control", b"private, no-store")]),
     ],
 )
-def test_what_is_large_or_one_visitors_is_not_kept(page: Page) -> None:
+def test_large_and_personal_pages_are_not_cached(page: Page) -> None:
     kept = Repeats()
 
     kept.keep((), page)
@@ -546,7 +546,7 @@ def test_only_markup_with_nothing_to_do_may_be_another() -> None:
     assert [one for one in OTHERS if plain.passes(one)] == [*HARMLESS, SHIFTING]
 
 
-def test_of_a_place_whose_pages_are_never_alike_ever_fewer_are_kept() -> None:
+def test_pages_of_an_address_that_never_repeats_are_cached_ever_more_rarely() -> None:
     kept = Repeats()
 
     due = [number for number in range(200) if kept.is_due(("place",))]

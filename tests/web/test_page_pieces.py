@@ -284,7 +284,7 @@ def test_page_cache_keeps_two_of_three_alternating_variants() -> None:
     assert kept < 6
 
 
-def test_what_a_worker_keeps_is_bounded_with_pages_of_every_size() -> None:
+def test_page_cache_of_a_worker_is_bounded_for_pages_of_every_size() -> None:
     place, sizes = Repeats(), [10_000, 100_000, 1_000_000, repeats.MAX_PAGE // 2]
 
     for number in range(200):

@@ -57,7 +57,7 @@ def test_a_redirect_to_whom_nobody_holds_is_followed_ahead(guard: Guard) -> None
     assert ask(out, headers=[AHEAD, choose(out, "reject")]).status == 503
 
 
-def test_what_a_script_fetches_ahead_is_redirected_as_ever(guard: Guard) -> None:
+def test_prefetch_by_a_script_is_redirected_as_usual(guard: Guard) -> None:
     """Turbo does, and shows at the click what it got: the policy stops it from following."""
     app = guard(page(b"", status=303, headers=leading(OUT)))
 

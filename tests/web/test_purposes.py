@@ -161,7 +161,7 @@ def test_a_purpose_whose_last_vendor_left_takes_no_choice_with_it(shop: Callable
     assert (asks(answer), loads(answer)) == (False, {"ads.example"})
 
 
-def test_nothing_to_agree_to_asks_nobody_and_lets_nothing_in(shop: Callable[..., CookieGuard]) -> None:
+def test_shop_without_purposes_asks_no_visitor_and_allows_no_vendor(shop: Callable[..., CookieGuard]) -> None:
     app = shop(undeclared="block", stats=StatsSettings(enabled=False))
 
     answer = visit(app)

@@ -266,7 +266,7 @@ def test_a_warning_waits_for_a_login_of_this_customer_and_is_not_lost_with_an_an
 
 
 def steal(ada: Client) -> None:
-    """Have a copy of the cookie used before and after its owner uses it."""
+    """Use a copy of the cookie before and after its owner does."""
     thief = ada.copy()
     ada.lose_session()
     ada.get()

@@ -466,7 +466,7 @@ HTML_ACCEPTED = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
         ([("sec-fetch-dest", "font")], False),
     ],
 )
-def test_where_a_page_may_come_the_app_is_asked_only_for_codings_that_are_read_here(
+def test_app_is_offered_only_codings_that_the_rewriter_reads(
     guard: Guard, headers: list[tuple[str, str]], is_cut: bool
 ) -> None:
     seen: list[dict[str, Any]] = []
@@ -884,7 +884,7 @@ def test_fragments_and_frames_are_guarded_without_a_banner(
     ("method", "site", "has_banner"),
     [("POST", "cross-site", False), ("POST", "same-origin", True), ("GET", "cross-site", True)],
 )
-def test_who_is_posted_back_by_another_site_is_not_asked_again(
+def test_visitor_posted_back_by_another_site_is_not_asked_again(
     guard: Guard, method: str, site: str, has_banner: bool
 ) -> None:
     headers = [("sec-fetch-site", site), ("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")]

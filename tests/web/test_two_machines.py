@@ -66,7 +66,7 @@ class Shop:
         return {one.keys.key(NOW.date()) for one in counting if one is not None}
 
     def visit(self) -> None:
-        """Have the same people come to both machines, and all of them written."""
+        """Let the same visitors visit both machines, and write all hits."""
         for worker in self.workers:
             for number in range(VISITORS):
                 client = (f"198.51.100.{number + 1}", 4711)
@@ -86,7 +86,7 @@ class Shop:
 
 
 async def begun(worker: CookieGuard) -> None:
-    """Tell it that the server starts."""
+    """Send it the start of the server."""
     messages = iter([{"type": "lifespan.startup"}])
 
     async def receive() -> Any:
@@ -116,7 +116,7 @@ def shop(server: Postgres, tmp_path: Path) -> Iterator[Callable[[bool], Shop]]:
         yield start
 
 
-def test_who_is_served_by_two_machines_counts_once(shop: Callable[[bool], Shop]) -> None:
+def test_visitor_of_two_machines_counts_once(shop: Callable[[bool], Shop]) -> None:
     machines = shop(True)
     wait_until(lambda: len(machines.keys()) == 1, "the machines agreed")
 

@@ -65,7 +65,7 @@ def state_of(app: CookieGuard) -> Path:
     return Path(app._parts.config.state_dir)
 
 
-def test_who_agreed_to_everything_gets_a_policy_that_only_reports_on_one_document_of_ten(shop: Guard) -> None:
+def test_accepted_visitors_get_a_report_only_policy_on_one_document_of_ten(shop: Guard) -> None:
     app = shop()
     before = ask(app)
     cookie = accepted(app)
@@ -79,7 +79,7 @@ def test_who_agreed_to_everything_gets_a_policy_that_only_reports_on_one_documen
     assert found[0].endswith("report-uri /_cg/report")
 
 
-def test_who_agreed_to_a_part_or_whose_shop_declares_nobody_gets_none(shop: Guard) -> None:
+def test_partly_accepted_visits_and_shops_without_vendors_get_no_report_only_policy(shop: Guard) -> None:
     for settings, choice in (({}, b"choice=save&purpose=preferences"), ({"vendors": ()}, b"choice=accept")):
         app = shop(**settings)
         cookie = accepted(app, choice)

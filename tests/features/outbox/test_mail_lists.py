@@ -82,7 +82,7 @@ def reader(guard: Guard) -> Reader:
     return Reader(guard(shop, origins=("https://shop.example",), mail=settings, clock=clock), clock)
 
 
-def test_nobody_is_mailed_before_they_confirm_and_looking_at_the_link_is_no_confirmation(
+def test_marketing_mail_starts_only_after_a_confirmation_and_opening_the_link_is_none(
     reader: Reader,
 ) -> None:
     link = mail.confirm_link(CUSTOMER, "news")
@@ -152,7 +152,9 @@ def test_one_click_stops_a_list_without_login_however_often(
     assert not reader.agreed()
 
 
-def test_who_stopped_by_mistake_may_come_back_at_once_and_not_by_an_old_link(reader: Reader) -> None:
+def test_reader_who_stopped_by_mistake_can_subscribe_again_at_once_but_not_by_an_old_link(
+    reader: Reader,
+) -> None:
     old = mail.confirm_link(CUSTOMER, "news")
     reader.confirm()
     reader.clock.now += timedelta(minutes=1)

@@ -111,7 +111,7 @@ def test_officer_reads_for_a_week_who_reached_a_limit(workers: list[Queue], cloc
     assert line not in page()
 
 
-def test_nothing_is_shown_while_no_store_counts_it(workers: list[Queue]) -> None:
+def test_customer_page_is_refused_while_the_store_cannot_count_the_view(workers: list[Queue]) -> None:
     workers[0].put("one")
     token = workers[0].add("support")
 

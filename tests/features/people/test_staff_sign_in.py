@@ -289,7 +289,7 @@ def test_note_after_the_end_of_a_session_is_shown_and_not_added(desk: Desk, cloc
     assert (page.status, "Nothing was changed" in page.text, "Sale" in page.text) == (403, True, True)
 
 
-def test_what_another_site_posts_is_not_shown(desk: Desk) -> None:
+def test_text_that_another_site_posts_is_not_shown(desk: Desk) -> None:
     headers = [("sec-fetch-site", "cross-site"), OWN[1], BROWSER]
 
     page = ask(desk.app, path="/_cg/requests", method="POST", headers=headers, body=b"form=x&text=planted")

@@ -50,7 +50,7 @@ def served(app: CookieGuard) -> str:
 
 
 def follow(app: CookieGuard) -> None:
-    """Have a worker look at the folder now, as it does every few seconds."""
+    """Have a worker reread the folder now, as it does every few seconds."""
     policy, store_sync = app._parts.policy, app._parts.store_sync
     assert policy is not None
     assert store_sync is not None

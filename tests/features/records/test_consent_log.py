@@ -69,7 +69,7 @@ def status(record: dict[str, Any]) -> str:
 
 @contextmanager
 def store_down(app: CookieGuard) -> Any:
-    """Have another process hold the log's file for longer than anybody waits."""
+    """Have another process lock the log's file for longer than any writer waits."""
     with locked(Path(app._parts.config.state_dir) / "log.db"):
         yield
 
@@ -297,7 +297,7 @@ def test_the_visitors_copy_verifies_without_the_shop_as_page_and_file(guard: Gua
     assert "attachment" in file.get("content-disposition")
 
 
-def test_who_chose_nothing_reads_so_on_a_page_in_their_language(guard: Guard) -> None:
+def test_receipt_without_a_choice_says_so_in_the_visitors_language(guard: Guard) -> None:
     app = guard(page(HTML))
 
     answer = ask(app, path="/_cg/receipt", headers=[("accept-language", "de")])

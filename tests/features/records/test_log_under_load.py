@@ -183,7 +183,7 @@ def use_up(app: CookieGuard, *, choices: int = 0, now: datetime = NOW) -> None:
     assert log._budget.spend(ADDRESS, DAY_BYTES - spent - choices * log._bytes, now)
 
 
-def test_of_many_choices_of_one_cookie_in_a_minute_the_log_has_the_first_ones_and_the_last(
+def test_log_keeps_the_first_and_last_of_many_choices_of_one_cookie_in_a_minute(
     guard: Guard,
 ) -> None:
     clock = Clock()
@@ -224,7 +224,7 @@ def test_a_refusal_is_recorded_after_as_many_grants_as_one_cookie_may_make(guard
     assert recorded(app)[-1]["dct:identifier"] == receipt_of(app, cookie).id
 
 
-def test_what_is_granted_behind_an_address_that_used_up_its_day_waits_for_the_next_one(guard: Guard) -> None:
+def test_grant_from_an_address_over_its_daily_limit_waits_for_the_next_day(guard: Guard) -> None:
     clock = Clock()
     app = guard(page(HTML), clock=clock)
     beside = guard(page(HTML), clock=clock)  # another worker of this machine

@@ -101,7 +101,7 @@ class Drill:
         return ask(self.app, path=path, headers=[("cookie", self.cookies[number])]).text
 
     def fill(self) -> None:
-        """Have customers in each database."""
+        """Add customers to each database."""
         for number in (ANNA, BEN, CARA, DORA):
             self.login(number)
         with closing(self.store()) as store:

@@ -89,7 +89,7 @@ class Place:
         return requests_opener(self.config, self.keyring, self.state, environ={})()
 
     def add(self, number: str, name: str) -> None:
-        """Have somebody in the shop, in the store and in the log."""
+        """Add a customer to the shop, the store and the log."""
         with sqlite3.connect(self.folder / "shop.db") as connection:
             connection.execute("INSERT INTO customer VALUES (?, ?)", (number, name))
         store = store_opener(self.config, self.state.path, environ={})()

@@ -131,7 +131,7 @@ def test_customer_sees_each_device_and_logs_one_of_them_out_alone(
     assert desk.devices() == ["Firefox, Linux"]
 
 
-def test_what_a_browser_does_not_tell_of_itself_is_not_stated(
+def test_list_of_logins_names_no_browser_that_did_not_identify_itself(
     workers: tuple[CookieGuard, CookieGuard],
 ) -> None:
     told, untold = (Browser(one, *workers) for one in ("Shop/1.0 (X11; Linux x86_64)", "Tin Can"))

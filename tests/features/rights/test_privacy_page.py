@@ -152,7 +152,7 @@ def relay() -> Relay:
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have codes wait for no more than a moment."""
+    """Let codes be mailed almost at once."""
     monkeypatch.setattr(desk, "TICK_SECONDS", 0.1)
     monkeypatch.setattr(desk, "AHEAD_SECONDS", 0.0)
 

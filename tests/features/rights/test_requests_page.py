@@ -236,7 +236,7 @@ SAID = {
 
 
 @pytest.mark.parametrize("said", SAID)
-def test_where_a_request_stands_is_said_in_the_same_words_everywhere(queue: Queue, said: str) -> None:
+def test_state_of_a_request_has_the_same_words_on_every_page(queue: Queue, said: str) -> None:
     queue.put("one", **SAID[said])  # type: ignore[arg-type]
     officer = queue.add("officer")
 
@@ -517,7 +517,7 @@ def test_hold_until_any_day_there_is_stops_no_worker(queue: Queue, day: str) -> 
     assert queue.page(officer, "id=one").status == 200
 
 
-def test_nobody_else_and_no_other_site_reads_or_writes(queue: Queue) -> None:
+def test_request_queue_is_closed_to_other_roles_and_other_sites(queue: Queue) -> None:
     queue.put("one")
     analyst, officer = queue.add("analyst"), queue.add("officer")
 

@@ -81,7 +81,7 @@ class Machines:
         return second
 
     def add(self, number: str, name: str) -> None:
-        """Have somebody in the shop, in the store and in the log."""
+        """Add a customer to the shop, the store and the log."""
         place = self.places[0]
         place.add(number, name)
 

@@ -255,7 +255,7 @@ def test_without_hooks_staff_do_the_shop_s_part_by_hand(shop: Shop) -> None:
     assert shop.found().open_steps == ("shop",)
 
 
-def test_what_a_law_keeps_is_told_and_erased_on_its_day(shop: Shop) -> None:
+def test_data_that_a_law_retains_are_listed_and_erased_on_their_day(shop: Shop) -> None:
     shop.hooks.keeps = [Retained("invoices", date(2036, 12, 31), "tax law")]
     shop.ask()
     shop.work()
@@ -285,7 +285,7 @@ def test_hold_keeps_everything_until_its_day_is_over(shop: Shop) -> None:
     assert shop.found().state is State.DONE
 
 
-def test_nothing_is_done_while_the_person_has_not_shown_who_they_are(shop: Shop) -> None:
+def test_request_waits_until_the_persons_identity_is_shown(shop: Shop) -> None:
     shop.ask(via=Via.STAFF)
     shop.change(lambda one: noted(one, Act.APPROVED, now=NOW, by="olga"))
     shop.change(lambda one: noted(one, Act.IDENTITY_ASKED, now=NOW, by="mira"))
@@ -881,7 +881,7 @@ def test_hook_that_fails_for_one_keeps_nobody_else_from_being_erased_again(shop:
     assert "K-0" not in str(told.value)
 
 
-def test_nothing_is_erased_again_while_a_hold_forbids_it(shop: Shop) -> None:
+def test_hold_prevents_a_repeated_erasure(shop: Shop) -> None:
     shop.config = replace(shop.config, rights=RightsSettings(by_hand=("parcels",)))
     shop.ask()
     shop.work()

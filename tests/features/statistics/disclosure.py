@@ -184,7 +184,7 @@ def of_total(group: Group, text: str, *, is_exact: bool) -> Told:
 
 
 def of_count(groups: tuple[Group, ...], count: int) -> Told:
-    """Say which counts would be shown as this one."""
+    """Return the counts that would be shown as this one."""
     possible = [one for one in range(max(0, count - STEP), count + STEP + 1) if rounded(one) == count]
     return Told(groups, possible[0], possible[-1])
 

@@ -469,7 +469,7 @@ def test_figures_of_any_days_add_up_to_no_day(draw: Callable[[], list[Hit]], tmp
     assert len(derived(Bounds(values, alone), views)) > 0  # the control: each range rounded by itself
 
 
-def test_what_goals_were_worth_by_campaign_is_certain_of_nobody(tmp_path: Path) -> None:
+def test_values_of_goals_by_campaign_make_no_small_group_certain(tmp_path: Path) -> None:
     """Asked as if the steps and counts that a worth is made of stood there."""
     hits = spending(1)
     written(tmp_path, hits, has_keys=True)

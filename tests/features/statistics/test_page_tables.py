@@ -131,7 +131,7 @@ def test_a_bucket_of_few_views_is_joined_with_the_next(office: Office) -> None:
     ]
 
 
-def test_what_five_people_searched_for_is_shown(office: Office) -> None:
+def test_search_of_five_or_more_people_is_shown(office: Office) -> None:
     office.write(
         [*people(20, views=1, search="blue mug"), *people(30, search="cup"), *people(3, search="ada")]
     )

@@ -75,7 +75,7 @@ def test_filters_are_in_the_file(office: Office) -> None:
     assert {one["Of country"] for one in lines} == {"DE"}
 
 
-def test_who_is_alone_is_in_no_file(office: Office) -> None:
+def test_exported_sheets_hold_no_single_visitor(office: Office) -> None:
     office.write(busy())
 
     for link in links(office, "") + links(office, "tab=consent") + links(office, "range=today"):

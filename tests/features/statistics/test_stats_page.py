@@ -102,7 +102,7 @@ def cells(text: str, title: str) -> dict[str, list[str]]:
     }
 
 
-def test_nobody_else_sees_anything(office: Office) -> None:
+def test_dashboard_answers_403_without_an_analysts_token(office: Office) -> None:
     office.write(people(9))
 
     for answer in (office.get(token=""), office.get("tab=held", token="2.a.b.c")):
@@ -444,7 +444,7 @@ def test_a_period_that_is_over_says_nothing_of_today(office: Office) -> None:
         "range=%3Cscript%3E",
     ],
 )
-def test_what_cannot_be_asked_is_answered_in_one_line(office: Office, query: str) -> None:
+def test_impossible_query_of_the_dashboard_is_answered_in_one_line(office: Office, query: str) -> None:
     office.write(people(9))
 
     answer = office.get(query)

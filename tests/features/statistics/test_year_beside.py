@@ -86,7 +86,7 @@ def test_a_longer_month_is_drawn_beside_a_shorter_one(office: Office) -> None:
     ]
 
 
-def test_where_nothing_was_counted_a_year_before_the_page_says_so(office: Office) -> None:
+def test_page_says_that_the_year_before_has_no_figures(office: Office) -> None:
     office.write(people(40))
 
     assert "The year before cannot be shown" in office.get("beside=year").text
@@ -131,7 +131,7 @@ def of_year(found: Overview, where: frozenset, range_: Range, true: Mapping[Grou
 
 
 def of_change(groups: tuple[Group, ...], count: int, percent: int) -> Told:
-    """Say which counts of the year before, of whole days, would be shown as this change."""
+    """Return the counts of whole days a year before that would be shown as this change."""
     now = rounded(count)
     befores = [one for one in range(STEP, 20 * now, STEP) if round(100 * (now - one) / one) == percent]
     return Told(groups, befores[0] - STEP // 2, befores[-1] + STEP // 2)

@@ -183,7 +183,7 @@ class World:
         self.hear()
 
     def brings_in(self, fields: dict[str, str]) -> int:
-        """Have two officers bring a change in, and return its number."""
+        """Have two officers put a change into force, and return its number."""
         assert self.post("Olga", {"act": "add", **fields}).status == 303
         number = self.number()
         assert [self.confirm(name, number).status for name in ("Olga", "Oscar")] == [303, 303]

@@ -285,7 +285,9 @@ def test_a_necessary_vendor_needs_a_reason_and_is_not_offered_first(desk: Desk) 
         ),
     ],
 )
-def test_what_cannot_be_declared_is_said_in_words(desk: Desk, answers: dict[str, str], said: str) -> None:
+def test_declaration_that_is_not_possible_is_refused_with_the_reason(
+    desk: Desk, answers: dict[str, str], said: str
+) -> None:
     write(desk, *people(9, held='[["odd.example",1,"","marketing"]]'))
 
     answer = open_page(desk, host="odd.example", own="no", **answers)

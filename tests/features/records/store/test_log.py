@@ -178,7 +178,7 @@ def test_subjects_that_two_workers_meet_at_once_have_one_key_each(world: World) 
     stores.close()
 
 
-def test_what_a_worker_that_died_left_is_numbered_by_another(world: World) -> None:
+def test_rows_of_a_dead_worker_are_numbered_by_another(world: World) -> None:
     writer = world.writer()
     writer.append(record_of()).result(START_SECONDS)
     writer.__class__._number, kept = lambda *_, **__: None, writer.__class__._number  # type: ignore[method-assign]
@@ -223,7 +223,7 @@ def test_worker_that_ends_numbers_all_its_rows(world: World) -> None:
         "UPDATE record SET number = number + 1000 WHERE number = 1",
     ],
 )
-def test_nothing_more_is_signed_on_top_of_a_tree_that_was_changed(world: World, statement: str) -> None:
+def test_changed_tree_gets_no_further_signatures(world: World, statement: str) -> None:
     world.write(record_of(), record_of())
     world.edit(statement)
     if "tile" in statement:

@@ -89,7 +89,7 @@ def rows_read(world: World, read: Callable[[Stores], object]) -> int:
 
 
 def plan_of(world: World, statement: str, values: dict[str, object]) -> str:
-    """Say how SQLite runs a statement."""
+    """Return SQLite's plan for a statement."""
     stores = world.stores()
     plan = stores.log.database.rows(f"EXPLAIN QUERY PLAN {statement}", **values)
     stores.close()

@@ -153,7 +153,7 @@ def test_erasure_that_the_disk_took_half_of_is_not_done(
     assert erasures.read() == {bytes(range(16))}
 
 
-def test_what_a_reader_kept_from_being_cleared_away_goes_with_the_next_try(world: World) -> None:
+def test_erasure_that_a_reader_blocked_is_completed_at_the_next_try(world: World) -> None:
     world.write(record_of(customer("1")), record_of(customer("2")))
     stores = world.stores()
     key = stores.subjects.find(handle_of(customer("1"), stores.subjects.secret(HANDLE_SECRET)))

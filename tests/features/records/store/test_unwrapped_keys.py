@@ -61,7 +61,7 @@ def execute(world: World, statement: str, rows: Sequence[Sequence[Any]] = ()) ->
 
 @pytest.fixture
 def keys(world: World, request: pytest.FixtureRequest) -> list[SubjectKey]:
-    """Have a store of a release before, with so many subjects, and return their keys."""
+    """Make a store of an older release with so many subjects, and return their keys."""
     if world.place.log_file is not None:
         for statement in OLD["sqlite"]:
             execute(world, statement)

@@ -34,7 +34,7 @@ def test_records_packed_by_older_versions_are_read() -> None:
 
 
 @pytest.mark.parametrize("packed", [DEFLATED, DEFLATED + b"\xff\xff", pack(RECORD)[:-1], pack(RECORD) + b"x"])
-def test_what_is_damaged_or_too_long_is_refused(packed: bytes) -> None:
+def test_damaged_or_too_long_packed_record_is_refused(packed: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         unpack(packed, most=4000)
     with pytest.raises(ValueError, match="longer"):

@@ -38,7 +38,7 @@ def test_our_json_is_the_canonical_one(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [0.5, {"\u00e4": 1}, 2**53, b"", {1: 2}, float("nan"), "\ud800"])
-def test_what_has_no_canonical_form_here_is_refused(value: object) -> None:
+def test_value_without_a_canonical_form_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"."):
         canonical(value)
 

@@ -250,7 +250,7 @@ def _bytes_of(path: Path) -> bytes:
         return b""
 
 
-def test_what_is_forgotten_is_in_no_file_but_the_log_the_server_recovers_by(
+def test_deleted_hits_are_in_no_file_of_postgres_except_its_recovery_log(
     server: Postgres, url: str, writer: PostgresHits
 ) -> None:
     old = PLAIN._replace(key=KEY, page="/very-old-page")

@@ -125,7 +125,7 @@ def test_a_batch_that_went_into_a_file_that_is_replaced_meanwhile_is_written_aga
 
     class Replacing(dict[str, int]):
         def items(self) -> ItemsView[str, int]:
-            """Say what was lost: asked for within the transaction."""
+            """Return what was lost, read within the transaction."""
             if restored.exists():
                 restored.rename(path)
             return super().items()

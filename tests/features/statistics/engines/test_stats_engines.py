@@ -404,7 +404,7 @@ def test_a_visit_that_began_without_a_key_goes_on_with_one(writer: HitWriter, fi
     assert [(one.views, one.visits, one.visitors) for one in figures.by_day(BOTH, mobile)] == [(5, 3, 2)]
 
 
-def test_who_agrees_anew_keeps_the_visit_that_began_with_a_key(writer: HitWriter, figures: HitReader) -> None:
+def test_visitor_who_agrees_again_keeps_the_visit_under_way(writer: HitWriter, figures: HitReader) -> None:
     first = PLAIN._replace(time=MIDNIGHT + 60, key=5)
     writer.write(Batch("a", [first], {}, {}))
 
@@ -551,7 +551,7 @@ def test_filter_by_an_unknown_value_matches_no_hit(writer: HitWriter, figures: H
     assert figures.breakdown(BOTH, Dimension.PAGE, {Dimension.COUNTRY: "\0"}) == []
 
 
-def test_what_is_forgotten_is_in_no_figure(engine: HitEngine, writer: HitWriter, figures: HitReader) -> None:
+def test_deleted_hits_are_in_no_figure(engine: HitEngine, writer: HitWriter, figures: HitReader) -> None:
     first, second = (PLAIN._replace(time=MIDNIGHT + day * 86_400 + 9, key=7 + day) for day in (0, 1))
     where = {Dimension.COUNTRY: "DE"}
     writer.write(Batch("a", [first, second], {}, {}))
@@ -575,7 +575,7 @@ def test_what_is_forgotten_is_in_no_figure(engine: HitEngine, writer: HitWriter,
     assert found() == [(DAY + 1, 1, 1)]
 
 
-def test_nothing_is_kept_before_the_first_hit(engine: HitEngine) -> None:
+def test_engine_has_no_data_before_the_first_hit(engine: HitEngine) -> None:
     assert engine.retained() is None
     assert engine.existing() is None
     with pytest.raises(EngineDown):

@@ -101,7 +101,7 @@ def test_a_locked_database_costs_no_hit(state: StateDirectory, sink: HitSink) ->
     assert not sink.lost
 
 
-def test_what_a_killed_worker_left_is_replayed_once(state: StateDirectory, sink: HitSink) -> None:
+def test_spooled_hits_of_a_killed_worker_are_replayed_once(state: StateDirectory, sink: HitSink) -> None:
     sink.write([(PLAIN, 0)])
     other = locked(state)
     sink.write([(PLAIN, 0)] * 3)

@@ -368,7 +368,7 @@ def test_an_analyst_of_clickhouse_sees_no_row_that_is_not_shown(database: Databa
     )
 
     def is_asked_about(view: str, column: str, number: int) -> bool:
-        """Say whether a condition meets a number: this one fails there."""
+        """Return whether the view lets a condition read this number; the condition fails if it does."""
         try:
             database.ask(f"SELECT * FROM {view} WHERE throwIf({column} = {number}) = 0")
         except ClickHouseError:
