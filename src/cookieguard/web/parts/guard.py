@@ -105,10 +105,10 @@ class Core(Part):
         self.retention = retention
 
     def begin(self) -> None:
-        """Start the hourly job, and the store's thread if a part listens to it; else the first query starts it."""
+        """Start the hourly job and the store's thread, which creates the store's file if it is missing."""
         if self.retention is not None:
             self.retention.begin()
-        if self._store is not None and self._store.listeners:
+        if self._store is not None:
             self._store.begin()
 
     def close(self, deadline: float) -> None:
