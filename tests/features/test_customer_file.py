@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from importlib import import_module
 from pathlib import Path
+from threading import Event, Thread
+from typing import ClassVar
 from urllib.parse import urlencode
 
 import pytest
@@ -293,6 +296,21 @@ class Failing(Hooks):
         raise OSError(f"no database for {customer}")
 
 
+class Counting(Hooks):
+    """Be the hooks of a shop whose first export takes until another one is made; each says which it is."""
+
+    asked: ClassVar[list[str]] = []
+    again = Event()
+
+    def export(self, customer: str) -> list[Exported]:
+        number = len(self.asked)
+        self.asked.append(customer)
+        if number:
+            return [Exported(kind="orders", values={"Export": str(number)})]
+        self.again.wait(60)
+        return [Exported(kind="orders", values={"Export": "of the worker"})]
+
+
 Export = Callable[[type[Hooks]], Office]
 
 
@@ -376,6 +394,25 @@ def test_copy_that_the_shops_hook_cannot_make_leaves_the_request_to_the_worker(
     assert "The answer was not made: OSError: no database for ..." in words(answer)
     assert exporting.found("one").done_steps == ()
     assert f"Customer {CUSTOMER}" in words(answer)
+
+
+def test_copy_of_a_worker_that_is_slower_does_not_replace_the_copy_that_was_read(export: Export) -> None:
+    exporting = export(Counting)
+    hooks = import_module("features.test_customer_file").Counting  # as the shop imports it
+    session = exporting.sign_in(exporting.add("officer"))
+    worker = Thread(target=lambda: asyncio.run(work_once(exporting.app.config)))
+    worker.start()
+    wait_until(lambda: hooks.asked, "the worker's export")
+
+    opened = exporting.file(session, exporting.code())
+    hooks.again.set()
+    worker.join(60)
+
+    assert exporting.found("one").may_change
+    content = exporting.requests.file("one")
+    assert content is not None
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.read("index.html").decode() == shown_copy(opened)
 
 
 @pytest.mark.parametrize(

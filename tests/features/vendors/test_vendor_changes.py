@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import re
@@ -49,6 +50,7 @@ from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.storage.keyring_source import beside
 from cookieguard.storage.state_directory import StateDirectory, write_private
+from cookieguard.storage.store.protocol import FOR_EVER
 
 pytest.importorskip("webauthn", reason="NO TEST OF PASSKEYS: no webauthn")
 
@@ -546,6 +548,66 @@ def test_file_wins_over_a_vendor_of_the_console(world: World) -> None:
     app = world.start(vendors=(*FILE, theirs))
 
     assert [one.name for one in app.config.vendors] == ["Ads", "Pay", "Theirs"]
+
+
+def test_file_makes_a_vendor_necessary_that_the_console_declared_for_marketing(world: World) -> None:
+    world.brings_in(NEW)
+    world.close()
+
+    ours = Vendor(name="New", purpose="necessary", hosts=("new.example",), reason="The checkout needs it")
+    app = world.start(vendors=(*FILE, ours))
+
+    assert Visitor(app).loads() == {"pay.example", "new.example"}
+
+
+def earlier_row(fields: dict[str, Any], before: str) -> str:
+    """Return a row as the version before wrote it."""
+    nothing = {"table": None, "purpose": "", "held": False, "end": ""}
+    row = {"before": nothing, "after": nothing, "by": "", "name": "", "of": 0, "digest": "", "undoes": 0}
+    row |= {"neighbour": "", "previous": hashlib.sha256(before.encode()).hexdigest() if before else ""}
+    for side in {"before", "after"} & fields.keys():
+        fields[side] = nothing | fields[side]
+    return json.dumps(row | fields, sort_keys=True, separators=(",", ":"))
+
+
+def test_rows_of_the_version_before_count_as_they_did(world: World) -> None:
+    at, texts = int(START.timestamp() * 1000) - 10**7, list[str]()
+    new = {"table": {"name": "New", "purpose": "marketing", "hosts": ["new.example"]}}
+
+    def write(**fields: Any) -> str:
+        number = len(texts) + 1
+        row = {"number": number, "at": at + number} | fields
+        texts.append(earlier_row(row, texts[-1] if texts else ""))
+        return hashlib.sha256(texts[-1].encode()).hexdigest()
+
+    write(kind="tighten", vendor="Ads", after={"held": True}, by="1", name="Olga")
+    write(
+        kind="tighten", vendor="Pay", after={"purpose": "marketing", "end": "2027-12-31"}, by="1", name="Olga"
+    )
+    seal = write(kind="change", vendor="New", after=new, by="1", name="Olga")
+    for by, name in (("1", "Olga"), ("2", "Oscar")):
+        write(kind="confirm", vendor="New", by=by, name=name, of=3, digest=seal)
+    write(kind="apply", vendor="New", name="the shop", at=at + 700_000, of=3, digest=seal)
+    write(
+        kind="change", vendor="Late", after={"table": {"name": "Late"}}, by="1", name="Olga", at=at + 700_001
+    )
+    with closing(SqliteStore(world.state / "store.db")) as store:
+        for number, text in enumerate(texts, 1):
+            store.write("vendor-change", str(number), text.encode(), until=FOR_EVER, after=0)
+    world.hear()
+
+    assert world.post("Olga", {"act": "hold", "name": "New"}).status == 303
+    known = part_of(world.workers[0], VendorsPart).known
+    world.close()
+    app = world.start()
+
+    assert (known.broken, list(known.waiting), len(known.rows)) == ((), [7], 8)
+    assert [(one.name, one.purpose, one.held) for one in app.config.vendors] == [
+        ("Ads", "marketing", True),
+        ("Pay", "marketing", False),
+        ("New", "marketing", True),
+    ]
+    assert part_of(app, VendorsPart).known == known
 
 
 def test_vendor_of_a_purpose_that_is_gone_is_held(world: World) -> None:

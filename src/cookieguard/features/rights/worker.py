@@ -278,7 +278,12 @@ class Worker:
         ours += await asyncio.to_thread(copies_of, self._personal, request.customer)
         hooks, seconds, now = self._hooks, self._hook_seconds, self._clock()
         content = await make_copy(request, ours, self._config, hooks=hooks, seconds=seconds, now=now)
-        await self._ask(lambda queue: queue.keep_file(request.id, content))
+
+        def keep(queue: Requests) -> None:
+            if Step.COLLECT not in queue.require(request.id).done_steps:  # else an officer read another copy
+                queue.keep_file(request.id, content)
+
+        await self._ask(keep)
         return request
 
     async def _signal(self, request: Request) -> Request:

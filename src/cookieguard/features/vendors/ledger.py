@@ -67,11 +67,27 @@ class Row(NamedTuple):
     number: int = 0
     previous: str = ""  # the digest of the row before
     neighbour: str | None = None  # the vendor of the row before, so that it is known if that row breaks later
+    earlier: str = ""  # the text of a row that an earlier version wrote
+
+    @classmethod
+    def read(cls, text: str) -> Row:
+        """Return the row of a text, also as an earlier version wrote it; raises ValueError, TypeError, LookupError."""
+        fields = json.loads(text)
+        if "undoes" not in fields:
+            return cls(**fields)
+        del fields["undoes"]
+        for side in ("before", "after"):
+            old = fields[side]
+            found = {"purpose": old["purpose"], **(old["table"] or {}), HELD: old["held"], END: old["end"]}
+            fields[side] = {name: value for name, value in found.items() if value}
+        kind = "change" if fields["kind"] == "tighten" else fields["kind"]
+        return cls(**fields | {"kind": kind, "earlier": text})
 
     @property
     def text(self) -> str:
-        """Return the row as canonical JSON."""
-        return json.dumps(self._asdict(), sort_keys=True, separators=(",", ":"))
+        """Return the row as it is stored: canonical JSON."""
+        fields = self._asdict()
+        return fields.pop("earlier") or json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     @property
     def seal(self) -> str:
@@ -193,7 +209,8 @@ def _under(vendor: Vendor, overlay: Overlay, ids: Collection[str]) -> Vendor:
     is_held, last = vendor.held or HELD in overlay, None if end == date.max else end
     vendor = replace(vendor, held=is_held, contract_end=last)
     purpose = overlay.get("purpose", "")
-    if not purpose or vendor.purpose != NECESSARY:
+    # With hosts, the overlay is a vendor that the console declared before the file did
+    if not purpose or vendor.purpose != NECESSARY or "hosts" in overlay:
         return vendor
     if purpose not in ids:  # the file no longer has it
         return replace(vendor, held=True)

@@ -37,9 +37,9 @@ class Copy:
     def read(self) -> Rows | None:
         """Return the rows; None if there is no copy that opens."""
         sealed = self._state.read(COPY)
-        with suppress(SealBroken, ValueError, TypeError):
+        with suppress(SealBroken, ValueError, TypeError, LookupError):
             if sealed is not None:
-                found = [Row(**json.loads(one)) for one in json.loads(self._seal.open(sealed, about=COPY))]
+                found = map(Row.read, json.loads(self._seal.open(sealed, about=COPY)))
                 return {one.number: one for one in found}
         return None
 
@@ -128,7 +128,7 @@ def _verified(stored: Rows, seen: Rows, *, last: int) -> tuple[dict[int, Row], l
 
 
 def _row(one: Opened) -> Row | None:
-    with suppress(ValueError, TypeError):
-        row = Row(**json.loads(one.value))
+    with suppress(ValueError, TypeError, LookupError):
+        row = Row.read(one.value.decode())
         return row if str(row.number) == one.key else None
     return None
