@@ -105,7 +105,7 @@ REFUSED = (
     "often; ask the customer to make a new one"
 )
 LONGEST_NAME = 60
-FILE = "file"  # the scope of codes that open what cookieguard keeps of a customer
+FILE = "file"  # the scope of codes that open the file of all that cookieguard keeps about a customer
 
 
 class AccessRefused(CookieGuardError):

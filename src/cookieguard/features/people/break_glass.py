@@ -22,7 +22,7 @@ from cookieguard.storage.store.values import WholeValue
 
 KEPT = timedelta(days=365)  # after the notice was given; sealed numbers can be opened for 400 days
 ID_BYTES = 6
-REVEAL = "reveal"  # the kind of a look at what the vault holds
+REVEAL = "reveal"  # the kind of a look into the vault
 
 
 class Ground(StrEnum):

@@ -1,7 +1,7 @@
 """Passkeys of staff: members register, list and remove them, and sign in with them.
 
-A challenge is stored nowhere until it is answered. It contains its own time, and a keyed digest of the browser that
-asked and of the purpose of the signature. An answer counts once. The methods block: call them in a thread.
+A challenge is not stored before it is answered. It contains its own time, and a keyed digest of the browser that asked
+and of the purpose of the signature. An answer is accepted once. The methods block, so call them in a thread.
 """
 
 from __future__ import annotations

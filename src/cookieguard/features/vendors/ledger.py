@@ -275,7 +275,7 @@ def row_of(asked: Row, act: str, fields: Fields, config: Config, known: Ledger) 
 
 
 def may_undo(row: Row, known: Ledger) -> bool:
-    """Return whether a change is in force and nothing changed its vendor afterwards."""
+    """Return whether a change is in force and its vendor was not changed afterwards."""
     return known.outcomes.get(row.number) == "in force" and known.overlay(row.vendor) == row.after
 
 

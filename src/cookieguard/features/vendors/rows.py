@@ -64,7 +64,7 @@ def read_ledger(shop: Shop) -> Ledger:
 
 
 def in_force(shop: Shop) -> Config:
-    """Return the configuration with the vendors in force in place of the file's. Raises StoreDown and ConfigError."""
+    """Return the configuration with the vendors in force instead of the file's. Raises StoreDown and ConfigError."""
     config = shop.config
     return replace(config, vendors=declared(config, read_ledger(shop))) if config.console.applies else config
 
