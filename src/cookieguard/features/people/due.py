@@ -46,7 +46,7 @@ def _looks(store: Store, shop: Shop) -> Iterator[Finding]:
 
 
 def _limits(store: Store, shop: Shop) -> Iterator[Finding]:
-    """Yield the members who reached a limit, or exported all records, in the last week."""
+    """Yield the members who reached a limit or exported all records in the last week."""
     today = shop.now.astimezone(UTC).date()
     for day in (today - timedelta(days=ago) for ago in range(REPORTED_DAYS)):
         found = store.read(NAMESPACE, str(day))

@@ -155,7 +155,7 @@ class StaffGuard:
         )
 
     def guarded(self, role: str, answer: AnswerToStaff, refused: AnswerToOthers) -> Answer:
-        """Return an answer of a page: `answer` for members with this role, and `refused` for everybody else."""
+        """Return a page's answer, which calls `answer` for members with this role and `refused` for everybody else."""
         if role not in (ANYONE, *ROLES):
             raise ValueError(f"role {role!r}; allowed: {', '.join((*ROLES, ANYONE))}")
 

@@ -1,7 +1,7 @@
 """The rule of which figures a selection may show, given that analysts can subtract them from those of a larger one.
 
 A selection with two filters is a part of each one-filter selection, one filter is a part of no filter, and a range is a
-part of the next wider one. Against the subtraction of three or more pages, `k_anonymity.rounded` protects.
+part of the next wider one. `k_anonymity.rounded` protects against subtraction between three or more pages.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def shown_by_part(reader: BreakdownReader, days: Days, by: Dimension, goals: Sho
 
 
 def parted(shown: Shown) -> ByPart:
-    """Return goals by part and the steps of their worth, counting as valued only what the steps show."""
+    """Split rows into goals by part and the steps of their worth; times with a value are counted from the steps."""
     steps = tuple(row for row in shown.rows if _step_of(row))
     valued: dict[str, int] = defaultdict(int)
     for row in steps:

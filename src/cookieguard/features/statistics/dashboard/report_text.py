@@ -56,6 +56,6 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _rate(row: Row, of: str) -> str:
-    """Return a rate after the number of people it is about, since after the views it would seem to be about those."""
+    """Return a rate with its number of people; next to the times alone, it would seem to be a share of them."""
     people = f", {row.visitors:,} visitor-days" if of and row.visitors else ""
     return f"{people}, {row.rate} of {of}" if row.rate else people
