@@ -1,4 +1,4 @@
-"""How staff pages look: templates of static/, escaped in one place, pure ASCII."""
+"""The rendering of staff pages: templates of static/, escaped in one place and written in pure ASCII."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ STAFF_HEADERS = {**PAGE_HEADERS, "content-security-policy": POLICY}
 
 @cache
 def stylesheet() -> Asset:
-    """Return the style sheet; read at start, with the templates' environment, so that no request waits for the disk."""
+    """Return the style sheet. Called at start, it also loads the templates, so that no request waits for the disk."""
     environment()
     return load_asset(STYLE)
 
 
 @cache
 def environment() -> Environment:
-    """Return the templates' environment."""
+    """Return the Jinja environment of all staff pages."""
     return Environment(
         loader=template_sources(),
         autoescape=True,
@@ -36,13 +36,13 @@ def environment() -> Environment:
 
 
 def staff_page(name: str, shell: Shell, **values: object) -> bytes:
-    """Render a template that extends `staff_page.html`. With `report`, the page is a file that links to nothing."""
-    frame: dict[str, object] = {name: getattr(shell, name) for name in ("base", "shop_base", "shop")}
+    """Render a template that extends `staff_page.html`. With `report`, the page is a file without links."""
+    frame: dict[str, object] = {field: getattr(shell, field) for field in ("base", "shop_base", "shop")}
     frame |= {"shell": shell, "style": stylesheet(), "report": ""}
     text = environment().get_template(name).render(frame | values)
     return text.encode("ascii", "xmlcharrefreplace")
 
 
 def shop_name(origins: Sequence[str]) -> str:
-    """Name the shop by the host of its first origin; empty without one."""
+    """Return the host of the shop's first origin as its name; empty without one."""
     return origins[0].partition("://")[2] if origins else ""

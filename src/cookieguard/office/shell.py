@@ -1,4 +1,4 @@
-"""The shell around the content of every staff page: the navigation, the place of the page, and who is signed in."""
+"""The frame around the content of every staff page: navigation, title of the current place, signed-in member."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cookieguard.web.parts.part import OVERVIEW_PAGE as OVERVIEW_PAGE
 
 
 class Place(NamedTuple):
-    """Describe a link of the navigation: its title, the page below the prefix, and the query."""
+    """Describe a link of the navigation: its title, its page below the prefix, and its query."""
 
     title: str
     page: str
@@ -34,11 +34,11 @@ PLACES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """Hold what a staff page shows around its content. Without a member it has no navigation."""
+    """Hold the values of a staff page's frame. Without a signed-in member it has no navigation."""
 
     base: str = ""
     shop_base: str = ""
-    """Where visitors' pages are: they are not served on a host of the console."""
+    """The address of visitors' pages, which the host of the staff pages does not serve."""
     shop: str = ""
     here: str = ""
     """The title of the current place."""
@@ -47,4 +47,4 @@ class Shell:
     name: str = ""
     role: str = ""
     leave: str = ""
-    """The value of the form that ends the session; empty where there is no session to end."""
+    """The hidden value of the form that ends the session; empty if there is no session to end."""

@@ -174,9 +174,9 @@ def test_a_file_that_is_there_is_left_alone_and_nothing_is_asked(tmp_path: Path)
     second = export_day(tmp_path, "sums", "csv", DAY, lambda: 1 / 0)  # type: ignore[arg-type,return-value]
     third = export_day(tmp_path, "sums", "csv", DAY, lambda: b"two", again=True)
 
-    assert (first.is_new, second.is_new, third.is_new) == (True, False, True)
-    assert third.file.read_bytes() == b"two"
-    assert third.file.stat().st_mode & 0o777 == 0o600
+    assert (first[1], second[1], third[1]) == (True, False, True)
+    assert third[0].read_bytes() == b"two"
+    assert third[0].stat().st_mode & 0o777 == 0o600
 
 
 def test_a_failed_export_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:

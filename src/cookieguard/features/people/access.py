@@ -1,5 +1,6 @@
-"""What opens a customer's data to the shop's people: a code from the customer, used up; a record of the log; an entry
-of the journal.
+"""Access of the shop's people to one customer's data, by a one-time code that the customer makes.
+
+Each access uses the code up and writes a record of the consent log and an entry of the access journal.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ NAMESPACE = "permission"
 USE = b"one-time permission"
 LIFE = timedelta(minutes=10)
 TRIES = 5
-LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is read as another one
+LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0, 1, I and O, which are easily confused
 CODE_LETTERS, GROUP = 8, 4  # 40 bits
 LONGEST = 200
-ROUNDS = 10  # of two concurrent writers, one starts again
+ROUNDS = 10  # of two concurrent writers, one has to try again
 
 
 class Permissions:
-    """Make and use codes, each for one scope, once, within ten minutes. `ask` asks the store in its thread.
+    """Make and use codes, each of which opens one scope, once, within ten minutes. `ask` queries the store.
 
-    A customer has one code at a time. Five wrong tries end it, so nobody can guess one. A used code is gone for all
-    who ask, even at the same moment.
+    A customer has one code at a time. Five wrong tries end it, so that it cannot be guessed. If several people use a
+    code at the same moment, only one of them succeeds.
     """
 
     def __init__(self, keyring: Keyring, scopes: Sequence[str], ask: Ask) -> None:
@@ -47,7 +48,7 @@ class Permissions:
         self._ask = ask
 
     def make(self, customer: str, scope: str, now: datetime) -> Future[str]:
-        """Make a customer's code for a scope, in place of the one before; raises ValueError for what has none."""
+        """Make a customer's code for a scope, which replaces the one before; raises ValueError for an unknown scope."""
         if scope not in self.scopes or not customer or len(customer) > LONGEST:
             raise ValueError(f"allowed: a scope of {', '.join(self.scopes)}, and a customer number")
         letters = "".join(secrets.choice(LETTERS) for _ in range(CODE_LETTERS))
@@ -62,8 +63,8 @@ class Permissions:
         return self._ask(write)
 
     def use(self, customer: str, code: str, scope: str, now: datetime) -> Future[str]:
-        """Use a code up, and return its scope; empty for one that is wrong, used, over, or for something else."""
-        letters = "".join(one for one in code[:LONGEST].upper() if one in LETTERS)
+        """Use a code up and return its scope; empty if it is wrong, used, expired or for another scope."""
+        letters = "".join(letter for letter in code[:LONGEST].upper() if letter in LETTERS)
         digests = self._marks(f"code {customer[:LONGEST]} {letters}")
         keys = self._marks(customer[:LONGEST])
 
@@ -81,14 +82,14 @@ def _used(store: Store, key: str, digests: Sequence[str], scope: str, now: datet
         found = store.read(NAMESPACE, key)
         if found is None or not 0 < found.until - to_milliseconds(now) <= LIFE.total_seconds() * 1000:
             return ""
-        digest, of, tries = json.loads(found.value)
-        is_right = any(hmac.compare_digest(digest, one) for one in digests) and of == scope
+        digest, opened, tries = json.loads(found.value)
+        is_right = any(hmac.compare_digest(digest, given) for given in digests) and opened == scope
         if tries >= TRIES:
             return ""
-        # Over the version that was read: of two who use it at once, one starts again and finds nothing.
+        # Only over the version that was read: if two people use a code at once, the slower one finds it gone.
         if is_right and store.erase(NAMESPACE, key, after=found.version):
-            return str(of)
-        value = _dumps(digest, of, tries + 1)
+            return str(opened)
+        value = _dumps(digest, opened, tries + 1)
         if not is_right and store.write(NAMESPACE, key, value, until=found.until, after=found.version):
             return ""
     return ""
@@ -104,16 +105,16 @@ REFUSED = (
     "often; ask the customer to make a new one"
 )
 LONGEST_NAME = 60
-FILE = "file"  # the scope of codes that open what cookieguard keeps of a customer
+FILE = "file"  # the scope of codes that open the file of all that cookieguard keeps about a customer
 
 
 class AccessRefused(CookieGuardError):
-    """Say that a customer's data are not opened; never why, and nothing of the customer."""
+    """Say that a customer's data are not opened. The message does not identify the customer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Say what was opened, to whom and when: for this once."""
+    """Hold what one use of a code opened, for whom and when."""
 
     scope: str
     by: str
@@ -121,7 +122,7 @@ class Grant:
 
 
 class Access:
-    """Open customers' data, one thing, once. Blocks for a few milliseconds: call it in a thread."""
+    """Make codes for customers, and open data with them. Each call blocks for a few milliseconds: use a thread."""
 
     def __init__(
         self,
@@ -137,7 +138,7 @@ class Access:
         self._clock = clock or (lambda: datetime.now(UTC))
 
     def make(self, customer: str, scope: str) -> str:
-        """Make a code for a customer who is logged in; raises AccessRefused where it cannot be kept and recorded."""
+        """Make a code for a customer who is logged in; raises AccessRefused if it cannot be stored and recorded."""
         now = self._clock()
         try:
             self._record("permission-made", customer, {"scope": scope})
@@ -146,7 +147,7 @@ class Access:
             raise AccessRefused("no code can be made at the moment; try again in a minute") from error
 
     def open(self, customer: str, *, code: str, scope: str, by: str) -> Grant:
-        """Use a code up, and have it written down; raises AccessRefused, and opens nothing then."""
+        """Use a code up, record the access, and return the grant; raises AccessRefused if any of this fails."""
         now = self._clock()
         if not by or len(by) > LONGEST_NAME or not by.isprintable():
             raise AccessRefused(

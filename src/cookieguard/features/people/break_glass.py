@@ -1,7 +1,7 @@
-"""Looks at a customer's data without their code, and disclosures to authorities: two persons, a reason, a notice.
+"""Looks at a customer's data without their code, and disclosures to authorities.
 
-Each opens a notice to the customer, which stays open until it was given. A named law may put it off, to a day.
-Who the customer is stands sealed; the log has a record of every step.
+Each needs two persons and a reason. The customer must be notified of it, and the notice is due until it was given; a
+law may postpone it to a day. The customer's number is stored sealed, and the consent log has a record of every step.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from cookieguard.features.records.values.records import customer as subject_of
 from cookieguard.storage.store.protocol import Store
 from cookieguard.storage.store.values import WholeValue
 
-KEPT = timedelta(days=365)  # after the notice was given; what is sealed opens for 400 days
+KEPT = timedelta(days=365)  # after the notice was given; sealed numbers can be opened for 400 days
 ID_BYTES = 6
-REVEAL = "reveal"  # the kind of a look at what the vault holds
+REVEAL = "reveal"  # the kind of a look into the vault
 
 
 class Ground(StrEnum):
-    """Name what allows a look without the customer's code."""
+    """Name the ground that allows a look without the customer's code."""
 
     LEGAL = "legal"
     ABUSE = "abuse"
@@ -39,7 +39,7 @@ class BreakGlassRefused(CookieGuardError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Hold one look or disclosure. `event` names the one case that both persons approved."""
+    """Hold one look or disclosure. `event` names the case that both persons approved, and allows no other one."""
 
     kind: str
     ground: str
@@ -50,7 +50,7 @@ class Look:
     approved: str
     at: datetime
     law: str = ""
-    """What forbids to tell the customer before `until`."""
+    """The law that forbids a notice to the customer before `until`."""
     until: date | None = None
     told: datetime | None = None
     how: str = ""
@@ -60,7 +60,7 @@ Ledger = Mapping[str, tuple[Look, str]]  # by id, with the sealed customer
 
 
 class BreakGlass:
-    """Keep looks in the store. Blocks; used by one thread at a time."""
+    """Keep looks in the store. Methods block; only one thread at a time may use them."""
 
     def __init__(self, store: Store, recipients: Recipients, acts: Acts | None) -> None:
         self._store = store
@@ -68,7 +68,7 @@ class BreakGlass:
         self._acts = acts
 
     def add(self, look: Look, customer: str) -> str:
-        """Write a look down before anything is opened, and return its id; the log has it first. Raises LogDown."""
+        """Store a look before anything is opened, and return its id. The log gets it first. Raises LogDown."""
         if bool(look.law) != (look.until is not None):
             raise BreakGlassRefused("putting off a notice needs a law and a last day: give both, or neither")
         id_ = secrets.token_hex(ID_BYTES)
@@ -78,11 +78,11 @@ class BreakGlass:
         return id_
 
     def looks(self) -> dict[str, Look]:
-        """Return all looks by id; none says whose data it was."""
+        """Return all looks by id, without the customers."""
         return {id_: look for id_, (look, _) in LEDGER.read(self._store).items()}
 
     def customer(self, id_: str) -> str:
-        """Return whose data it was; raises BreakGlassRefused."""
+        """Return the number of the customer whose data were opened; raises BreakGlassRefused."""
         try:
             return self._recipients.open(self._entry(id_)[1])["customer"]
         except ValueError as error:
@@ -91,7 +91,7 @@ class BreakGlass:
             ) from error
 
     def tell(self, id_: str, how: str, now: datetime) -> None:
-        """Write down that the customer was told; the log has it first."""
+        """Store that the customer was notified. The log gets it first."""
         look, _ = self._entry(id_)
         if look.told is not None:
             raise BreakGlassRefused(f"access {id_}: the customer was already told on {look.told:%Y-%m-%d}")
@@ -101,15 +101,15 @@ class BreakGlass:
         )
 
     def seal_anew(self) -> None:
-        """Seal whose data it was with the key that signs now, so that the keys before it can be retired."""
+        """Seal the customers' numbers again with the key that signs now, so that older keys can be retired."""
         self._change(
-            lambda before: {id_: (look, self._again(look, kept)) for id_, (look, kept) in before.items()}
+            lambda before: {id_: (look, self._resealed(look, kept)) for id_, (look, kept) in before.items()}
         )
 
-    def _again(self, look: Look, sealed: str) -> str:
+    def _resealed(self, look: Look, sealed: str) -> str:
         try:
             return self._recipients.seal(self._recipients.open(sealed), look.at)
-        except ValueError:  # no key of ours opens it any more
+        except ValueError:  # the key that opened it is no longer in the keyring
             return sealed
 
     def _entry(self, id_: str) -> tuple[Look, str]:
@@ -128,17 +128,17 @@ class BreakGlass:
 
 
 def due_notices(looks: Mapping[str, Look], now: datetime) -> dict[str, Look]:
-    """Return the looks whose customer is to be told now: not told, and no law forbids it any more."""
+    """Return the looks of which the customer was not notified yet, although no law forbids it any more."""
     today = now.astimezone(UTC).date()
     return {
-        id_: one
-        for id_, one in looks.items()
-        if one.told is None and (one.until is None or one.until <= today)
+        id_: look
+        for id_, look in looks.items()
+        if look.told is None and (look.until is None or look.until <= today)
     }
 
 
 def state_of(look: Look, now: datetime) -> str:
-    """Return where the notice of a look stands, naming nobody."""
+    """Return in words whether the customer was notified of a look, without naming a person."""
     if look.told is not None:
         return f"told on {look.told:%Y-%m-%d} ({look.how})"
     if look.until is not None and look.until > now.astimezone(UTC).date():
@@ -181,7 +181,7 @@ def _dumps(ledger: Ledger) -> bytes:
 
 
 def _loads(value: bytes) -> Ledger:
-    return {str(id_): (_look(one), str(one["customer"])) for id_, one in json.loads(value).items()}
+    return {str(id_): (_look(kept), str(kept["customer"])) for id_, kept in json.loads(value).items()}
 
 
 def _look(kept: Mapping[str, str]) -> Look:

@@ -1,4 +1,4 @@
-"""What the doctor says of the host that staff pages are on."""
+"""The doctor's check of the host that serves staff pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ADVICE = "set staff.origin; else any script in a page of the shop can read and p
 
 
 def checks_of(shop: Shop) -> Iterator[Finding]:
-    """Yield where staff pages are served, in a shop that has staff; raises ConfigError."""
+    """Yield which host serves staff pages, if the shop has staff; raises ConfigError."""
     settings = shop.config.staff
     if settings.origin:
         yield Finding("staff pages", f"served at {settings.origin} only")

@@ -1,6 +1,6 @@
-"""How much a member of the staff may open in a day, counted in the store for all workers and machines.
+"""Limits of how many customers a member of staff may open in a day, counted in the store for all machines.
 
-A customer counts once a day. The store has customers under keyed digests, as the access journal does.
+A customer counts once a day. The store holds keyed digests of customers, as the access journal does.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REFUSED = "{} reached {}; it is free again on {} at 00:00 UTC, or if the person 
 
 
 class Use(StrEnum):
-    """Name what is counted, by the setting of its limit."""
+    """Name each kind of access that is counted, by the setting of its limit."""
 
     VIEW = "daily_views"
     ERASURE = "daily_erasures"
@@ -36,7 +36,7 @@ class Use(StrEnum):
 def refusal(
     store: Store, config: Config, journal: Journal, *, member: Member, use: Use, opened: str, now: datetime
 ) -> str:
-    """Count an access, and return why it is refused; empty if it is allowed. Raises StoreDown and OSError."""
+    """Count an access and return why it is refused, empty if it is allowed. Raises StoreDown and OSError."""
     most, day = getattr(config.staff, use), now.astimezone(UTC).date()
     row, marks = f"{use}:{person_of(member.name)}", marks_of(journal.keyring, opened)
     is_refused = is_first = False
@@ -63,7 +63,7 @@ def refusal(
 
 
 def require_turn(config: Config, journal: Journal, member: Member, use: Use, opened: str) -> None:
-    """Count what a command opens; raises RevealRefused, StoreDown and OSError."""
+    """Count an access by a command line; raises RevealRefused at the limit, StoreDown and OSError."""
     state, now = Path(config.state_dir).absolute(), datetime.now(UTC)
     with closing(open_staff_store(config, state, journal.keyring, environ=os.environ)) as store:
         refused = refusal(store, config, journal, member=member, use=use, opened=opened, now=now)

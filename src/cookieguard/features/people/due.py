@@ -1,4 +1,4 @@
-"""What is due about staff: limits that they reached, and customers who must be told of a look without their code."""
+"""Tasks about staff: daily limits that members reached, and customers to notify of a look without their code."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import Store
 
 NOTIFY = "run: cookieguard access notify"
-PAGE = "people"  # which shows the journal
+PAGE = "people"  # it shows the access journal
 ASK_WHY = "ask why; this shows what was opened: cookieguard staff journal"
 
 
 def due_of(shop: Shop) -> Iterator[Finding]:
-    """Yield limits that staff reached, and looks of which customers were not notified yet; raises StoreDown."""
+    """Yield the limits that staff reached, and the looks without a notice to the customer; raises StoreDown."""
     config, state, environ = shop.config, shop.state, shop.environ
     staff, own = staff_file(config, state, environ=environ), store_file(config.store, state, environ=environ)
     if staff is None or staff.exists():
@@ -46,7 +46,7 @@ def _looks(store: Store, shop: Shop) -> Iterator[Finding]:
 
 
 def _limits(store: Store, shop: Shop) -> Iterator[Finding]:
-    """Yield which members reached a limit in the last week, and who exported all records."""
+    """Yield the members who reached a limit or exported all records in the last week."""
     today = shop.now.astimezone(UTC).date()
     for day in (today - timedelta(days=ago) for ago in range(REPORTED_DAYS)):
         found = store.read(NAMESPACE, str(day))

@@ -1,4 +1,4 @@
-"""What is done with the access journal every hour."""
+"""The hourly job that deletes old days of the access journal."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from cookieguard.features.people.journal import forget_entries
 
 
 def jobs_of(place: Place) -> Mapping[str, Step]:
-    """Return the step that forgets old entries."""
+    """Return the step that deletes entries older than `staff.journal_days`."""
     forget = partial(forget_entries, place.state, keep_days=place.config.staff.journal_days)
     return {"staff journal": lambda times: forget(today=times.believed.astimezone(UTC).date())}

@@ -1,7 +1,7 @@
-"""The access journal: sign-ins, refusals and looks at personal data, a file a day, apart from every other log.
+"""The access journal: sign-ins, refusals and looks at personal data, in one file a day that holds nothing else.
 
-A customer stands there under a keyed digest: who has the keyring finds the looks at one, and nobody else reads whose
-they were.
+Customers appear as keyed digests. The looks at a customer can be found with the keyring, and without it an entry does
+not say whose data it is about.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from cookieguard.storage.state_directory import StateDirectory, append_lines
 FOLDER = "staff-journal"
 FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.jsonl")
 USE = b"staff journal"
-MOST_REFUSALS = 60  # a minute: whoever tries tokens fills no disk
+MOST_REFUSALS = 60  # a minute, so that an attacker who tries tokens cannot fill the disk
 LONGEST = 200
 
 
 class Journal:
-    """Append to the journal of a shop; one line is one write, so workers share the file."""
+    """Append to the journal of a shop. Each line is one write, so that workers can share the file."""
 
     def __init__(self, state: StateDirectory, keyring: Keyring) -> None:
         self._state = state
@@ -45,7 +45,7 @@ class Journal:
         customer: str = "",
         reason: str = "",
     ) -> None:
-        """Append an entry, safe on the disk when it returns; raises OSError where it is not."""
+        """Append an entry and return once it is safely on the disk; raises OSError if it is not."""
         named = {"who": who, "role": role, "what": what, "reason": reason}
         entry = {
             "time": to_text(now),
@@ -58,25 +58,25 @@ class Journal:
         append_lines(path, json.dumps(entry).encode() + b"\n", os.O_NOFOLLOW)
 
     def refuse(self, now: datetime, what: str) -> None:
-        """Append that somebody was not let in; of very many in a minute only the first."""
+        """Append that an access was refused; after 60 refusals in a minute the rest are left out."""
         minute = int(now.timestamp() // 60)
         count = self._minute[1] + 1 if self._minute[0] == minute else 1
         self._minute = (minute, count)
         if count <= MOST_REFUSALS:
-            with suppress(OSError):  # a full disk: nobody was let in
+            with suppress(OSError):  # the disk is full, but the access was refused anyway
                 self.write(now, "refused", what=what)
 
 
 def marks_of(keyring: Keyring, customer: str) -> list[str]:
-    """Return what a customer is called in the journal: by the key that signs now first, then by all others."""
-    return [one[:32] for one in digests_of(keyring, customer, USE)]
+    """Return a customer's names in the journal: the one by the key that signs now first, then those by all others."""
+    return [digest[:32] for digest in digests_of(keyring, customer, USE)]
 
 
 def digests_of(keyring: Keyring, text: str, use: bytes) -> list[str]:
     """Return the keyed digests of a text for one use: by the key that signs now first, then by all others."""
     keys = [keyring.signing, *filter(None, map(keyring.get, keyring.ids))]
     secrets = dict.fromkeys(keyring.derive(key, use) for key in keys)
-    return [hmac.digest(one, text.encode(errors="surrogatepass"), "sha256").hex() for one in secrets]
+    return [hmac.digest(secret, text.encode(errors="surrogatepass"), "sha256").hex() for secret in secrets]
 
 
 def read_journal(state: Path) -> Iterator[dict[str, Any]]:
@@ -86,12 +86,12 @@ def read_journal(state: Path) -> Iterator[dict[str, Any]]:
 
 
 def journal_days(state: Path) -> list[str]:
-    """Return the days that have entries, oldest first."""
+    """Return the days with entries, oldest first."""
     return sorted(path.stem for path in _files(state))
 
 
 def read_day(state: Path, day: str) -> list[dict[str, Any]]:
-    """Return the entries of a day, oldest first; a line that a full disk cut off is left out."""
+    """Return the entries of a day, oldest first, without lines that a full disk cut off."""
     entries = []
     for line in (state / FOLDER / f"{day}.jsonl").read_bytes().splitlines():
         with suppress(ValueError):
@@ -100,12 +100,12 @@ def read_day(state: Path, day: str) -> list[dict[str, Any]]:
 
 
 def forget_entries(state: Path, *, today: date, keep_days: int) -> int:
-    """Delete the files of days that are over for so long, and return how many."""
+    """Delete the files of days that ended more than `keep_days` ago, and return how many."""
     first = today - timedelta(days=keep_days)
-    gone = [path for path in _files(state) if date.fromisoformat(path.stem) < first]
-    for path in gone:
+    outdated = [path for path in _files(state) if date.fromisoformat(path.stem) < first]
+    for path in outdated:
         path.unlink(missing_ok=True)
-    return len(gone)
+    return len(outdated)
 
 
 def _files(state: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The shop's people in a worker: who may sign in, what they saw, and the codes that let them see it."""
+"""The part of a worker that serves the sign-in of staff, the page of people, and the customers' one-time codes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from cookieguard.web.parts.part import READ, READ_AND_POST, STAFF_PAGE, Page, Pa
 
 
 class PeoplePart(Part):
-    """Guard the pages of staff. Without the shop's store, their sessions have one of their own."""
+    """Guard the pages of staff. If the shop has no store, staff sessions get a store of their own."""
 
     def __init__(self, guard: Guard) -> None:
         config, records, store = guard.config, guard.find(RecordsPart), guard.store

@@ -1,7 +1,7 @@
 """Passkeys of staff: members register, list and remove them, and sign in with them.
 
-A challenge is stored nowhere until it is answered. It contains its own time, and a keyed digest of the browser that
-asked and of the purpose of the signature. An answer counts once. The methods block: call them in a thread.
+A challenge is not stored before it is answered. It contains its own time, and a keyed digest of the browser that asked
+and of the purpose of the signature. An answer is accepted once. The methods block, so call them in a thread.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Passkey(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """Describe who asks for a signature: a browser, on a page of this host, which may have one of these origins."""
+    """Describe the browser that is asked for a signature, and the host and possible origins of its page."""
 
     browser: str
     host: str
@@ -59,7 +59,7 @@ class Asked(NamedTuple):
 
 
 class Passkeys:
-    """Know the passkeys of all members. `ask` asks the store in its thread."""
+    """Manage the passkeys of all members. `ask` calls a function with the store, in the store's thread."""
 
     def __init__(self, keyring: Keyring, ask: Ask) -> None:
         self._keyring = keyring
@@ -72,9 +72,9 @@ class Passkeys:
         return {"challenge": challenge, "rpId": asked.host}
 
     def registering(self, asked: Asked, member: Member) -> dict[str, Any]:
-        """Return what it needs to register a passkey of this member, with the passkeys that exist."""
+        """Return what the script needs to register a passkey of this member, with the passkeys that exist."""
         user = {"id": to_base64url(member.id.encode()), "name": member.name, "displayName": member.name}
-        known = [one._asdict() for one in self.of(member.id)]
+        known = [passkey._asdict() for passkey in self.of(member.id)]
         return {**self.asking(asked, f"{REGISTER} {member.id}"), "user": user, "known": known}
 
     def of(self, member: str) -> list[Passkey]:
@@ -83,7 +83,7 @@ class Passkeys:
         return _loads(None if found is None else found.value)
 
     def register(self, answer: str, asked: Asked, member: Member, name: str) -> None:
-        """Keep a new passkey of a member, for as long as their token counts; raises PasskeyRefused."""
+        """Store a new passkey of a member until their token expires; raises PasskeyRefused."""
         from webauthn import verify_registration_response
 
         done = self._verified(verify_registration_response, answer, asked, f"{REGISTER} {member.id}")
@@ -99,7 +99,7 @@ class Passkeys:
         self._change(member.id, add, until=to_milliseconds(member.expires))
 
     def verify(self, answer: str, asked: Asked, about: str) -> str:
-        """Return the id of the member whose passkey signed this after verifying the person; raises PasskeyRefused."""
+        """Return the id of the member whose passkey signed, with user verification; raises PasskeyRefused."""
         from webauthn import verify_authentication_response
 
         try:
@@ -108,7 +108,7 @@ class Passkeys:
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise PasskeyRefused("the answer does not come from a passkey") from error
         passkeys = self.of(member) if MEMBER_ID.fullmatch(member) else []
-        known = next((one for one in passkeys if one.id == id_), None)
+        known = next((passkey for passkey in passkeys if passkey.id == id_), None)
         if known is None:
             raise PasskeyRefused("the passkey is not known, or was removed")
         key, count = from_base64url(known.key), known.used
@@ -116,29 +116,29 @@ class Passkeys:
         done = self._verified(verify_authentication_response, answer, asked, about, **of_key)
 
         def counted(before: list[Passkey]) -> list[Passkey]:
-            current = next((one for one in before if one.id == id_), None)
+            current = next((passkey for passkey in before if passkey.id == id_), None)
             if current is None or current.used != count:
                 raise PasskeyRefused("the passkey was removed, or used elsewhere at the same time")
-            return [one._replace(used=done.new_sign_count) if one is current else one for one in before]
+            return [kept._replace(used=done.new_sign_count) if kept is current else kept for kept in before]
 
         self._change(member, counted)
         return member
 
     def remove(self, member: str, id_: str) -> None:
         """Remove a passkey of a member, so that it can no longer be used to sign in."""
-        self._change(member, lambda before: [one for one in before if one.id != id_])
+        self._change(member, lambda before: [passkey for passkey in before if passkey.id != id_])
 
     def _verified(
         self, verify: Callable[..., Any], answer: str, asked: Asked, about: str, **of_key: Any
     ) -> Any:
-        """Use up the challenge of an answer and return what the library verified; raises PasskeyRefused."""
+        """Verify an answer, use its challenge up, and return the library's result; raises PasskeyRefused."""
         try:
             given = json.loads(answer)
             client = json.loads(from_base64url(given["response"]["clientDataJSON"]))
             challenge = from_base64url(client["challenge"])
             begun, _, mark = challenge.decode("ascii").rpartition(".")
             age = to_milliseconds(asked.now) - int(begun.partition(".")[0])
-            is_ours = any(hmac.compare_digest(mark, one) for one in self._marks(begun, asked, about))
+            is_ours = any(hmac.compare_digest(mark, ours) for ours in self._marks(begun, asked, about))
             if not is_ours or not 0 <= age < LIFE.total_seconds() * 1000:
                 raise PasskeyRefused("the page was out of date, or of another browser")
             done = verify(
@@ -188,4 +188,4 @@ def _dumps(passkeys: list[Passkey]) -> bytes:
 
 
 def _loads(value: bytes | None) -> list[Passkey]:
-    return [Passkey(*one) for one in json.loads(value or b"[]")]
+    return [Passkey(*fields) for fields in json.loads(value or b"[]")]

@@ -1,4 +1,4 @@
-"""People at {prefix}people: the members, their sessions and passkeys, and the access journal of a day."""
+"""The page {prefix}people: the members of staff, their sessions and passkeys, and a day of the access journal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.features.people.journal import journal_days, read_day
 from cookieguard.features.people.passkeys import TIMEOUT, Passkey
-from cookieguard.features.people.sessions import Row, digest_of
+from cookieguard.features.people.sessions import SessionRow, digest_of
 from cookieguard.features.people.staff_guard import (
     StaffGuard,
     back_to,
@@ -32,35 +32,35 @@ from cookieguard.web.pages.form import Receive
 
 PEOPLE_PAGE = "people"
 MOST_FIELDS = 3
-MOST_SHOWN = 500  # entries of a day; somebody who tries tokens makes thousands
-MOST_READ = 20_000  # entries in which the last sign-ins are looked for: 50 ms
+MOST_SHOWN = 500  # entries of a day; an attacker who tries tokens makes thousands
+MOST_READ = 20_000  # entries that are searched for the last sign-ins: 50 ms
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 GONE = "This session or passkey is gone already."
 
 
 class _Person(NamedTuple):
-    """Hold a member with their open sessions, by their keys in the store, and their passkeys by id."""
+    """Hold a member with their open sessions by key in the store, and their passkeys by id."""
 
     member: Member
-    sessions: Mapping[str, Row]
+    sessions: Mapping[str, SessionRow]
     passkeys: Mapping[str, Passkey]
 
 
 class PeoplePage:
-    """Show the page; end sessions and remove passkeys of members whose role the one who asks may stand in for."""
+    """Show the page, and end sessions and remove passkeys of members whose role is not above the asking member's."""
 
     def __init__(self, staff: StaffGuard, state: Path) -> None:
         self._staff = staff
         self._state = state
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
-        """Answer {prefix}people: GET with the page, or with ?id= to ask before an act; POST does it, 303 back."""
+        """Answer {prefix}people: GET shows the page, with ?id= the question before an act; POST acts, then 303."""
         is_read = exchange.request.is_read
         asked = first_values(exchange.request.query, MOST_FIELDS)
         fields = asked if is_read else await posted(exchange, receive, PEOPLE_PAGE)
         people = await to_thread.run_sync(partial(self._people, exchange))
         id_ = fields.get("id", "")
-        chosen = next((one for one in people if id_ in one.sessions or id_ in one.passkeys), None)
+        chosen = next((person for person in people if id_ in person.sessions or id_ in person.passkeys), None)
         if chosen is not None and not member.may(chosen.member.role):
             return refuse(exchange)
         if chosen is not None and not is_read:
@@ -78,12 +78,12 @@ class PeoplePage:
         sessions = self._staff.sessions.of(members, exchange.now).result(TIMEOUT)
         passkeys = {id_: keys.of(id_) if keys is not None else [] for id_ in members}
         return [
-            _Person(one, sessions[id_], {key.id: key for key in passkeys[id_]})
-            for id_, one in members.items()
+            _Person(member, sessions[id_], {key.id: key for key in passkeys[id_]})
+            for id_, member in members.items()
         ]
 
     async def _end(self, exchange: Exchange, member: Member, person: _Person, id_: str) -> None:
-        """Note in the journal that a session is ended or a passkey removed, then do it."""
+        """End a session or remove a passkey, after a note in the journal."""
         staff, passkey, whose = self._staff, person.passkeys.get(id_), person.member
         if passkey is not None and staff.passkeys is not None:
             await staff.note(exchange, "passkey removed", member, what=f"{passkey.name} of {whose.name}")
@@ -93,17 +93,17 @@ class PeoplePage:
         await to_thread.run_sync(staff.sessions.end(id_).result, TIMEOUT)
 
     def _journal(self, fields: Mapping[str, str]) -> dict[str, Any]:
-        """Return the newest entries of a day, of one member if that is asked, and the days before and after it."""
+        """Return the newest entries of a day, of one member if `who` names one, and the days before and after it."""
         days, who, day = journal_days(self._state), fields.get("who", "").strip(), fields.get("day", "")
         day = day if DAY.fullmatch(day) else days[-1]
         found = read_day(self._state, day) if day in days else []
-        found = [one for one in reversed(found) if who in ("", one.get("who"))]
-        newest = chain.from_iterable(reversed(read_day(self._state, one)) for one in reversed(days))
+        found = [entry for entry in reversed(found) if who in ("", entry.get("who"))]
+        newest = chain.from_iterable(reversed(read_day(self._state, other)) for other in reversed(days))
         seen = dict[str, str]()
         for entry in islice(newest, MOST_READ):
             if entry.get("event") == "signed in":
                 seen.setdefault(str(entry.get("who")), str(entry.get("time")))
-        earlier = max((one for one in days if one < day), default="")
-        later = min((one for one in days if one > day), default="")
+        earlier = max((other for other in days if other < day), default="")
+        later = min((other for other in days if other > day), default="")
         values = {"entries": found[:MOST_SHOWN], "count": len(found), "who": who, "day": day, "seen": seen}
         return values | {"earlier": earlier, "later": later}

@@ -1,4 +1,4 @@
-"""The page at {prefix}permission, where a customer makes a code that opens one thing to the shop's people, once."""
+"""The page {prefix}permission, where a customer makes a one-time code that lets the shop's staff see their data."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
 
 PERMISSION_PAGE = "permission"
-CODES_AN_HOUR = 20  # that a customer makes for support: a long call needs three
+CODES_AN_HOUR = 20  # of one customer; a long call with support needs three
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store"}
-# The section of a sentence that is not among those of this page.
+# The section of the language file, for each sentence that is not in the section of this page.
 SECTIONS = {"often": "rights", "down": "rights", "stale": "page"}
 NOT_OURS = "a code can only be requested from the page that offers it"
 
 
 class PermissionPage:
-    """Make codes, of each customer so many an hour: every code is a record of the consent log."""
+    """Make codes, at most CODES_AN_HOUR for a customer, because each code adds a record to the consent log."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
         self._turns = RateLimit(CODES_AN_HOUR, seconds=3600)
 
     async def answer(self, exchange: Exchange, receive: Receive) -> Response:
-        """Answer {prefix}permission: GET with the form, POST with scope=<scope> by a code; 403 without a login."""
+        """Answer {prefix}permission: GET with the form, POST scope=SCOPE with a code; 403 without a login."""
         customer = await _customer(exchange)
         if not customer:
             return _page(exchange, 403, key="login")

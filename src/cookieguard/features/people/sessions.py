@@ -1,6 +1,6 @@
-"""Staff sessions, and the links that begin one: kept in the store under a digest of their secret.
+"""Staff sessions and sign-in links, both kept in the store under a digest of their secret.
 
-A session ends when it is idle or old, or when its member signs out. For a day, its row then says why.
+A session ends when it is idle for too long, too old, or signed out. Its row is kept for another day and says why.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ Ask = Callable[[Callable[[Store], Any]], "Future[Any]"]
 NAMESPACE = "staff-session"
 LINKS = "staff-link"
 FILE = "staff.db"
-TOUCH = timedelta(seconds=30)  # a page of many pictures writes once
+TOUCH = timedelta(seconds=30)  # between writes of the last use, so that one page's requests write once
 LINK_LIFE = timedelta(minutes=10)
-KEPT = timedelta(days=1)  # how long a session's row outlives it, so that the next visit can say why it ended
+KEPT = timedelta(days=1)  # after a session ended, so that the next visit can say why
 LONGEST_ID = 100
 CLOSE_SECONDS = 5.0
 # Why a session ended.
 IDLE, OLD, SIGNED_OUT, UNKNOWN = "idle", "old", "signed out", "unknown"
 
 
-class Found(NamedTuple):
-    """Hold whose session it is, or why it does not count."""
+class SessionState(NamedTuple):
+    """Hold the member whose session it is, or the reason why it does not count."""
 
     member: str = ""
     over: str = ""
 
 
-class Row(NamedTuple):
-    """Hold what the store keeps of a session."""
+class SessionRow(NamedTuple):
+    """Hold the fields of a session in the store."""
 
     member: str
     began: float
@@ -55,7 +55,7 @@ class Row(NamedTuple):
 
 
 class StaffSessions:
-    """Begin, find and end sessions, and use links up. `ask` calls a function with the store, in its thread."""
+    """Begin, find and end sessions, and use links up. `ask` calls a function with the store, in the store's thread."""
 
     def __init__(self, settings: StaffSettings, ask: Ask) -> None:
         self._idle = timedelta(minutes=settings.idle_minutes)
@@ -65,58 +65,59 @@ class StaffSessions:
     def begin(
         self, member: str, now: datetime, *, remembered: bool = False, instead_of: str = ""
     ) -> Future[str]:
-        """Make a session of a member and return its id, which no browser chose; end the session `instead_of`.
+        """Begin a member's session and return its new random id; end the session `instead_of`.
 
-        A remembered session has no idle time.
+        A remembered session does not end when it is idle.
         """
         id_ = secrets.token_urlsafe(32)
 
         def write(store: Store) -> str:
             if instead_of:
                 self._end(store, digest_of(instead_of))
-            self._write(store, digest_of(id_), Row(member, now.timestamp(), now.timestamp(), remembered))
+            self._write(
+                store, digest_of(id_), SessionRow(member, now.timestamp(), now.timestamp(), remembered)
+            )
             return id_
 
         return self._ask(write)
 
-    def find(self, id_: str, now: datetime) -> Future[Found]:
+    def find(self, id_: str, now: datetime) -> Future[SessionState]:
         """Return the id of the member whose session this is, or why it does not count."""
-
         key = digest_of(id_)
 
-        def read(store: Store) -> Found:
+        def read(store: Store) -> SessionState:
             found = store.read(NAMESPACE, key)
             if found is None:
-                return Found(over=UNKNOWN)
-            row = Row(*json.loads(found.value))
+                return SessionState(over=UNKNOWN)
+            row = SessionRow(*json.loads(found.value))
             over = row.over or self._over(row, now)
             idle = now.timestamp() - row.seen
             if over != row.over or (not over and idle > TOUCH.total_seconds()):
-                # Over the version that was read: a session that ends meanwhile does not come back.
+                # Only over the version that was read, so that a session that was ended meanwhile does not come back.
                 touched = row._replace(over=over) if over else row._replace(seen=now.timestamp())
                 self._write(store, key, touched, after=found.version)
-            return Found(over=over) if over else Found(row.member)
+            return SessionState(over=over) if over else SessionState(row.member)
 
         return self._ask(read)
 
-    def of(self, members: Iterable[str], now: datetime) -> Future[dict[str, dict[str, Row]]]:
-        """Return the open sessions of each member, by their keys in the store."""
+    def of(self, members: Iterable[str], now: datetime) -> Future[dict[str, dict[str, SessionRow]]]:
+        """Return the open sessions of each member, by key in the store."""
 
-        def opened(store: Store, member: str) -> dict[str, Row]:
+        def opened(store: Store, member: str) -> dict[str, SessionRow]:
             kept = {key: store.read(NAMESPACE, key) for key in store.keys(NAMESPACE, member)}
-            rows = {key: Row(*json.loads(one.value)) for key, one in kept.items() if one is not None}
+            rows = {key: SessionRow(*json.loads(row.value)) for key, row in kept.items() if row is not None}
             return {key: row for key, row in rows.items() if not (row.over or self._over(row, now))}
 
         return self._ask(lambda store: {member: opened(store, member) for member in members})
 
     def end(self, key: str) -> Future[str]:
-        """End the session with this key in the store: no copy of its cookie counts any more."""
+        """End the session with this key in the store, so that no copy of its cookie is accepted any more."""
         return self._ask(lambda store: self._end(store, key))
 
     def linked(self, secret: str, now: datetime, *, use: bool) -> Future[str]:
-        """Return the id of the member whom a link signs in, empty if it was used or has expired; `use` uses it up.
+        """Return the id of the member whom a link signs in; empty if the link was used or has expired.
 
-        If several browsers use it at once, only one gets the member.
+        `use` uses the link up. If several browsers use it at once, only one gets the id.
         """
 
         def read(store: Store) -> str:
@@ -128,7 +129,7 @@ class StaffSessions:
 
         return self._ask(read)
 
-    def _over(self, row: Row, now: datetime) -> str:
+    def _over(self, row: SessionRow, now: datetime) -> str:
         if now.timestamp() - row.began > self._longest.total_seconds():
             return OLD
         is_idle = now.timestamp() - row.seen > self._idle.total_seconds()
@@ -137,24 +138,24 @@ class StaffSessions:
     def _end(self, store: Store, key: str) -> str:
         found = store.read(NAMESPACE, key)
         if found is not None:
-            row = Row(*json.loads(found.value))
+            row = SessionRow(*json.loads(found.value))
             self._write(store, key, row._replace(over=row.over or SIGNED_OUT))
         return ""
 
-    def _write(self, store: Store, key: str, row: Row, *, after: int | None = None) -> None:
+    def _write(self, store: Store, key: str, row: SessionRow, *, after: int | None = None) -> None:
         until = to_milliseconds(datetime.fromtimestamp(row.began, UTC) + self._longest + KEPT)
         store.write(NAMESPACE, key, json.dumps(row).encode(), until=until, after=after, owner=row.member)
 
 
 def make_link(store: Store, member: str, now: datetime) -> str:
-    """Keep a new link of a member for ten minutes, and return its secret."""
+    """Store a new sign-in link of a member for ten minutes, and return its secret."""
     secret = secrets.token_urlsafe(32)
     store.write(LINKS, digest_of(secret), member.encode(), until=to_milliseconds(now + LINK_LIFE))
     return secret
 
 
 def staff_file(config: Config, state: Path, *, environ: Mapping[str, str]) -> Path | None:
-    """Return the file that has what workers keep of staff; None if it is a server."""
+    """Return the file in which workers keep sessions and counts of staff; None if a database server keeps them."""
     has_store = config.store.enabled and config.identity.enabled
     return store_file(config.store, state, environ=environ) if has_store else state / FILE
 
@@ -167,9 +168,9 @@ def open_staff_store(config: Config, state: Path, keyring: Keyring, *, environ: 
 
 
 def own_store(directory: Path, keyring: Keyring, clock: Callable[[], datetime] | None = None) -> Ask:
-    """Return what asks a store of the staff alone, for a shop that has switched its own off.
+    """Return the function that queries a store for staff alone, for a shop that switched its own store off.
 
-    Each question deletes expired rows first, because no sync of a shop's store does so here.
+    Each query deletes expired rows first, because the sync that does so in a shop's store does not run here.
     """
 
     def opened() -> SqliteStore:
@@ -177,10 +178,10 @@ def own_store(directory: Path, keyring: Keyring, clock: Callable[[], datetime] |
         store.forget(to_milliseconds(datetime.now(UTC) if clock is None else clock()))
         return store
 
-    # Opened again for the next question: this forgets, and the file may have been replaced by its backup.
+    # The store is opened for each query: opening deletes expired rows, and a backup may have replaced the file.
     return Questions("staff", opened, patience=CLOSE_SECONDS, keep_seconds=0).ask
 
 
 def digest_of(secret: str) -> str:
-    """Return the key under which the store keeps what belongs to a secret."""
+    """Return the key under which the store keeps the row of a session's id or a link's secret."""
     return hashlib.sha256(secret[:LONGEST_ID].encode(errors="surrogatepass")).hexdigest()

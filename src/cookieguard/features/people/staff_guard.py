@@ -1,4 +1,4 @@
-"""Who of the staff asks: by a bearer token, a staff session or a trusted proxy; the guard of pages that need a role."""
+"""The guard of staff pages: it identifies members by token, session or trusted proxy, and requires their role."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ logger = logging.getLogger("cookieguard")
 
 BEARER = b"bearer "
 WANTED = re.compile(r"[\w/-]{1,200}(\?[\x21-\x7e]{0,2000})?", re.ASCII)
-# Each begins a random text that a browser has in place of a session's id, so that a challenge can be bound to it.
-LEFT = "left."  # it signed out, and its other tabs say so
-TRIES = "try."  # it was offered a passkey
+# Without a session, the cookie holds a random text with one of these prefixes; a challenge can be bound to that text.
+LEFT = "left."  # the browser signed out, and its other tabs say so
+TRIES = "try."  # the browser was offered to sign in by passkey
 # Why a session ended, in addition to the reasons in the store.
 REMOVED, NO_STORE = "removed", "no store"
 REFUSED = "not allowed\n"
@@ -57,19 +57,19 @@ REFUSED_HEADERS = {
 
 
 class Visit(NamedTuple):
-    """Hold which member asks, None for everybody else, and why the session in the cookie ended."""
+    """Hold the member who sent a request, None for anyone else, and why the session in the cookie ended."""
 
     member: Member | None
     over: str = ""
 
 
 def refuse(_: Exchange) -> Response:
-    """Answer who may not see a page: without a word why."""
+    """Refuse a page to somebody who may not see it, without a reason."""
     return PlainTextResponse(REFUSED, 403, REFUSED_HEADERS)
 
 
 class StaffGuard:
-    """Know which member asks, write their looks into the journal, and guard pages that need a role."""
+    """Identify members, note what they look at in the access journal, and guard pages that need a role."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class StaffGuard:
         count: Callable[..., Future[str]],
         passkeys: Passkeys | None,
     ) -> None:
-        """`parts` are all parts of the guard, whose pages of staff link to each other; `count` counts an opening."""
+        """`parts` are those of the whole guard, for the navigation; `count` counts an access against a daily limit."""
         self.members = members
         self.sessions = sessions
         self.passkeys = passkeys
@@ -89,7 +89,7 @@ class StaffGuard:
         self._count = count
 
     async def visit(self, exchange: Exchange) -> Visit:
-        """Return the member who asks, and why the session in the cookie ended."""
+        """Return the member who sent the request, and why the session in the cookie ended."""
         members, now = self.members, exchange.now
         named = _named_by_proxy(exchange)
         if named:
@@ -109,16 +109,16 @@ class StaffGuard:
         return Visit(member, "" if member is not None else REMOVED)
 
     def is_page(self, wanted: str) -> bool:
-        """Return whether this names a page of staff, with or without a query, and nothing else."""
+        """Return whether this is the address of a staff page below the prefix, with or without a query."""
         name = wanted.partition("?")[0]
         names = [page.name for part in self._parts for page in part.pages if page.role]
-        is_known = any(name == one or (one.endswith("/") and name.startswith(one)) for one in names)
+        is_known = any(name == known or (known.endswith("/") and name.startswith(known)) for known in names)
         return is_known and WANTED.fullmatch(wanted) is not None
 
     async def note_look(
         self, exchange: Exchange, member: Member, what: str, *, customer: str = "", use: Use = Use.VIEW
     ) -> None:
-        """Count a look and note it in the journal beforehand; raises StoreDown, and RevealRefused at a limit."""
+        """Count a look and note it in the journal; call it first. Raises StoreDown, and RevealRefused at a limit."""
         if customer:
             refused = await answer_of(self._count(member=member, use=use, opened=customer, now=exchange.now))
             if refused:
@@ -138,7 +138,7 @@ class StaffGuard:
         await to_thread.run_sync(write)
 
     def shell(self, exchange: Exchange, member: Member | None, here: str = "") -> Shell:
-        """Return what a staff page shows around its content; `here` is the title of its place in the navigation."""
+        """Return the frame of a staff page; `here` is the title of the page's place in the navigation."""
         config, base = exchange.parts.config, exchange.own_base
         shop_base = config.mailed_base if config.staff.origin and config.origins else base
         outside = Shell(base=base, shop_base=shop_base, shop=shop_name(config.origins), here=here)
@@ -155,7 +155,7 @@ class StaffGuard:
         )
 
     def guarded(self, role: str, answer: AnswerToStaff, refused: AnswerToOthers) -> Answer:
-        """Return a page that answers members with this role, and everybody else by `refused`."""
+        """Return a page's answer, which calls `answer` for members with this role and `refused` for everybody else."""
         if role not in (ANYONE, *ROLES):
             raise ValueError(f"role {role!r}; allowed: {', '.join((*ROLES, ANYONE))}")
 
@@ -174,7 +174,7 @@ class StaffGuard:
                 response = PlainTextResponse(DOWN, 503, REFUSED_HEADERS)
             response.headers["cache-control"] = "private, no-store"
             response.headers["vary"] = REFUSED_HEADERS["vary"]
-            # A window that opens the page cannot reach into it
+            # A page of another origin that opened this one gets no handle of its window
             response.headers["cross-origin-opener-policy"] = "same-origin"
             return response
 
@@ -182,16 +182,16 @@ class StaffGuard:
 
 
 def session_of(exchange: Exchange) -> str:
-    """Return the id of the staff session that a browser of the shop's own host brings; empty without one."""
+    """Return the staff session's id in the cookie; empty without one, or if sessions do not count for this request."""
     if not has_sessions(exchange):
         return ""
     return exchange.jar.get(cookie_name(STAFF_COOKIE, dev=exchange.parts.config.dev)) or ""
 
 
 def has_sessions(exchange: Exchange) -> bool:
-    """Return whether a browser's session counts: not on a host that is not ours, nor for a page of another host.
+    """Return whether a session counts: only on the shop's own host, and not for what a page of another host fetches.
 
-    A sibling host's request brings the cookie too, and the answer could replace it. A window that it opens is ours.
+    A page of a sibling host sends the cookie too, and the answer could replace it. Documents that it opens do count.
     """
     site = exchange.headers.get(b"sec-fetch-site")
     is_fetched = site in (b"same-site", b"cross-site") and exchange.destination != b"document"
@@ -199,7 +199,7 @@ def has_sessions(exchange: Exchange) -> bool:
 
 
 def _named_by_proxy(exchange: Exchange) -> str:
-    """Return whom a trusted proxy signed in; what anybody else writes into that header is not read."""
+    """Return the name that a trusted proxy put into the header `staff.header`; any other sender's is ignored."""
     header, via = exchange.parts.config.staff.header, exchange.forwarded
     if not header or via is None:
         return ""
@@ -210,10 +210,10 @@ def _named_by_proxy(exchange: Exchange) -> str:
 
 
 def asked_of(exchange: Exchange, browser: str = "") -> Asked:
-    """Return who asks for a passkey's signature; `browser` is what the answer gives the browser for a session's id."""
+    """Describe the browser and page of a passkey's signature; `browser` is the cookie that this answer sets, if any."""
     config, origin = exchange.parts.config, exchange.request.origin
     listed = [
-        one for one in (config.staff.origin, *config.origins) if one.partition("://")[2] == origin.authority
+        own for own in (config.staff.origin, *config.origins) if own.partition("://")[2] == origin.authority
     ]
     origins = listed or [f"{scheme}://{origin.authority}" for scheme in ("https", "http")]
     who = f"{_named_by_proxy(exchange)}\0{browser or session_of(exchange)}"
@@ -221,12 +221,12 @@ def asked_of(exchange: Exchange, browser: str = "") -> Asked:
 
 
 def staff_form(exchange: Exchange, purpose: str) -> str:
-    """Return the value of a form for the member who asks, bound to their session or to whom the proxy named."""
+    """Return the hidden value of a form, bound to the member's session or to the name that the proxy gave."""
     return form_value(exchange, purpose, _named_by_proxy(exchange), session_of(exchange))
 
 
 def has_staff_form(exchange: Exchange, fields: Mapping[str, str], purpose: str) -> bool:
-    """Return whether a member posted such a form, or is a script."""
+    """Return whether the fields have the form's value, or a script posted them."""
     named, session = _named_by_proxy(exchange), session_of(exchange)
     return is_script(exchange) or has_form_value(exchange, fields.get(FIELD, ""), purpose, named, session)
 
@@ -234,7 +234,7 @@ def has_staff_form(exchange: Exchange, fields: Mapping[str, str], purpose: str) 
 async def posted(
     exchange: Exchange, receive: Receive, purpose: str, most: int = MAX_BODY_BYTES
 ) -> dict[str, str]:
-    """Return the fields that a member posted from the form of such a page; raises BadRequestError."""
+    """Return the fields that a member posted from the form for `purpose`; raises BadRequestError."""
     fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS, most=most))
     if not has_staff_form(exchange, fields, purpose):
         raise BadRequestError(403, STALE)
@@ -242,11 +242,11 @@ async def posted(
 
 
 def back_to(exchange: Exchange, page: str) -> Response:
-    """Lead a member who posted a form to a page of staff."""
+    """Redirect a member who posted a form to a staff page (303)."""
     return Response(status_code=303, headers={"location": f"{exchange.own_base}{page}", **REFUSED_HEADERS})
 
 
 def is_script(exchange: Exchange) -> bool:
-    """Return whether a member came with a bearer token, a header that no form sends, and neither session nor proxy."""
+    """Return whether a bearer token, which no form can send, is the request's only proof of the member."""
     is_bearer = exchange.headers.get(b"authorization", b"")[: len(BEARER)].lower() == BEARER
     return is_bearer and not (_named_by_proxy(exchange) or session_of(exchange))

@@ -1,4 +1,4 @@
-"""The list of staff in the state directory: read while workers run, changed by one command at a time."""
+"""The file in the state directory that lists the members of staff; workers follow it, and commands change it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Members = dict[str, Member]
 
 
 class StaffAuthenticator:
-    """Know the members, at most 2 s late, and whose a token is. A list that cannot be read has nobody in it."""
+    """Return members by token, id or name. Follows the file within 2 s; a file that cannot be read has no members."""
 
     def __init__(self, codec: TokenCodec, directory: Path) -> None:
         self._codec = codec
@@ -35,29 +35,29 @@ class StaffAuthenticator:
 
     @property
     def members(self) -> Members:
-        """The members now, by id."""
+        """The current members by id."""
         if time.monotonic() >= self._next_look:
             self._look()
         return self._members
 
     def look_ahead(self) -> None:
-        """Look now, in a thread: whoever does so before each request spares its questions the wait for the disk."""
+        """Check the file now. The watcher's thread calls this often, so that requests need not wait for the disk."""
         self._look()
         self._next_look = time.monotonic() + AHEAD.total_seconds()
 
     def member(self, token: str, now: datetime) -> Member | None:
-        """Return whose token this is: signed, in its time, and of a member who is still in the list."""
+        """Return the member of a token that is signed, not expired, and of somebody who is still in the list."""
         return read_member(self._codec, token, self.members, now)
 
     def by_id(self, member_id: str, now: datetime) -> Member | None:
-        """Return the member with this id, while the token counts that it was made with."""
+        """Return the member with this id, until the token that was made with it expires."""
         member = self.members.get(member_id)
         return member if member is not None and now < member.expires else None
 
     def by_name(self, name: str, now: datetime) -> Member | None:
-        """Return the member a proxy named; None where several would fit."""
+        """Return the member whom a proxy named; None if several members have that name."""
         person, members = person_of(name), self.members.values()
-        found = [one for one in members if person_of(one.name) == person and now < one.expires]
+        found = [member for member in members if person_of(member.name) == person and now < member.expires]
         return found[0] if len(found) == 1 else None
 
     def _look(self) -> None:
@@ -78,7 +78,7 @@ class StaffAuthenticator:
 
 
 def read_staff(directory: Path) -> Members:
-    """Read the members; nobody where there is no list yet. Raises ConfigError."""
+    """Read the members by id; empty if there is no file yet. Raises ConfigError."""
     path = directory / STAFF_FILE
     if not path.exists():
         return {}
@@ -86,5 +86,5 @@ def read_staff(directory: Path) -> Members:
 
 
 def change_staff(directory: Path, change: Callable[[Members], Members]) -> Members:
-    """Write what `change` makes of the list, one command at a time; raises whatever `change` raises."""
+    """Write the list that `change` returns for the current one, under a lock; raises the errors of `change`."""
     return change_file(directory / STAFF_FILE, lambda: change(read_staff(directory)), dumps_staff)

@@ -1,4 +1,4 @@
-"""The page where staff sign in, by a link or a token without JavaScript, or by a passkey."""
+"""The page {prefix}staff, where staff sign in: by link or token without JavaScript, or by passkey."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.parts.part import STAFF_PAGE, Page
 
 SCRIPT = "passkeys.js"
-MOST_UNDONE = 256 * 1024  # bytes of a form that is shown again after a session's end: a draft of a policy
-MOST_FIELDS = 5  # in the query of a link; mail programs add one or two
+MOST_UNDONE = 256 * 1024  # bytes of a form that is shown again after the sign-in; a policy's draft is long
+MOST_FIELDS = 5  # in the query of a link; mail programs add one or two of their own
 HEADERS = {**STAFF_HEADERS, "vary": "Cookie, Authorization"}
 HEADERS_WITH_SCRIPT = {**HEADERS, "content-security-policy": f"{POLICY}; script-src 'self'"}
 DOWN = "you cannot sign in or out at the moment: the store or the journal cannot be written; try again\n"
 NOT_CHANGED = "The passkeys were not changed."
 NOT_OURS = "a token can only be posted from the page that asks for it"
-BY = {"link": "link", "answer": "passkey", "token": "token"}  # by posted field: the journal's word for it
-# What the template shows if it is given. The template has the words for each reason in `over` and `refused`.
+BY = {"link": "link", "answer": "passkey", "token": "token"}  # posted field -> its name in the journal
+# The values that the template needs, None unless given. The template has a text for each value of `over` and `refused`.
 SHOWN = dict.fromkeys("message over refused wanted link member invited undone options title".split())
 
 
 class SignIn:
-    """Begin and end the sessions of staff."""
+    """Begin and end staff sessions, and let members add and remove passkeys."""
 
     def __init__(self, staff: StaffGuard) -> None:
         self._staff = staff
@@ -69,22 +69,22 @@ class SignIn:
     async def answer(self, exchange: Exchange, receive: Receive) -> Response:
         """Answer {prefix}staff: GET with the form, or who is signed in; POST with token=, link=, answer= or leave=1.
 
-        303 with the cookie, to the page that was wanted (`next`) or back here; 403 with the form again if it does not
-        sign in. A GET of a link shows its button and uses nothing up, since programs preview links in messages.
-        A member also posts device=, with a new passkey's answer=, or remove=.
+        Success is a 303 with the cookie, to the page in `next` or back here; failure is a 403 with the form. A GET of
+        a link only shows a button and does not use the link up, because mail and chat programs open links for a
+        preview. A member can also post device=, with a new passkey's answer=, or remove=.
         """
         if exchange.request.is_read:
             link = first_values(exchange.request.query, MOST_FIELDS).get("link", "")
             if not link:
                 return await self._shown(exchange)
-            exchange.scope["query_string"] = b""  # from which the server writes its log
+            exchange.scope["query_string"] = b""  # servers write it into their log, and the link is a secret
             return await self._shown_link(exchange, link)
         try:
             fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
         except BadRequestError as error:
             return refusal(error.status, f"{error}\n")
         act = next((act for name, act in self._acts.items() if name in fields), None)
-        if act is None:  # it needs no value: token and link are secrets, and a challenge is of one browser
+        if act is None:  # without a form value: token and link are secrets, a challenge is bound to a browser
             return await self._sign_in(exchange, fields)
         if not has_staff_form(exchange, fields, STAFF_PAGE):
             return await self._shown(exchange, 403, message=STALE)
@@ -114,14 +114,14 @@ class SignIn:
     async def _sign_in(self, exchange: Exchange, fields: Mapping[str, str]) -> Response:
         staff, wanted = self._staff, fields.get("next", "")
         wanted = wanted if staff.is_page(wanted) else ""
-        by = next((one for one in ("link", "answer") if fields.get(one)), "token")
+        by = next((name for name in ("link", "answer") if fields.get(name)), "token")
         try:
             member = await self._identified(exchange, by, fields.get(by, ""))
             if member is None:
                 await to_thread.run_sync(staff.journal.refuse, exchange.now, f"a {BY[by]} at the sign-in")
                 shell = staff.shell(exchange, None)
                 return _page(exchange, shell, 403, staff.passkeys, refused=by, wanted=wanted)
-            await staff.note(exchange, "signed in", member, what=f"with a {BY[by]}")  # before it counts
+            await staff.note(exchange, "signed in", member, what=f"with a {BY[by]}")  # before it has effect
         except (StoreDown, OSError):
             return refusal(503, DOWN)
         begin, before, remembered = staff.sessions.begin, session_of(exchange), "remember" in fields
@@ -131,7 +131,7 @@ class SignIn:
         return _back(exchange, session, to=wanted or OVERVIEW_PAGE, remembered=remembered)
 
     async def _identified(self, exchange: Exchange, by: str, given: str) -> Member | None:
-        """Return the member whom a link, a passkey's answer or a token names; raises StoreDown."""
+        """Return the member whom a link, a passkey's answer or a token identifies; raises StoreDown."""
         staff, now = self._staff, exchange.now
         if by == "token":
             return staff.members.member(given.strip(), now)
@@ -147,7 +147,7 @@ class SignIn:
         return None
 
     async def _change_passkey(self, exchange: Exchange, fields: Mapping[str, str]) -> Response:
-        """Note in the journal that the member who asks adds or removes a passkey, then do it."""
+        """Add or remove a passkey of the signed-in member, after a note in the journal."""
         (member, _), passkeys = await self._staff.visit(exchange), self._staff.passkeys
         if member is None or passkeys is None:
             return await self._shown(exchange, 403)
@@ -158,7 +158,7 @@ class SignIn:
         try:
             event, known = "passkey added", await to_thread.run_sync(passkeys.of, member.id)
             if id_:
-                event, name = "passkey removed", next((one.name for one in known if one.id == id_), id_)
+                event, name = "passkey removed", next((key.name for key in known if key.id == id_), id_)
             await self._staff.note(exchange, event, member, what=name)
             await to_thread.run_sync(change)
         except (PasskeyRefused, OSError) as error:
@@ -166,14 +166,14 @@ class SignIn:
         return _back(exchange)
 
     async def _sign_out(self, exchange: Exchange, _: Mapping[str, str]) -> Response:
-        """End the session for every copy of its cookie; where that cannot be written, say so and keep the cookie."""
+        """End the session for every copy of its cookie; if the store is down, say so and keep the cookie."""
         session = session_of(exchange)
         if session:
             member = (await self._staff.visit(exchange)).member
             if await answer_of(self._staff.sessions.end(digest_of(session))) is None:
                 return refusal(503, DOWN)
             if member is not None:
-                with suppress(OSError):  # out is out
+                with suppress(OSError):  # the session has ended, even if the journal cannot be written
                     await self._staff.note(exchange, "signed out", member)
         return _back(exchange, LEFT + secrets.token_urlsafe(16))
 
@@ -181,7 +181,7 @@ class SignIn:
 def staff_only(
     staff: StaffGuard, name: str, methods: tuple[str, ...], answer: AnswerToStaff, *, role: str, title: str
 ) -> Page:
-    """Return a page for members with this role; anybody else gets what `ask_to_sign_in` answers."""
+    """Return a page for members with this role; anybody else gets the answer of `ask_to_sign_in`."""
     refused = partial(ask_to_sign_in, staff=staff, page=name, role=role, title=title)
     return Page(name, methods, staff.guarded(role, answer, refused), role, title)
 
@@ -189,10 +189,9 @@ def staff_only(
 async def ask_to_sign_in(
     exchange: Exchange, receive: Receive, visit: Visit, *, staff: StaffGuard, page: str, role: str, title: str
 ) -> Response:
-    """Answer a browser that wants a page it may not see with the form that leads there; everybody else as `refuse`.
+    """Answer a browser that may not see a page with the sign-in form, and any other client with `refuse`.
 
-    A member who is signed in reads which role the page needs, and which pages are open to them. After a session that
-    is over the page says why, and what was posted and not done.
+    It names the role that a signed-in member lacks, or why the session ended, and shows what was posted in vain.
     """
     wants_page = b"text/html" in exchange.headers.get(b"accept", b"")
     if not wants_page or exchange.headers.get(b"authorization", b"")[: len(BEARER)].lower() == BEARER:
@@ -206,7 +205,7 @@ async def ask_to_sign_in(
 
 
 async def _posted(exchange: Exchange, receive: Receive) -> list[tuple[str, str]]:
-    """Return the fields that a page of ours posted; none for a request that only reads."""
+    """Return the fields that one of our pages posted; none for a GET or HEAD."""
     if exchange.request.is_read:
         return []
     try:
@@ -217,7 +216,7 @@ async def _posted(exchange: Exchange, receive: Receive) -> list[tuple[str, str]]
 
 
 def _wanted(exchange: Exchange, page: str) -> str:
-    """Return where a member is led after the sign-in: the page that was asked for, or the one that posted to it."""
+    """Return the page to show after the sign-in: the one that was requested, or the one that posted to it."""
     request, base = exchange.request, exchange.own_base
     path = exchange.path.removeprefix(exchange.parts.config.prefix)
     asked = f"{path}?{request.query}" if request.query else path
@@ -228,7 +227,7 @@ def _wanted(exchange: Exchange, page: str) -> str:
 def _back(
     exchange: Exchange, session: str = "", *, to: str = STAFF_PAGE, remembered: bool = False
 ) -> Response:
-    """Lead to a page of staff, with a session for the browser if there is a new one."""
+    """Redirect to a staff page (303), and set the cookie if there is a new session."""
     response = Response(status_code=303, headers={"location": f"{exchange.own_base}{to}", **NO_STORE})
     if session:
         config = exchange.parts.config
@@ -242,10 +241,9 @@ def _back(
 def _page(
     exchange: Exchange, shell: Shell, status: int, offered: Passkeys | None = None, **values: Any
 ) -> Response:
-    """Render the page with these values of SHOWN, and if passkeys are `offered`, with a button to sign in by one.
+    """Render the page with these values of SHOWN, and with a button to sign in by passkey if passkeys are `offered`.
 
-    A challenge is bound to the browser's cookie. If there is none, the script sets one at the click: no page sets a
-    cookie before somebody asks for something.
+    A challenge is bound to the browser's cookie. If there is none, the script sets one only when the button is clicked.
     """
     config = exchange.parts.config
     if offered is not None and has_sessions(exchange):

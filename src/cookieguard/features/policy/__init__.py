@@ -1,1 +1,1 @@
-"""The shop's own privacy policy: its versions, and the notice before each."""
+"""The shop's privacy policy: its versions, and the notices to customers before a version takes effect."""

@@ -1,4 +1,4 @@
-"""The run of an announcement: who gets a notice, sealed in the outbox, and the notice each of them gets."""
+"""The mails that announce a policy version: every customer's address, sealed in the outbox, and the text they get."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cookieguard.mail.messages import AddressError, build_message, require_addre
 from cookieguard.web.http.policy_texts import PolicyTexts, objection_place
 
 AT_ONCE = 1_000  # rows in one transaction
-ISOLATES = dict.fromkeys(map(ord, "\u2066\u2068\u2069"))  # mail programs show them as boxes
+ISOLATES = dict.fromkeys(map(ord, "\u2066\u2068\u2069"))  # some mail programs show these marks as boxes
 NO_ADDRESS = "no address"
 
 
@@ -37,18 +37,18 @@ async def fill_run(
     now: datetime,
     progress: Callable[[int], None],
 ) -> int:
-    """Add a notice for every customer, and say that the run is whole; return how many are new.
+    """Add a notice for every customer, mark the run as complete, and return how many notices are new.
 
-    It may be done again: those who are in the run already get no second one.
+    It can be repeated: customers who are in the run already get no second notice.
     """
     key = key_of_run(outbox, run, recipients, now)
     added = 0
-    async for some in _batches(every_customer(customers)):
+    async for batch in _batches(every_customer(customers)):
         good, bad = [], []
-        for one in some:
-            row = Row(who_of(key, one.number), "")
+        for customer in batch:
+            row = Row(who_of(key, customer.number), "")
             try:
-                fields = {"address": require_address(one.address), "language": one.language[:20]}
+                fields = {"address": require_address(customer.address), "language": customer.language[:20]}
                 good.append(row._replace(recipient=recipients.seal(fields, now)))
             except AddressError:
                 bad.append(row)
@@ -59,7 +59,7 @@ async def fill_run(
 
 
 def load_customers(setting: str) -> Customers:
-    """Import what yields the customers, `module:name`, from the working directory or what is installed."""
+    """Import the shop's function that yields the customers, `module:name`, from the working directory or packages."""
     if not setting:
         allowed = "'module:name' of a function that yields number, address and language"
         raise ConfigError("mail.customers", was="empty", allowed=allowed)
@@ -70,7 +70,7 @@ def load_customers(setting: str) -> Customers:
 
 
 def read_customer(found: Iterable[object]) -> Customer:
-    """Return a customer as a database has them: the number may be one, and address or language missing."""
+    """Return a customer of a database row: the number may be an integer, and address or language may be None."""
     return Customer(*("" if value is None else str(value) for value in found))
 
 
@@ -81,14 +81,14 @@ class Notices:
         self, config: Config, versions: Sequence[Version], recipients: Recipients, now: datetime
     ) -> None:
         self._config = config
-        self._by_run = {run_of(one): one for one in versions}
+        self._by_run = {run_of(version): version for version in versions}
         self._recipients = recipients
         self._now = now
         self._shop = require_origin(config)
         self._lines: dict[tuple[str, str], tuple[str, str, list[str]]] = {}
 
     def build(self, claimed: Claimed) -> Mail:
-        """Return the notice for one customer; raises ValueError where nothing can be made of it."""
+        """Return the notice for one customer; raises ValueError if its address or its version cannot be read."""
         fields = self._recipients.open(claimed.recipient)
         version = self._by_run.get(claimed.run)
         if version is None:
@@ -106,7 +106,7 @@ class Notices:
         return Mail(fields["address"], message)
 
     def text(self, version: Version, wanted: str) -> tuple[str, str, list[str]]:
-        """Return the notice of a version for a language tag: its language, subject and lines."""
+        """Return a version's notice for a language tag: the language that was found, the subject and the lines."""
         language, text = version.text(wanted, language_of(self._config.consent.language))
         key = (version.name, language)
         if key not in self._lines:
@@ -139,17 +139,17 @@ class Notices:
 
 
 def run_of(version: Version) -> str:
-    """Name the run of a version."""
+    """Return the name of a version's run in the outbox."""
     return run_named(version.name)
 
 
 def run_named(name: str) -> str:
-    """Name the run of the version of this name."""
+    """Return the name of the run in the outbox, for the version of this name."""
     return f"policy-{name}"
 
 
 def require_origin(config: Config) -> str:
-    """Return the shop's origin, for links in mails; raises ConfigError where none is configured."""
+    """Return the shop's origin, for links in mails; raises ConfigError if it or mail.sender is not configured."""
     if not config.origins:
         allowed = "the shop's own, such as 'https://shop.example', since links in mails begin with it"
         raise ConfigError("origins", was="empty", allowed=allowed)
@@ -159,19 +159,19 @@ def require_origin(config: Config) -> str:
 
 
 async def every_customer(customers: Customers) -> AsyncIterator[Customer]:
-    """Yield what a shop's function yields, async or plain: that has one thread, as databases want it."""
+    """Yield the customers of a shop's function, async or plain. A plain one runs in one thread, as drivers need it."""
     with ThreadPoolExecutor(1, thread_name_prefix="cookieguard-customers") as thread:
         ask = partial(asyncio.get_running_loop().run_in_executor, thread)
-        found: Any = await ask(customers)  # of an async one this only makes what is awaited
+        found: Any = await ask(customers)  # calling an async function only creates what is awaited below
         found = await found if inspect.isawaitable(found) else found
         if hasattr(found, "__aiter__"):
-            async for one in found:
-                yield read_customer(one)
+            async for row in found:
+                yield read_customer(row)
             return
         rows = iter(found)
-        while some := await ask(lambda: list(islice(rows, AT_ONCE))):
-            for one in some:
-                yield read_customer(one)
+        while batch := await ask(lambda: list(islice(rows, AT_ONCE))):
+            for row in batch:
+                yield read_customer(row)
 
 
 async def count_customers(customers: Customers) -> int:
@@ -180,11 +180,11 @@ async def count_customers(customers: Customers) -> int:
 
 
 async def _batches(customers: AsyncIterator[Customer]) -> AsyncIterator[list[Customer]]:
-    some: list[Customer] = []
-    async for one in customers:
-        some.append(one)
-        if len(some) >= AT_ONCE:
-            yield some
-            some = []
-    if some:
-        yield some
+    batch: list[Customer] = []
+    async for customer in customers:
+        batch.append(customer)
+        if len(batch) >= AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,4 +1,4 @@
-"""Announce a version, complete its announcement, or release it for a reason: each a change of the ledger."""
+"""Announce a policy version, note how far its mails came, or release it without them; each changes the ledger."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from cookieguard.storage.store.protocol import Store
 
 def find_version(versions: Sequence[Version], name: str) -> Version:
     """Return a version by name; raises AnnouncementRefused."""
-    found = next((one for one in versions if one.name == name), None)
+    found = next((version for version in versions if version.name == name), None)
     if found is None:
-        names = ", ".join(one.name for one in versions)
+        names = ", ".join(version.name for version in versions)
         raise AnnouncementRefused(f"there is no version {name[:40]!r} in policy.folder; there are: {names}")
     return found
 
@@ -35,12 +35,12 @@ def announce(
     notice_days: int,
     record: Acts,
 ) -> Ledger:
-    """Note that a version is announced: from now on its files must stay as they are. May be done again."""
+    """Note that a version is announced, after which its files must not change. It can be repeated."""
 
     def noted(before: Ledger) -> Ledger:
         require_unaltered(versions, files_of(before))
         entry = before.get(version.name)
-        if entry is not None and entry.forgotten is not None:  # else everybody would be told again
+        if entry is not None and entry.forgotten is not None:  # all customers would get a second notice
             raise AnnouncementRefused(
                 f"{version.name} was announced, and the list of who was told was deleted on "
                 f"{entry.forgotten:%Y-%m-%d} (mail.keep_days); announce the next version"
@@ -52,7 +52,7 @@ def announce(
         return {**before, version.name: Announcement(files=version.files, at=now, earliest=earliest)}
 
     before = read_ledger(store)
-    if noted(before) != before:  # the log has it first: nobody is shown what nobody can prove
+    if noted(before) != before:  # first into the log, so that pages show no announcement without a proof
         fields = {"version": version.name, "effective": str(version.effective), "text": version.digest}
         record.append("policy-announced", fields, once=f"{version.name} {version.digest}")
     return change_ledger(store, noted)
@@ -61,9 +61,9 @@ def announce(
 def complete(
     store: Store, version: Version, run: Run, *, now: datetime, notice_days: int, record: Acts
 ) -> Ledger:
-    """Note how far the run of a version came; once it is complete, only its day and the notice period are left.
+    """Note how many notices of a version were sent; once all were, it only waits for its day and the notice period.
 
-    The period runs from when the last notice was noted as sent or refused. Customers who come later do not prolong it,
+    The period begins when the last notice is noted as sent or refused. Customers who come later do not prolong it,
     and a version in force stays in force.
     """
     name = version.name
@@ -87,9 +87,9 @@ def complete(
 def release(
     store: Store, version: Version, reason: str, *, by: Member, now: datetime, record: Acts
 ) -> Ledger:
-    """Let a version take effect without a complete run, but not before the notice period; keep person and reason.
+    """Let a version take effect after the notice period though notices are missing, and keep member and reason.
 
-    Raises AnnouncementRefused for a version that was not announced: its texts and its day would be new to everybody.
+    Raises AnnouncementRefused for a version that was not announced, because no customer could know its text and day.
     """
     require_text("--reason", reason)
     if version.name not in read_ledger(store):

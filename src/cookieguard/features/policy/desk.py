@@ -1,4 +1,4 @@
-"""The policy's desk at {prefix}policies: a draft of the next version, what it changes, and its announcement."""
+"""The page {prefix}policies, where staff draft the next policy version, see what it changes, and announce it."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ from cookieguard.web.parts.guard import Guard
 POLICIES_PAGE = "policies"
 MOST_FIELDS = 3
 MOST_BYTES = 1024 * 1024  # of a form: the longest policies of large companies in several languages
-COUNT_SECONDS = 5.0  # for the customers: a member waits for the page
-# What is posted; anything else saves the draft. ADD shows the form again, with the fields of another language.
+COUNT_SECONDS = 5.0  # to count the customers, while a member waits for the page
+# Values of act=; any other saves the draft. ADD only shows the form again, with fields for another language.
 DROP, ANNOUNCE, ADD = "drop", "announce", "add"
-ANNOUNCED = "announced"  # the step after ANNOUNCE: the page says what was done
+ANNOUNCED = "announced"  # the step after ANNOUNCE, whose page says what was done
 Draft = Mapping[str, str]
 """Fields of the form by name, with who saved it (`by`) and when (`at`); empty if there is no draft."""
 DRAFT: WholeValue[Draft] = WholeValue("policy", "draft", json.loads, lambda draft: json.dumps(draft).encode())
@@ -57,7 +57,7 @@ TEXT = "text-"
 
 
 class PolicyDesk:
-    """Show the versions, and keep a draft in the store, which only its announcement publishes."""
+    """Show the versions, and keep a draft in the store. Only its announcement publishes the draft."""
 
     def __init__(self, guard: Guard, staff: StaffGuard, policy: LivePolicy) -> None:
         self._guard = guard
@@ -83,7 +83,7 @@ class PolicyDesk:
         return HTMLResponse(await to_thread.run_sync(render), status, STAFF_HEADERS)
 
     def _do(self, shop: Shop, asked: Mapping[str, str], member: Member) -> str:
-        """Do what was posted, and return the query of the page that comes next."""
+        """Carry out a posted act, and return the query of the next page."""
         act, at = asked.get("act"), shop.now.isoformat()
         if act == ANNOUNCE:
             return f"?step={ANNOUNCED}&version={self._announce(shop, asked, member)}"
@@ -92,14 +92,14 @@ class PolicyDesk:
         return "" if act == DROP else "?step=changes"
 
     def _announce(self, shop: Shop, asked: Mapping[str, str], member: Member) -> str:
-        """Note that a version is announced, and return its name; the draft is written into the folder first."""
+        """Announce a version, and return its name. If it is the draft, write that into the folder first."""
         found, policy = self._read(shop, asked, ""), shop.config.policy
         if found["trouble"]:
             raise AnnouncementRefused(found["trouble"])
         if found["is_draft"]:
             _require_same(found["draft"], asked)
         version = find_version(found["every"], asked.get("version", ""))
-        load_customers(shop.config.mail.customers)  # without notices the version would never take effect
+        load_customers(shop.config.mail.customers)  # a version takes effect only after its notices
         self._staff.journal.write(
             shop.now, "policy announced", who=member.name, role=member.role, what=version.name
         )
@@ -115,7 +115,7 @@ class PolicyDesk:
         return version.name
 
     def _read(self, shop: Shop, asked: Mapping[str, str], trouble: str) -> dict[str, Any]:
-        """Return what the template shows: the versions, the draft, and of one version who gets which mail."""
+        """Return the template's values: the versions, the draft, and the mails that announce the chosen version."""
         config, today = shop.config, shop.now.date()
         with _store(shop) as store:
             draft, ledger = DRAFT.read(store), read_ledger(store)
@@ -125,13 +125,13 @@ class PolicyDesk:
             texts, trouble = self._policy.history.versions, trouble or str(error)
         every, notices, wanted = texts, dict[str, Any](), asked.get("version") or draft.get("effective", "")
         try:
-            if draft and asked.get("version") not in [one.name for one in texts]:
+            if draft and asked.get("version") not in [version.name for version in texts]:
                 every = _with_draft(texts, draft, config, today)
             if asked.get("step") in (ANNOUNCE, ANNOUNCED):
                 notices = _notices(shop, every, find_version(every, wanted))
         except CookieGuardError as error:
             trouble = trouble or str(error)
-        at = next((at for at, one in enumerate(every) if one.name == wanted), None)
+        at = next((at for at, version in enumerate(every) if version.name == wanted), None)
         versions = dated(texts, ledger, today, config.policy.notice_days)
         ahead = all_upcoming(versions, ledger, today)
         return {
@@ -149,7 +149,7 @@ class PolicyDesk:
             "before": every[at - 1] if at else None,
             "is_draft": at is not None and at >= len(texts),
             "current": in_force(versions, ledger, today),
-            "runs": {one.name: run_so_far(shop, one, ledger[one.name]) for one in ahead},
+            "runs": {version.name: run_so_far(shop, version, ledger[version.name]) for version in ahead},
             "due": findings_of("policy", due_of, shop),
             "files": _files_of(draft, today),
             "differences": differences,
@@ -158,10 +158,10 @@ class PolicyDesk:
 
 
 def _notices(shop: Shop, every: Sequence[Version], version: Version) -> dict[str, Any]:
-    """Return the mails of a version, and how many customers get one; None if the shop's function does not say."""
+    """Return the mails of a version by language, and the number of customers, None if the shop's function fails."""
     customers = load_customers(shop.config.mail.customers)
     notices, count = Notices(shop.config, every, Recipients(shop.keyring), shop.now), None
-    with suppress(Exception):  # the shop's function raises what it likes, or does not answer in time
+    with suppress(Exception):  # the shop's function may raise anything, or take too long
         count = asyncio.run(asyncio.wait_for(count_customers(customers), COUNT_SECONDS))
     mails = [notices.text(version, language) for language in version.texts]
     return {"mails": mails, "count": count}
@@ -172,7 +172,7 @@ def _store(shop: Shop) -> closing[Store]:
 
 
 def _require_same(draft: Draft, fields: Mapping[str, str]) -> None:
-    """Raise AnnouncementRefused unless this draft is the one that the member saw who posted these fields."""
+    """Raise AnnouncementRefused if the draft was changed since the member opened the form they posted."""
     if draft.get("at", "") != fields.get("at", ""):
         who = draft.get("by", "another member")
         raise AnnouncementRefused(
@@ -181,7 +181,7 @@ def _require_same(draft: Draft, fields: Mapping[str, str]) -> None:
 
 
 def _draft_of(fields: Mapping[str, str], before: Draft, *, by: str, at: str) -> Draft:
-    """Return the draft after what a member posted; raises AnnouncementRefused if another one was saved meanwhile."""
+    """Return the draft with the posted fields; raises AnnouncementRefused if another draft was saved meanwhile."""
     _require_same(before, fields)
     if fields.get("act") == DROP:
         return {}
@@ -190,7 +190,7 @@ def _draft_of(fields: Mapping[str, str], before: Draft, *, by: str, at: str) -> 
 
 
 def _files_of(draft: Draft, today: date) -> dict[str, bytes]:
-    """Return the files by name, as they lie in a version's folder; a language without a text has none."""
+    """Return a draft as the files of a version's folder, by name; a language without a text has no file."""
     days = f"announced: {today}\neffective: {draft.get('effective', '')}"
     head = f"---\n{days}\nmaterial: {draft.get('material', '')}\nsummary:\n"
     files = {}
@@ -204,14 +204,14 @@ def _files_of(draft: Draft, today: date) -> dict[str, bytes]:
 
 
 def _with_draft(before: Sequence[Version], draft: Draft, config: Config, today: date) -> tuple[Version, ...]:
-    """Return the versions with the one that a draft would be; raises CookieGuardError that says what is wrong."""
+    """Return the versions with the draft as the newest; raises CookieGuardError that says what is wrong with it."""
     name, files = draft.get("effective", ""), _files_of(draft, today)
-    if name[:1].isdigit() and name <= (newest := str(before[-1].effective)):  # no day at all is found below
+    if name[:1].isdigit() and name <= (newest := str(before[-1].effective)):  # other names are refused below
         raise AnnouncementRefused(
             f"{name} is not after {newest}, the day of the newest version; choose a later day, or discard the draft"
         )
     folders = {
-        one.name: {f"{language}.md": file for language, (_, file) in one.sources.items()} for one in before
+        old.name: {f"{language}.md": file for language, (_, file) in old.sources.items()} for old in before
     }
     language, days = language_of(config.consent.language), config.policy.notice_days
     return versions_of({**folders, name: files}, language=language, notice_days=days)

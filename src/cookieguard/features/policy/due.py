@@ -1,4 +1,4 @@
-"""The policy: whether it is what was announced, what counts today, which version waits for people."""
+"""Checks and tasks of the policy: changed texts, the version in force, and versions whose notices are due."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RELEASE = (
 
 
 def due_of(shop: Shop) -> Iterator[Finding]:
-    """Yield which version is in force, and whether notices are late; raises CookieGuardError and StoreDown."""
+    """Yield the version in force, changed texts and late notices; raises CookieGuardError and StoreDown."""
     policy, today = shop.config.policy, shop.now.astimezone(UTC).date()
     if policy.folder:
         yield from _folder(shop, today)
@@ -58,13 +58,13 @@ def _folder(shop: Shop, today: date) -> Iterator[Finding]:
     current = in_force(versions, ledger, today)
     found = "no version is in force yet" if current is None else f"version {current.name} is in force"
     yield Finding("policy", f"{found}; {len(versions)} in the folder")
-    for one in all_upcoming(versions, ledger, today):
-        yield _next(shop, one, texts[versions.index(one)].effective, ledger[one.name], today)
+    for version in all_upcoming(versions, ledger, today):
+        yield _next(shop, version, texts[versions.index(version)].effective, ledger[version.name], today)
     yield from _forgotten(after(versions, current), ledger, today)
 
 
 def _next(shop: Shop, version: Version, in_text: date, entry: Announcement, today: date) -> Finding:
-    """Return how far the announced version is: its day, its notices, and what is to be done for them."""
+    """Report an announced version: its day, how many notices were sent, and the next step."""
     run = run_so_far(shop, version, entry)
     is_late, is_stuck = version.effective > in_text, run.is_filled and not run.waiting
     told = (
@@ -82,19 +82,19 @@ def _next(shop: Shop, version: Version, in_text: date, entry: Announcement, toda
 
 
 def _forgotten(versions: Sequence[Version], ledger: Ledger, today: date) -> Iterator[Finding]:
-    """Yield which of these versions were not announced by their day of announcement."""
-    for one in versions:
-        if one.announced <= today and one.name not in ledger:
-            mend = ANNOUNCE.format(name=one.name)
-            is_today = one.announced == today
-            told = f"{one.name} {'is to be announced today' if is_today else f'was not announced on {one.announced}'}"
+    """Yield the versions whose day of announcement has come, but which were not announced."""
+    for new in versions:
+        if new.announced <= today and new.name not in ledger:
+            mend = ANNOUNCE.format(name=new.name)
+            is_today = new.announced == today
+            told = f"{new.name} {'is to be announced today' if is_today else f'was not announced on {new.announced}'}"
             mend, advice = ("", mend) if is_today else (mend, "")
-            task = f"Announce policy {one.name}"
-            yield Finding("unannounced policy", told, mend, advice, one.announced, task=task, page=PAGE)
+            task = f"Announce policy {new.name}"
+            yield Finding("unannounced policy", told, mend, advice, new.announced, task=task, page=PAGE)
 
 
 def run_so_far(shop: Shop, version: Version, entry: Announcement) -> Run:
-    """Return how far the notices of a version came: by the outbox, as long as it knows."""
+    """Return the counts of a version's notices, from the outbox until that deletes them, then from the ledger."""
     place = shop.config.store, shop.state
     file = outbox_file(*place, environ=shop.environ)
     if entry.forgotten is not None or (file is not None and not file.exists()):

@@ -1,4 +1,4 @@
-"""Read the versions of the policy from their folder."""
+"""The folder of policy texts: read its versions, use the published text in place of a changed one, add a version."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from cookieguard.features.policy.values.versions import (
 )
 
 MOST_FILES = 2_000  # 40 versions in 50 languages
-GONE = "the folder is missing"  # in place of the names of changed files
+GONE = "the folder is missing"  # listed instead of changed files
 Stamp = tuple[tuple[str, int, int], ...]
 
 
 def read_versions(config: Config) -> tuple[Version, ...]:
-    """Read every version as it is in the folder; raises ConfigError naming the file."""
+    """Read every version as it is in the folder; raises ConfigError that names the file."""
     return read_folder(config, KeptTexts({}, {}))[0]
 
 
 def read_folder(config: Config, kept: KeptTexts) -> tuple[tuple[Version, ...], list[str]]:
-    """Read every version, with kept texts in the place of changed files; return these as well. Raises ConfigError."""
+    """Return every version, with kept texts instead of changed files, and the changed files. Raises ConfigError."""
     folder = Path(config.policy.folder)
     is_gone = bool(kept.files) and not folder.exists()
     folders, refused = {} if is_gone else _folders(folder), list[str]()
@@ -50,7 +50,7 @@ def read_folder(config: Config, kept: KeptTexts) -> tuple[tuple[Version, ...], l
 
 def add_version(folder: Path, version: Version) -> None:
     """Write a version into the folder, whole or not at all; raises ConfigError if the shop may not write there."""
-    unfinished = folder / f".{version.digest}"  # what another attempt left there is the same text
+    unfinished = folder / f".{version.digest}"  # another attempt can only have left the same texts there
     try:
         unfinished.mkdir(exist_ok=True)
         for language, text in version.texts.items():
@@ -62,12 +62,12 @@ def add_version(folder: Path, version: Version) -> None:
 
 
 def told_of(refused: Sequence[str]) -> str:
-    """Say in words which texts are not the published ones."""
+    """Name the texts that differ from the published ones, for a message."""
     return GONE if GONE in refused else f"{', '.join(refused)} changed after publication"
 
 
 def stamp_of(folder: Path) -> Stamp:
-    """Return what changes when a text does: names, times and sizes. Raises OSError."""
+    """Return names, times and sizes of all texts, which change when a text does. Raises OSError."""
     stamps = []
     for path in _files(folder):
         status = path.stat()
@@ -88,9 +88,9 @@ def _folders(folder: Path) -> dict[str, dict[str, bytes]]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """List the files of all versions; what begins with a dot is no version and no text (`.git`, an editor's)."""
+    """List the files of all versions, except names that begin with a dot (`.git`, an editor's copies)."""
     with os.scandir(folder) as entries:
-        versions = sorted(one.path for one in entries if one.is_dir() and not one.name.startswith("."))
+        versions = sorted(item.path for item in entries if item.is_dir() and not item.name.startswith("."))
     files = [
         path
         for version in versions

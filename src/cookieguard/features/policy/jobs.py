@@ -1,4 +1,4 @@
-"""What is done with a policy every hour: the outbox forgets who was sent the notice of a version long in force."""
+"""The hourly job that deletes the recipients of a version's notices once the version has long been in force."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from cookieguard.storage.store.protocol import Store
 
 
 def jobs_of(place: Place) -> Mapping[str, Step]:
-    """Return the step that forgets who was sent a notice."""
+    """Return the step that deletes the recipients of notices."""
     forget = partial(forget_recipients, place.config, place.state, environ=place.environ)
     return {"notices": lambda times: forget(now=times.believed)}
 
 
 def forget_recipients(config: Config, state: Path, *, environ: Mapping[str, str], now: datetime) -> int:
-    """Delete the rows of runs that are over, and return of how many runs; raises what cannot be read.
+    """Delete the rows of runs that are over, and return the number of these runs; raises if anything cannot be read.
 
-    A version that is no longer in the folder never takes effect: it is over once nothing opens what was sealed.
+    A version that is no longer in the folder never takes effect. Its run is over once no key opens its addresses.
     """
     file = store_file(config.store, state, environ=environ)
     if not config.store.enabled if file is None else not file.exists():
@@ -41,7 +41,7 @@ def forget_recipients(config: Config, state: Path, *, environ: Mapping[str, str]
         ledger = read_ledger(store)
         keep = timedelta(days=config.mail.keep_days)
         versions = {
-            one.name: one for one in (read_versions(config) if ledger and config.policy.folder else ())
+            found.name: found for found in (read_versions(config) if ledger and config.policy.folder else ())
         }
         over = [name for name, entry in ledger.items() if _is_over(versions.get(name), entry, now, keep)]
         if not over:
@@ -51,9 +51,9 @@ def forget_recipients(config: Config, state: Path, *, environ: Mapping[str, str]
 
 
 def _forget(outbox: Outbox, store: Store, name: str, entry: Announcement, now: datetime) -> bool:
-    """Delete the rows of a run, and return whether there were any: also those of a job that was killed in between."""
+    """Delete the rows of a run, also those that a killed job left, and return whether there were any."""
     run = outbox.count(run_named(name))
-    if entry.forgotten is None:  # first, so that nobody counts the rows once some are gone
+    if entry.forgotten is None:  # noted first, so that the counts are not taken from a half-deleted run
         change_ledger(store, lambda before: {**before, name: replace(before[name], run=run, forgotten=now)})
     if run.total:
         outbox.forget(run_named(name))
@@ -61,7 +61,7 @@ def _forget(outbox: Outbox, store: Store, name: str, entry: Announcement, now: d
 
 
 def _is_over(version: Version | None, entry: Announcement, now: datetime, keep: timedelta) -> bool:
-    """Return whether nobody is to be told any more: in force for long, or sealed to what opens nothing by now."""
+    """Return whether no notice can be due any more: long in force, or no key opens the addresses any more."""
     if entry.forgotten is not None:
         return True
     is_in_force = version is not None and entry.is_complete and now.date() >= first_day(version, entry) + keep

@@ -1,7 +1,7 @@
-"""The texts of versions that may not change any more, as the log's store keeps them.
+"""The texts of published policy versions, which must not change; the consent log's store keeps a copy of each.
 
-A record of the log, `policy:text`, names the texts of each version that anybody may read. The first record of a version
-and language counts, so an edited file cannot take its place.
+A record of the log, `policy:text`, lists the texts of each published version by digest. The first record of a version
+and language counts, so that an edited file cannot replace the published text.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KIND, TOPIC = "policy", "text"
 
 
 class KeptTexts(NamedTuple):
-    """Hold the texts that may not change: digests by version and language, and the files that the log's store has."""
+    """Hold the texts that must not change: digests by version and language, and the log's copies by digest."""
 
     digests: Mapping[str, Mapping[str, str]]
     files: Mapping[str, bytes]
@@ -38,7 +38,7 @@ class KeptTexts(NamedTuple):
 def read_kept(
     config: Config, state_dir: Path, ledger: Ledger | None, *, environ: Mapping[str, str]
 ) -> KeptTexts:
-    """Read which texts may not change; raises LogDown. The log counts before the ledger, which is not signed."""
+    """Read the texts that must not change; raises LogDown. The log overrides the ledger, which is not signed."""
     digests = {name: dict(files) for name, files in files_of(ledger or {}).items()}
     with stores_if_made(config, state_dir, environ=environ) as stores:
         if stores is None:
@@ -47,15 +47,15 @@ def read_kept(
             records = [opened(stores, row) for row in newest_rows(stores, SHOP, KIND, EVERY)]
         except SealBroken as error:
             raise LogDown(f"a record of the policy's texts does not open: {error}") from error
-        ours = [one.record for one in records if one.kind == f"{KIND}:{TOPIC}" and one.record]
-        for document in map(read_document, ours):  # the first one comes last, and counts
+        ours = [row.record for row in records if row.kind == f"{KIND}:{TOPIC}" and row.record]
+        for document in map(read_document, ours):  # newest first, so the oldest record overrides the others
             digests.setdefault(document["cg:version"], {}).update(document[POLICY_TEXTS])
-        files = {one: stores.log.text(one) or b"" for texts in digests.values() for one in texts.values()}
-    return KeptTexts(digests, {one: file for one, file in files.items() if sha256(file).hexdigest() == one})
+        files = {key: stores.log.text(key) or b"" for texts in digests.values() for key in texts.values()}
+    return KeptTexts(digests, {key: file for key, file in files.items() if sha256(file).hexdigest() == key})
 
 
 def keep_texts(log: LogWriter, version: Version, now: datetime) -> None:
-    """Have the log keep a version's texts, with a record that names them; the same record a second time is none."""
+    """Write a version's texts and a record that lists them into the log, which ignores the same record later on."""
     digests = version.files
     facts = {"cg:version": version.name, "cg:effective": str(version.effective), POLICY_TEXTS: digests}
     id_ = named(f"{KIND}:{TOPIC}", f"{version.name} {version.digest}")

@@ -1,4 +1,4 @@
-"""The ledger of announcements in the store: one value that every worker of every machine reads."""
+"""The ledger of announced policy versions: one value in the store, which every worker on every machine reads."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class LedgerError(CookieGuardError):
 
 
 def read_ledger(store: Store) -> Ledger:
-    """Read what was announced; nothing where there is no ledger yet. Raises StoreDown and LedgerError."""
+    """Read the ledger, empty if there is none yet. Raises StoreDown and LedgerError."""
     return LEDGER.read(store)
 
 
 def change_ledger(store: Store, change: Callable[[Ledger], Ledger]) -> Ledger:
-    """Write what `change` makes of the ledger, over the version it was made of; raises whatever `change` raises."""
+    """Write the ledger that `change` returns for the current one; raises StoreDown and the errors of `change`."""
     after = LEDGER.change(store, change)
     if after is None:
         raise LedgerError("the list of announcements kept changing meanwhile; run the command again")
@@ -34,16 +34,16 @@ def change_ledger(store: Store, change: Callable[[Ledger], Ledger]) -> Ledger:
 
 
 def loads_ledger(value: bytes) -> Ledger:
-    """Read a ledger's text; raises LedgerError."""
+    """Parse a stored ledger; raises LedgerError."""
     try:
-        return {str(name): _entry(one) for name, one in json.loads(value).items()}
+        return {str(name): _entry(kept) for name, kept in json.loads(value).items()}
     except (ValueError, AttributeError) as error:
         raise LedgerError("the ledger of announcements was not written by cookieguard") from error
 
 
 def dumps_ledger(ledger: Ledger) -> bytes:
-    """Write a ledger's text."""
-    kept = {name: json.loads(write_announcement(one)) for name, one in sorted(ledger.items())}
+    """Return a ledger as it is stored."""
+    kept = {name: json.loads(write_announcement(entry)) for name, entry in sorted(ledger.items())}
     return json.dumps(kept, separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
-"""The policy as a running shop knows it: it follows folder and ledger, and keeps the last good state of both."""
+"""The policy in a running worker: it follows the folder of texts and the ledger, and keeps the last good state."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ REFUSED = (
     "policy: %s; cookieguard serves the texts that the consent log keeps. Restore what was published; for another"
     " text, add a version and announce it"
 )
-COPY = "policy-ledger"  # in the state directory: what a worker knows that starts while the store is down
+COPY = "policy-ledger"  # in the state directory, for a worker that starts while the store is down
 
 
 class PolicyHistory(NamedTuple):
-    """Hold the versions, and what was announced of them; None where nobody knows."""
+    """Hold the versions and the ledger of announcements, None if the ledger could not be read yet."""
 
     versions: tuple[Version, ...]
     ledger: Ledger | None
 
 
 class LivePolicy(Policy):
-    """Follow folder and ledger. Owned by the store's thread, which looks; requests read `history`.
+    """Follow folder and ledger. The store's thread owns this and updates `history`, which requests read.
 
-    A folder that cannot be used while the shop runs changes nothing: the last good one counts, and the log says so.
+    If the folder becomes unusable while the shop runs, the last good versions stay in use, and a warning is logged.
     """
 
     is_on = True
     log: LogWriter | None = None
-    """Where texts are kept from the day on which anybody may read them; None if no log keeps them."""
+    """The log that keeps each text from its publication on; None if no log keeps them."""
 
     def __init__(
         self,
@@ -73,10 +73,10 @@ class LivePolicy(Policy):
         self._state = state
         self.history = history
         self.trouble = ""
-        """Why the folder is not followed just now; empty where all is well."""
+        """The reason why the folder is not followed at the moment; empty if it is."""
         self._stamp: Stamp = ()
         self._looked = float("-inf")
-        # Of which both were looked up
+        # The history and day of the last lookup, with the version in force and the next one
         self._day: tuple[PolicyHistory, date, Version | None, Version | None] | None = None
 
     def terms(self, now: datetime) -> Terms:
@@ -96,13 +96,13 @@ class LivePolicy(Policy):
         return dated(*self.history, today, self._config.policy.notice_days)
 
     def texts_of(self, name: str) -> dict[str, tuple[str, bytes]]:
-        """Return the texts of a version by language, each with its digest; none of a version that is not there."""
-        found = next((one for one in self.history.versions if one.name == name), None)
+        """Return a version's texts by language, each with its digest; empty if there is no such version."""
+        found = next((version for version in self.history.versions if version.name == name), None)
         return {} if found is None else found.sources
 
     def _on(self, today: date) -> tuple[PolicyHistory, date, Version | None, Version | None]:
         history, found = self.history, self._day
-        # Each page asks: once a day is enough
+        # Each page needs this, but it changes once a day at most, or with the history
         if found is None or found[0] is not history or found[1] != today:
             versions, ledger = self.dated(today), history.ledger
             found = history, today, in_force(versions, ledger, today), upcoming(versions, ledger, today)
@@ -110,7 +110,7 @@ class LivePolicy(Policy):
         return found
 
     def look(self, store: Store | None) -> None:
-        """Look at both, every few seconds; never raises. `store` is None while it is down."""
+        """Check folder and ledger, every few seconds; never raises. `store` is None while it is down."""
         if time.monotonic() < self._looked + LOOK_SECONDS:
             return
         self._looked = time.monotonic()
@@ -138,14 +138,14 @@ class LivePolicy(Policy):
         self.keep()
 
     def _with_given(self, kept: KeptTexts) -> KeptTexts:
-        """Add the texts that the log was given and may not have on disk yet; what it has counts before them."""
-        given = [one for one in self.history.versions if one.digest in self._kept]
-        digests = {one.name: one.files for one in given} | dict(kept.digests)
-        files = {digest: file for one in given for digest, file in one.sources.values()}
+        """Add texts that were given to the log and may not be on disk yet; the log's own texts override them."""
+        given = [version for version in self.history.versions if version.digest in self._kept]
+        digests = {version.name: version.files for version in given} | dict(kept.digests)
+        files = {digest: file for version in given for digest, file in version.sources.values()}
         return KeptTexts(digests, files | dict(kept.files))
 
     def keep(self) -> None:
-        """Have the log keep the texts that anybody may read, so that they stay as they are."""
+        """Write published texts into the log, so that they cannot be changed afterwards."""
         versions, ledger = self.history
         config, log = self._config, self.log
         if log is None or ledger is None or config.dev:
@@ -159,7 +159,7 @@ class LivePolicy(Policy):
                 self._kept.add(version.digest)
 
     def _refuse(self, refused: Sequence[str]) -> None:
-        """Log once which files were changed although they may not."""
+        """Log once which published files were changed."""
         if refused and refused != self._refused:
             logger.error(REFUSED, told_of(refused))
         self._refused = refused
@@ -181,7 +181,7 @@ def open_policy(
     environ: Mapping[str, str],
     clock: Callable[[], datetime] | None = None,
 ) -> LivePolicy | None:
-    """Read folder and ledger at start; None without a folder. Raises ConfigError for what cannot be used."""
+    """Read folder and ledger at start; None without a folder. Raises ConfigError if the folder cannot be used."""
     if not config.policy.folder:
         return None
     ledger = _first_ledger(config, state, environ)
@@ -203,8 +203,8 @@ def open_policy(
 
 
 def keep_copy(state: StateDirectory, ledger: Ledger) -> None:
-    """Keep what was announced where a worker finds it that starts while the store is down."""
-    with suppress(OSError):  # a full disk: the store has it
+    """Copy the ledger into the state directory, for a worker that starts while the store is down."""
+    with suppress(OSError):  # the disk is full, but the store has the ledger
         state.replace(COPY, dumps_ledger(ledger))
 
 

@@ -1,4 +1,4 @@
-"""The policy at {prefix}policy: the version in force, every other one at its own address, what differs, and a feed."""
+"""The pages at {prefix}policy: the version in force, all other versions, the differences between them, and a feed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.part import READ, READ_AND_POST, Page, Part
 
 POLICY_PAGE = "policy"
-PAGES_KEPT = 64  # rendered texts and differences: versions and languages that are asked for
+PAGES_KEPT = 64  # rendered texts, and rendered differences, by version and language
 MISSING = "there is no such version of the policy\n"
 TEXT_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-cache"}
 FEED_HEADERS = {**TEXT_HEADERS, "vary": "Accept-Language"}
@@ -47,7 +47,7 @@ _differences = lru_cache(PAGES_KEPT)(differences)
 
 
 def serve(guard: Guard) -> PolicyPart | None:
-    """Read folder and ledger, None if the shop serves its policy itself. Raises ConfigError."""
+    """Return the part; None if the shop serves its policy itself. Raises ConfigError."""
     policy = open_policy(guard.config, guard.state, environ=guard.environ, clock=guard.clock)
     if policy is None:
         return None
@@ -61,7 +61,7 @@ def serve(guard: Guard) -> PolicyPart | None:
 
 
 class PolicyRequest(NamedTuple):
-    """Hold what a page of the policy is made from: what anybody may read, and in whose words."""
+    """Hold what a page of the policy is made from: the public versions, and the language of the reader."""
 
     exchange: Exchange
     first: Version
@@ -73,16 +73,16 @@ class PolicyRequest(NamedTuple):
     texts: PolicyTexts
 
     def before(self, version: Version) -> Version | None:
-        """Return the version before one."""
+        """Return the version before the given one."""
         at = self.versions.index(version) + 1
         return self.versions[at] if at < len(self.versions) else None
 
     def text(self, version: Version) -> tuple[str, Text]:
-        """Return a version's text for this reader, with its language."""
+        """Return a version's text for this reader, after the language it is in."""
         return version.text(self.wanted, self.exchange.parts.config.consent.language)
 
     def state(self, version: Version) -> str:
-        """Return whether a version counts, since when or from when on."""
+        """Return a sentence on a version: in force since a day, from a day on, or no longer."""
         days = {"date": version.effective, "announced": version.announced}
         if version is self.current:
             return self.texts.line("in_force", **days)
@@ -94,7 +94,7 @@ class PolicyRequest(NamedTuple):
 
 
 class PolicyPart(Part):
-    """Serve the versions, which come while the shop runs."""
+    """Serve the pages of the versions, which may change while the shop runs."""
 
     def __init__(self, guard: Guard, policy: LivePolicy) -> None:
         self.policy = guard.ports.policy = policy
@@ -112,7 +112,7 @@ class PolicyPart(Part):
         self.policy.keep()
 
     def close(self, deadline: float) -> None:
-        self.policy.log = None  # the store's thread looks until it ends, which is after the log is closed
+        self.policy.log = None  # the log closes first, while the store's thread still checks the folder
 
     async def show(self, exchange: Exchange, _: Receive) -> Response:
         """Answer GET {prefix}policy and below: /NAME, /NAME/changes, /NAME/en.md, /feed.xml; `?lang=` picks."""
@@ -123,7 +123,7 @@ class PolicyPart(Part):
         if rest == "feed.xml":
             return _feed(asked)
         name, _slash, page = rest.partition("/")
-        version = next((one for one in asked.versions if one.name == name), None)
+        version = next((version for version in asked.versions if version.name == name), None)
         if version is None:
             return _missing()
         if page == "changes":
@@ -159,18 +159,18 @@ def _version_page(asked: PolicyRequest, version: Version | None) -> Response:
         version=version,
         text=text,
         text_lang=text_lang,
-        body=Markup(_rendered(text.markdown)) if text is not None else "",  # noqa: S704  # all in it is escaped
+        body=Markup(_rendered(text.markdown)) if text is not None else "",  # noqa: S704  # `render` escapes it
         state=state,
         next=next_,
         next_line=texts.line("next", date=next_.effective) if next_ is not None else "",
-        versions=[_row(asked, one) for one in asked.versions],
+        versions=[_row(asked, known) for known in asked.versions],
         languages=sorted(version.texts) if version is not None else [],
     )
 
 
 def _changes_page(asked: PolicyRequest, version: Version) -> Response:
     before = asked.before(version)
-    if before is None:  # the first changed nothing
+    if before is None:  # the first version has nothing to be compared with
         return _missing()
     default = language_of(asked.exchange.parts.config.consent.language)
     text_lang, text = asked.text(version)
@@ -196,13 +196,13 @@ def _feed(asked: PolicyRequest) -> Response:
     moments = {name: entry.at.astimezone(UTC) for name, entry in (asked.ledger or {}).items()}
     entries = [
         {
-            **_row(asked, one),
-            "id": _urn(one.digest),
-            "title": asked.state(one),
-            "updated": f"{moments.get(one.name) or datetime.combine(one.announced, time()):%Y-%m-%dT%H:%M:%SZ}",
-            "summary": " ".join([*asked.text(one)[1].summary, *_how_to_object(asked, one)]),
+            **_row(asked, new),
+            "id": _urn(new.digest),
+            "title": asked.state(new),
+            "updated": f"{moments.get(new.name) or datetime.combine(new.announced, time()):%Y-%m-%dT%H:%M:%SZ}",
+            "summary": " ".join([*asked.text(new)[1].summary, *_how_to_object(asked, new)]),
         }
-        for one in asked.versions
+        for new in asked.versions
     ]
     name = asked.exchange.request.origin.host
     page = asked.exchange.parts.renderer.page(
@@ -212,14 +212,14 @@ def _feed(asked: PolicyRequest) -> Response:
         p=asked.texts.texts,
         shop=name,
         id=_urn(f"policy {name}"),
-        updated=max((str(one["updated"]) for one in entries), default="1970-01-01T00:00:00Z"),
+        updated=max((str(entry["updated"]) for entry in entries), default="1970-01-01T00:00:00Z"),
         entries=entries,
     )
     return Response(page, 200, FEED_HEADERS, media_type="application/atom+xml")
 
 
 def _how_to_object(asked: PolicyRequest, version: Version) -> Sequence[str]:
-    """Return the words of a feed's entry about a version ahead; feeds are read elsewhere, so addresses are whole."""
+    """Return how to object to a version ahead, for an entry of the feed, with a whole address for feed readers."""
     if not asked.is_ahead(version):
         return ()
     exchange = asked.exchange
@@ -228,7 +228,7 @@ def _how_to_object(asked: PolicyRequest, version: Version) -> Sequence[str]:
 
 
 def _source(version: Version, language: str) -> Response:
-    """Serve a file as it was announced, so that anybody can compute its digest."""
+    """Serve a text's file as it was announced, so that readers can compute its digest."""
     text = version.texts.get(language)
     if text is None:
         return _missing()

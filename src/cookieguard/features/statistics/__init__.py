@@ -1,1 +1,1 @@
-"""Visits, orders and answers to the banner, counted without personal data."""
+"""Statistics of visits, orders and answers to the banner, counted without personal data."""

@@ -1,6 +1,6 @@
-"""What visitors are asked, and since which day: policy, vendors and wording. Their changes explain the answers.
+"""The history of what visitors are asked: policy, vendors and wording by day, whose changes explain the answers.
 
-A worker adds a line to a file of the state directory when one of them differs from the last line.
+A worker adds a line to a file of the state directory whenever one of them differs from the last line.
 """
 
 from __future__ import annotations
@@ -29,38 +29,38 @@ EXCERPT = 90  # characters of a wording: one line of a table
 
 
 class Asked(NamedTuple):
-    """Hold what visitors are asked from one UTC day on."""
+    """Hold what visitors are asked from a UTC day on."""
 
     day: date
     policy: str
-    vendors: Sequence[str]  # those that need consent, each with its purpose
+    vendors: Sequence[str]  # the vendors that need consent, each with its purpose
     wording: str  # the digest of the banner's text, in the shop's language
     excerpt: str
 
 
 def asked_on(now: datetime, config: Config, renderer: Renderer) -> Asked:
-    """Return what this worker asks."""
+    """Return what this worker asks visitors at a moment."""
     wording = renderer.banner_hash(language_of(config.consent.language))
     html = renderer.wordings[wording].decode()
     text = str(Markup(html.partition("</h2>")[2] or html).striptags())  # noqa: S704 - rendered by us
     return Asked(
         day=now.astimezone(UTC).date(),
         policy=version_at(config.policy, now),
-        vendors=sorted(f"{one.name} ({one.purpose})" for one in config.vendors if one.purpose != NECESSARY),
+        vendors=sorted(f"{who.name} ({who.purpose})" for who in config.vendors if who.purpose != NECESSARY),
         wording=wording,
         excerpt=text if len(text) <= EXCERPT else f"{text[:EXCERPT].rpartition(' ')[0]} ...",
     )
 
 
 def note_asked(state: Path, asked: Asked) -> None:
-    """Add a line if it differs from the last one, in place of a line of the same day."""
-    if [one._replace(day=asked.day) for one in read_asked(state)[-1:]] != [asked]:
-        earlier = (one for one in read_asked(state) if one.day < asked.day)
+    """Add a line if it differs from the last one; it replaces a line of the same day."""
+    if [last._replace(day=asked.day) for last in read_asked(state)[-1:]] != [asked]:
+        earlier = (line for line in read_asked(state) if line.day < asked.day)
         change_file(state / ASKED_FILE, lambda: [*earlier, asked][-MOST_LINES:], _dumps)
 
 
 def read_asked(state: Path) -> Sequence[Asked]:
-    """Read the lines in the order of days; none if there is no file, or it is not readable."""
+    """Read the lines in the order of days; empty if there is no file, or it cannot be read."""
     try:
         return [
             Asked(date.fromisoformat(day), *more)
@@ -71,9 +71,9 @@ def read_asked(state: Path) -> Sequence[Asked]:
 
 
 def changes(lines: Sequence[Asked]) -> Iterator[Note]:
-    """Yield a mark for each change: of the policy, of the vendors, of the wording."""
+    """Yield a note for the chart for each change of the policy, the vendors or the wording."""
     for before, now in pairwise(lines):
-        new, gone = ({*one.vendors} - {*other.vendors} for one, other in ((now, before), (before, now)))
+        new, gone = ({*these.vendors} - {*those.vendors} for these, those in ((now, before), (before, now)))
         marks = {
             "New vendor": _names(new),
             "Vendor removed": _names(gone),
@@ -89,4 +89,4 @@ def _names(vendors: set[str]) -> str:
 
 
 def _dumps(lines: Sequence[Asked]) -> str:
-    return json.dumps([(one.day.isoformat(), *one[1:]) for one in lines], indent=1) + "\n"
+    return json.dumps([(line.day.isoformat(), *line[1:]) for line in lines], indent=1) + "\n"

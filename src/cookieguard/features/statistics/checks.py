@@ -1,4 +1,4 @@
-"""What the doctor says of statistics."""
+"""The doctor's checks of statistics: hits and sums, visitor keys, dropped hits and waiting files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cookieguard.stats.hits import SECONDS_OF_DAY
 
 
 def checks_of(shop: Shop) -> Iterator[Finding]:
-    """Yield what is kept and how old it is, and what was lost. Raises EngineDown."""
+    """Yield how much is kept and how old it is, and how many hits were lost. Raises EngineDown."""
     kept = read_retained(shop.config.stats, shop.state, environ=shop.environ)
     yield from _statistics(shop, kept)
     yield from _drops(shop, {} if kept is None else kept.lost)
@@ -57,9 +57,9 @@ def _drops(shop: Shop, lost: Mapping[int, int]) -> Iterator[Finding]:
     yield Finding("dropped hits", f"{newest} since yesterday, {ever} in total", mend)
     waiting = []
     for path in (shop.state / "spool").glob("*.spool") if shop.state.is_dir() else ():
-        with suppress(OSError):  # replayed since it was listed
+        with suppress(OSError):  # a worker has read it in since it was listed
             waiting.append(path.stat())
-    size = sum(one.st_size for one in waiting)
-    late = [one for one in waiting if shop.now.timestamp() - one.st_mtime > SLACK.total_seconds()]
+    size = sum(file.st_size for file in waiting)
+    late = [file for file in waiting if shop.now.timestamp() - file.st_mtime > SLACK.total_seconds()]
     told = f"{len(waiting)} files with {size} bytes are waiting"
     yield Finding("spool", told, "start the shop: a worker reads them in" if late else "")

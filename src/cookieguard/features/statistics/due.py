@@ -1,4 +1,4 @@
-"""The undeclared hosts that were held: an officer has to say what they are."""
+"""Tasks of statistics: undeclared hosts that pages would have contacted, for an officer to declare or dismiss."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from cookieguard.engines.doctor_shop import Shop, remembered
 from cookieguard.features.statistics.dashboard.tabs import HeldHost, read_tab
 from cookieguard.features.statistics.engines.protocol import EngineDown
 
-MOST = 5  # hosts: the page of vendors has the others
+MOST = 5  # hosts; the page of vendors lists all
 
 
 def due_of(shop: Shop) -> Iterator[Finding]:
-    """Yield undeclared hosts of the last 7 days. They were held, so nothing is wrong."""
+    """Yield undeclared hosts of the last 7 days, as tasks only, because their loads were held."""
     config = shop.config
     register = Register(
         purposes=config.purposes, vendors=config.vendors, first_party_hosts=config.first_party_hosts
     )
     site = shop_site(config)
     unknown = [
-        one.host
-        for one in remembered(shop, f"held {shop.state}", (), lambda: _held(shop))
-        if not (one.vendor or register.is_named(one.host))
-        and register.judge(one.host, None, "", shop=site).is_undeclared
+        held.host
+        for held in remembered(shop, f"held {shop.state}", (), lambda: _held(shop))
+        if not (held.vendor or register.is_named(held.host))
+        and register.judge(held.host, None, "", shop=site).is_undeclared
     ]
     for host in unknown[:MOST]:
         told, task = f"{host} was held in the last 7 days", f"Say what {host} is"
@@ -33,7 +33,7 @@ def due_of(shop: Shop) -> Iterator[Finding]:
 
 
 def _held(shop: Shop) -> Sequence[HeldHost]:
-    """Read what was held, nothing where that cannot be read: a check of its own says so."""
+    """Return the hosts that were held; none if they cannot be read, which another check reports."""
     with suppress(EngineDown):
         found = read_tab(shop, "held", "7")
         return () if found is None else found.hosts

@@ -1,4 +1,4 @@
-"""What is done with hits and their sums: closed days are counted, then keys, hits and sums go."""
+"""The hourly jobs of statistics: count days that are over, then delete old visitor keys, hits and sums."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cookieguard.features.statistics.engines.open import open_existing
 from cookieguard.features.statistics.engines.protocol import Capped, Crossing
 from cookieguard.stats.hits import SECONDS_OF_DAY
 
-# At most, in one run: a month of 100,000 hits a day takes a minute and a half.
+# At most, in one run; a month of 100,000 hits a day takes a minute and a half.
 COUNT_FOR = timedelta(minutes=10)
-KEYS_FOR = timedelta(hours=46)  # after the beginning of their day; with an hour between two runs less than 48
-MAX_HITS = 10_000_000  # about 2 GB of single hits; the oldest hours go first, their sums stay
+KEYS_FOR = timedelta(hours=46)  # from the beginning of their day; less than 48 with an hour between two runs
+MAX_HITS = 10_000_000  # about 2 GB of single hits; the oldest hours are deleted first, and their sums stay
 
 
 def jobs_of(place: Place) -> Mapping[str, Step]:
-    """Return the step that forgets, and the one that keeps single hits from filling the disk."""
+    """Return the step that deletes old data, and the one that keeps single hits from filling the disk."""
     caps: dict[str, Step] = {CUT: lambda _: _cap(place)} if place.config.stats.enabled else {}
     return {"statistics": lambda times: _forget(place, times), **caps}
 
@@ -31,14 +31,14 @@ def key_day_limit(now: datetime) -> int:
 
 
 def _forget(place: Place, times: Times) -> int:
-    """Forget in the engine; statistics that were switched off grow old as well."""
+    """Delete old data in the engine, also after statistics were switched off."""
     settings = place.config.stats
     engine = open_existing(settings, place.state, environ=place.environ)
     if engine is None:
         return 0
     today = int(times.believed.timestamp()) // SECONDS_OF_DAY
     with closing(engine):
-        try:  # before the keys go, by which visitors are counted
+        try:  # count before the keys are deleted, because visitors are counted by them
             if isinstance(engine, Crossing):
                 _count_days(engine, today)
         finally:
@@ -47,11 +47,11 @@ def _forget(place: Place, times: Times) -> int:
                 hits_before=today - settings.hit_days,
                 rollups_before=today - settings.rollup_days,
             )
-    return 0  # engines do not say how much
+    return 0  # engines do not report how much they deleted
 
 
 def _count_days(engine: Crossing, today: int) -> None:
-    """Count all days that are over, a month of them after an update: without their keys they cannot be counted."""
+    """Count all days that are over, which can be a month after an update, while their visitor keys still exist."""
     ends = time.monotonic() + COUNT_FOR.total_seconds()
     while engine.count_closed_days(today) and time.monotonic() < ends:
         pass

@@ -1,4 +1,4 @@
-"""The statistics of a worker: the queue of hits, and the dashboard."""
+"""The part of a worker that counts: the queue of hits, and the dashboard page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IDLE_EVERY = timedelta(minutes=10)
 
 
 class StatisticsPart(Part):
-    """Own the queue of hits, and keep the file of what visitors are asked."""
+    """Own the queue of hits, and write the file of what visitors are asked."""
 
     def __init__(self, guard: Guard, counting: Counting) -> None:
         self.counting = guard.ports.counting = counting
@@ -41,7 +41,7 @@ class StatisticsPart(Part):
 
     def look(self, now: datetime) -> None:
         config, renderer = self._guard.services().config, self._guard.services().renderer
-        asked = version_at(config.policy, now), config.vendors  # all else stays the same while a worker runs
+        asked = version_at(config.policy, now), config.vendors  # nothing else can change while a worker runs
         if asked != self._asked:
             self._asked = asked
             note_asked(self._guard.state.path, asked_on(now, config, renderer))
@@ -51,7 +51,7 @@ class StatisticsPart(Part):
 
 
 def serve(guard: Guard) -> StatisticsPart:
-    """Open the engine. Raises ConfigError."""
+    """Open the engine and return the part. Raises ConfigError."""
     return StatisticsPart(guard, _counting(guard))
 
 

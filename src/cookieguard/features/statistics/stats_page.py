@@ -1,4 +1,4 @@
-"""The dashboard at {prefix}stats: for analysts, rendered here, without a script and without a third party."""
+"""The dashboard page {prefix}stats for analysts, rendered on the server without scripts and third parties."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ DOWN = (
     " cannot be read at the moment: visits are still counted, and the shop's log says what is wrong."
 )
 NOT_OURS = "this note was not sent from a page of this shop"
-# Requests that read figures, in one worker: a year takes seconds, and the shop's own functions need the threads too.
+# Requests that read figures at once, in one worker: a year takes seconds, and the shop's functions need threads too.
 MOST_AT_ONCE = 4
 _AT_ONCE: RunVar[CapacityLimiter] = RunVar("requests that read figures")
 OpenReader = Callable[[], HitReader]
@@ -70,7 +70,7 @@ OpenReader = Callable[[], HitReader]
 async def answer_stats(
     exchange: Exchange, receive: Receive, member: Member, *, staff: StaffGuard, open_figures: OpenReader
 ) -> Response:
-    """Answer {prefix}stats: GET with the dashboard, POST by adding or removing a note."""
+    """Answer {prefix}stats: GET shows the dashboard, POST adds or removes a note."""
     shell = staff.shell(exchange, member, STATISTICS)
     if exchange.request.is_read:
         return await _show(exchange, shell, open_figures)
@@ -78,7 +78,7 @@ async def answer_stats(
 
 
 async def _show(exchange: Exchange, shell: Shell, open_figures: OpenReader) -> Response:
-    """Answer with 400 and one line for what cannot be asked, and 503 where figures cannot be read."""
+    """Answer with the page; with 400 and one line for an impossible selection, and 503 if figures cannot be read."""
     settings = exchange.parts.config.stats
     try:
         selection = read_selection(exchange.request.query)
@@ -90,13 +90,13 @@ async def _show(exchange: Exchange, shell: Shell, open_figures: OpenReader) -> R
         return HTMLResponse(page, 400, STAFF_HEADERS)
     except EngineDown as error:
         return _down(exchange, shell, str(error))
-    except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; told, never a 500
+    except Exception as error:  # noqa: BLE001 - a database driver may raise anything; logged, never a 500
         return _down(exchange, shell, type(error).__name__)
     return answer
 
 
 async def _in_turn(ask: Callable[[], Response]) -> Response:
-    """Ask in a thread, with few others at once in this event loop."""
+    """Run a reading request in a thread, at most MOST_AT_ONCE of them in this event loop."""
     limiter = _AT_ONCE.get(None)
     if limiter is None:
         limiter = CapacityLimiter(MOST_AT_ONCE)
@@ -139,7 +139,7 @@ def _page(
 
 
 def _notes(state: Path) -> tuple[Sequence[Note], Sequence[str]]:
-    """Read the staff's notes; a file that is none takes no figure away, and is told."""
+    """Return the staff's notes, or a message for the page if their file cannot be read."""
     try:
         return read_notes(state), ()
     except (ConfigError, OSError) as error:
@@ -151,7 +151,7 @@ def _html(page: bytes) -> Response:
 
 
 def _file(figures: Overview | Details, now: datetime) -> Response:
-    """Send one table of the page as a file."""
+    """Answer with one table of the page as a file."""
     name, media_type, content = table_file(figures, int(now.timestamp()) // SECONDS_OF_DAY)
     headers = {**STAFF_HEADERS, "content-disposition": f'attachment; filename="{name}"'}
     return Response(content, 200, headers, media_type=media_type)
@@ -162,7 +162,7 @@ def _state(exchange: Exchange) -> Path:
 
 
 async def _change_notes(exchange: Exchange, receive: Receive, member: Member, shell: Shell) -> Response:
-    """Add or remove a note; answer with 400 or 403 and one line for what cannot be done."""
+    """Add or remove a note; answer with 400 or 403 and one line if that is not possible."""
     try:
         fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
         if not has_staff_form(exchange, fields, STATS_PAGE):
@@ -177,9 +177,9 @@ async def _change_notes(exchange: Exchange, receive: Receive, member: Member, sh
 
 
 def _change(fields: Mapping[str, str], by: str) -> Callable[[Sequence[Note]], Sequence[Note]]:
-    """Return what is to be done with the notes; raises ConfigError for what is none."""
-    if gone := fields.get("remove"):
-        return lambda before: [one for one in before if one.id != gone]
+    """Return the function that changes the notes; raises ConfigError for a text that cannot be a note."""
+    if removed := fields.get("remove"):
+        return lambda before: [note for note in before if note.id != removed]
     made = new_note(fields.get("day", ""), fields.get("text", ""), by)
     return lambda before: with_note(before, made)
 

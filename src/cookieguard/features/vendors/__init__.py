@@ -1,1 +1,1 @@
-"""Vendors that staff change in the console: sealed rows of the store, which the file outranks."""
+"""Changes of vendors that staff make in the console: sealed rows in the store, which the shop's file overrides."""

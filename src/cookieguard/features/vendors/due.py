@@ -1,4 +1,4 @@
-"""What people have to do about changes of vendors: confirm or stop those that wait, and look into broken rows."""
+"""Tasks about changes of vendors: proposed changes to confirm or stop, and rows that do not verify."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGE = "vendor-changes"
 
 
 def due_of(shop: Shop) -> Iterator[Finding]:
-    """Yield rows that do not verify, and the changes that wait; raises StoreDown."""
+    """Yield the rows that do not verify and the changes that wait for a decision; raises StoreDown."""
     ledger = read_ledger(shop)
     if ledger.broken:
         rows, held = ", ".join(map(str, ledger.broken)), ", ".join(sorted(ledger.held)) or "none"

@@ -1,7 +1,7 @@
-"""Changes of vendors as a chain of rows: which ones members may add, which are stricter, and what is in force.
+"""Changes of vendors as a chain of rows: which changes members may make, which are stricter, and which are in force.
 
-Rule: no I/O. A change that cannot be proved stricter is laxer. A laxer change counts by an `apply` row alone, which
-needs two persons and ten minutes. What the file says wins.
+Rule: no I/O. A change that cannot be proved stricter counts as laxer. A laxer change takes effect only by an `apply`
+row, which needs two persons and ten minutes. The shop's file overrides the console.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from cookieguard.consent import CookieRegister, Register, own_hosts, site_of
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.identity.staff_token import person_of
 
-WAIT = 10 * 60_000  # milliseconds from the second confirmation on: any member of staff can stop it until then
-LIFE = 7 * 86_400_000  # a change that is not in force by then has lapsed
+WAIT = 10 * 60_000  # milliseconds after the second confirmation; until then any member of staff can stop it
+LIFE = 7 * 86_400_000  # milliseconds after which a change that is not in force lapses
 PERSONS = 2
-# What the console may say of a vendor. A pattern for inline scripts could hold the shop's own.
+# The fields that the console may set. A pattern of inline scripts is not one: it could hold the shop's own scripts.
 FIELDS = "name purpose hosts cookies privacy_url role data retention country transfer privacy_contact".split()
 LISTS = frozenset({"hosts", "cookies", "data"})
 MOST, LONGEST = 50, 300  # entries of a list, and characters of a text
-HELD, END = "held", "contract_end"  # of any vendor; the last day is written as in ISO 8601
+HELD, END = "held", "contract_end"  # overlay fields that any vendor may have; the last day is in ISO 8601
 Overlay = Mapping[str, Any]
-"""The fields of one vendor as the console sets them: some of an entry of the file, or all of a vendor of its own."""
+"""The fields of one vendor that the console sets: some of a vendor in the file, or all of one that it declares."""
 NOTHING: Overlay = {}
 Fields = Mapping[str, str]  # what a member posted
-# A freeze ends further changes until a take, after which no earlier row counts: the file has taken over.
+# A freeze stops further changes until a take. After a take no earlier row counts, since the file has taken them over.
 Kind = Literal["change", "confirm", "stop", "apply", "freeze", "take"]
-# Rows of one member: each worker reads all of them every second, and one member must not use up what others may write
+# Rows of one member: workers read all rows every second, so that a single member must not be able to write too many
 DAY, MOST_A_DAY = 86_400_000, 100
 GONE = "this change does not wait any more"
-# By field, whether its new value admits no visitor whom the old one kept out; of any other field it is in doubt.
+# field -> whether its new value allows no visitor's load that the old one held; any other field counts as laxer.
 _STRICTER: Mapping[str, Callable[[Any, Any], bool]] = {
     HELD: lambda _, after: after is True,
     END: lambda before, after: bool(after) and (not before or after < before),
-    "purpose": lambda before, _: not before,  # it was necessary in the file
+    "purpose": lambda before, _: not before,  # the file declares the vendor as necessary
 }
 
 
 class ChangeRefused(CookieGuardError):
-    """Say why a change of a vendor is refused."""
+    """Say why a change of a vendor was refused."""
 
 
 class Row(NamedTuple):
-    """Hold one row. `of` is the number of the change that a later row is about, and `digest` that change's digest."""
+    """Hold one row. A row about an earlier change has that change's number in `of` and its digest in `digest`."""
 
     kind: Kind
     vendor: str
@@ -66,7 +66,7 @@ class Row(NamedTuple):
     digest: str = ""
     number: int = 0
     previous: str = ""  # the digest of the row before
-    neighbour: str | None = None  # the vendor of the row before, so that it is known if that row breaks later
+    neighbour: str | None = None  # the vendor of the row before, in case that row breaks later
     earlier: str = ""  # the text of a row that an earlier version wrote
 
     @classmethod
@@ -91,24 +91,24 @@ class Row(NamedTuple):
 
     @property
     def seal(self) -> str:
-        """Return the digest of all that the row says."""
+        """Return the digest of the whole row."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(slots=True)
 class Waiting:
-    """Hold a laxer change that is not in force yet, and who confirmed it."""
+    """Hold a laxer change that is not in force yet, and its confirmations."""
 
     row: Row
-    confirmed: list[Row] = field(default_factory=list)  # one row for each person, the first first
+    confirmed: list[Row] = field(default_factory=list)  # one row for each person, the earliest first
 
     def due(self) -> int | None:
-        """Return when it may take effect (milliseconds); None while a person is missing."""
+        """Return when it may take effect (milliseconds); None until enough persons have confirmed it."""
         return self.confirmed[PERSONS - 1].at + WAIT if len(self.confirmed) >= PERSONS else None
 
     def is_confirmed_by(self, id_: str, name: str) -> bool:
-        """Return whether this person confirmed it, as this member or another one."""
-        return any(id_ == one.by or person_of(name) == person_of(one.name) for one in self.confirmed)
+        """Return whether this person confirmed it, as this member or as another member of the same name."""
+        return any(id_ == row.by or person_of(name) == person_of(row.name) for row in self.confirmed)
 
     def is_over(self, now: int) -> bool:
         """Return whether it has lapsed."""
@@ -117,29 +117,29 @@ class Waiting:
 
 @dataclass(slots=True, kw_only=True)
 class Ledger:
-    """Hold the rows that count, and what they bring about together."""
+    """Hold the rows that count, and the state of all vendors and changes that results from them."""
 
     rows: dict[int, Row] = field(default_factory=dict)
     broken: tuple[int, ...] = ()  # the numbers of the rows that do not verify
-    held: frozenset[str] = frozenset()  # the vendors of these, which are held whatever the rows say
+    held: frozenset[str] = frozenset()  # the vendors of broken rows, which are held in any case
     overlays: dict[str, Overlay] = field(default_factory=dict)
     waiting: dict[int, Waiting] = field(default_factory=dict)
-    outcomes: dict[int, str] = field(default_factory=dict)  # how each change that does not wait ended
+    outcomes: dict[int, str] = field(default_factory=dict)  # change -> how it ended
     news: dict[str, tuple[str, int]] = field(default_factory=dict)
     is_frozen: bool = False
 
     def overlay(self, vendor: str) -> Overlay:
-        """Return what is in force of the console's changes to a vendor."""
+        """Return the console's changes to a vendor that are in force."""
         return self.overlays.get(vendor, NOTHING)
 
     def may_apply(self, change: Waiting, now: int) -> bool:
-        """Return whether a change takes effect now; never if its vendor changed meanwhile."""
+        """Return whether a change may take effect now; never if its vendor was changed since it was proposed."""
         due, is_current = change.due(), self.overlay(change.row.vendor) == change.row.before
         return due is not None and due <= now and not (change.is_over(now) or self.is_frozen) and is_current
 
 
 def count(ledger: Ledger, row: Row) -> None:
-    """Have a ledger say what the next row brings about; a row that no rule allows brings about nothing."""
+    """Add the effect of the next row to a ledger; a row that no rule allows has no effect."""
     change = ledger.waiting.get(row.of)
     is_about_it = change is not None and row.digest == change.row.seal
     match row.kind:
@@ -155,7 +155,7 @@ def count(ledger: Ledger, row: Row) -> None:
             _put(ledger, change.row, row.at)
         case "freeze":
             ledger.is_frozen = True
-        case "take":  # what is new to visitors stays so
+        case "take":  # `news` stays: visitors must still be asked about it
             ledger.outcomes |= dict.fromkeys(ledger.waiting, "ended when the file took over")
             ledger.overlays, ledger.waiting, ledger.is_frozen = {}, {}, False
 
@@ -176,35 +176,35 @@ def _put(ledger: Ledger, change: Row, at: int) -> None:
 
 
 def is_stricter(after: Overlay, before: Overlay) -> bool:
-    """Return whether `after` admits no visitor whom `before` kept out; False if in doubt."""
+    """Return whether `after` certainly holds the vendor from all visitors from whom `before` held it."""
     changed = [name for name in {**before, **after} if after.get(name) != before.get(name)]
     checks = (name in _STRICTER and _STRICTER[name](before.get(name), after.get(name)) for name in changed)
     return bool(changed) and all(checks)
 
 
 def facts_of(overlay: Overlay) -> dict[str, Any]:
-    """Return what an overlay says of a vendor itself."""
+    """Return the fields of an overlay that describe the vendor itself, without a hold and the contract's end."""
     return {name: value for name, value in overlay.items() if name in FIELDS}
 
 
 def is_new(row: Row) -> bool:
-    """Return whether a change declares a vendor."""
+    """Return whether a change declares a new vendor."""
     return "hosts" in row.after and "hosts" not in row.before
 
 
 def declared(config: Config, ledger: Ledger) -> tuple[Vendor, ...]:
     """Return the vendors in force: those of the file, then those of the console."""
-    ids, in_file = config.purpose_ids - {NECESSARY}, {one.name for one in config.vendors}
-    found = [_under(one, ledger.overlay(one.name), ids) for one in config.vendors]
+    ids, in_file = config.purpose_ids - {NECESSARY}, {vendor.name for vendor in config.vendors}
+    found = [_under(vendor, ledger.overlay(vendor.name), ids) for vendor in config.vendors]
     for name, overlay in ledger.overlays.items():
         if "hosts" in overlay and name not in in_file:
-            with suppress(ConfigError):  # the file has its hosts or its name by now
+            with suppress(ConfigError):  # the file declares its name or its hosts by now
                 found.append(_of_console(overlay, ids, config, found))
-    return tuple(replace(one, held=True) if one.name in ledger.held else one for one in found)
+    return tuple(replace(vendor, held=True) if vendor.name in ledger.held else vendor for vendor in found)
 
 
 def _under(vendor: Vendor, overlay: Overlay, ids: Collection[str]) -> Vendor:
-    """Return a vendor under an overlay, which can only hold it from more visitors than its own entry does."""
+    """Return a vendor with an overlay, which can hold it from more visitors, but never from fewer."""
     end = min(vendor.contract_end or date.max, date.fromisoformat(overlay.get(END, str(date.max))))
     is_held, last = vendor.held or HELD in overlay, None if end == date.max else end
     vendor = replace(vendor, held=is_held, contract_end=last)
@@ -221,19 +221,19 @@ def _of_console(overlay: Overlay, ids: Collection[str], config: Config, others: 
     facts = facts_of(overlay)
     if facts["purpose"] not in ids:  # the file no longer has it, so no visitor can agree to it
         facts["purpose"], overlay = min(ids, default=""), {**overlay, HELD: True}
-    facts["hosts"] = [one for one in facts["hosts"] if not _owner(one, config, others)]
+    facts["hosts"] = [host for host in facts["hosts"] if not _owner(host, config, others)]
     return _under(new_vendor(facts, config, others), overlay, ids)
 
 
 def new_vendor(facts: Overlay, config: Config, others: Sequence[Vendor]) -> Vendor:
-    """Return the vendor that the console would declare; raises ConfigError for what it may not declare."""
+    """Return the vendor that the console would declare; raises ConfigError for a field that it may not set so."""
     where = f"vendor {str(facts.get('name', ''))[:80]!r}"
     is_short = all(len(value) <= (MOST if name in LISTS else LONGEST) for name, value in facts.items())
     _require(is_short, where, "too long", f"lists of {MOST} entries, and texts of {LONGEST} characters")
     values: dict[str, Any] = {name: tuple(value) if name in LISTS else value for name, value in facts.items()}
     vendor, ids = Vendor(**values), config.purpose_ids - {NECESSARY}
     _require(vendor.name.isprintable(), f"{where}, name", "not printable", "letters, digits and signs")
-    is_known = any(_folded(one.name) == _folded(vendor.name) for one in others)
+    is_known = any(_folded(other.name) == _folded(vendor.name) for other in others)
     _require(not is_known, f"{where}, name", "declared", "a name of its own")
     _require(vendor.purpose in ids, f"{where}, purpose", vendor.purpose, ", ".join(sorted(ids)))
     for host in vendor.hosts:
@@ -241,21 +241,23 @@ def new_vendor(facts: Overlay, config: Config, others: Sequence[Vendor]) -> Vend
         _require(is_plain, f"{where}, host", repr(host[:80]), "a host's whole name, without *, port and path")
         owner = _owner(host, config, others)
         _require(not owner, f"{where}, host {host}", f"of {owner}", "a host that nobody has")
-    taken = {one.name for one in config.cookies.sign}
+    taken = {cookie.name for cookie in config.cookies.sign}
     known = CookieRegister(vendors=others, own=config.cookies.own, ours=(), undeclared="report")
-    for one in vendor.cookies:
-        is_free = not ("*" in one or "cg_" in one or one in taken or known.use_of(one.encode()).is_declared)
-        _require(is_free, f"{where}, cookie", repr(one[:80]), "a whole name, without *, that nobody has")
+    for name in vendor.cookies:
+        is_free = not (
+            "*" in name or "cg_" in name or name in taken or known.use_of(name.encode()).is_declared
+        )
+        _require(is_free, f"{where}, cookie", repr(name[:80]), "a whole name, without *, that nobody has")
     return vendor
 
 
 def _folded(name: str) -> str:
-    """Return a name without what readers do not see: its case, and the width of its letters."""
+    """Return a name in one case and one width of letters, for comparing names that readers take for the same."""
     return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _owner(host: str, config: Config, vendors: Sequence[Vendor]) -> str:
-    """Return the owner of a host, a vendor or the shop; empty if it has none."""
+    """Return the name of a host's owner, a vendor or the shop; empty if it has none."""
     register = Register(purposes=config.purposes, vendors=vendors, first_party_hosts=own_hosts(config))
     for origin in (*config.origins, config.staff.origin):
         shown = urlsplit(origin)
@@ -271,7 +273,7 @@ def _require(is_met: bool, setting: str, was: str, allowed: str) -> None:  # noq
 
 
 def row_of(asked: Row, act: str, fields: Fields, config: Config, known: Ledger) -> Row:
-    """Return the row that a member asks for by one of ACTS; `asked` has who and when. Raises ChangeRefused."""
+    """Return the row for one of ACTS that a member posted; `asked` has member and time. Raises ChangeRefused."""
     if asked.kind != "change":
         return _answered(asked, known)
     undone = known.rows.get(asked.of) if act == "undo" else None
@@ -282,7 +284,7 @@ def row_of(asked: Row, act: str, fields: Fields, config: Config, known: Ledger) 
         _require_allowed(vendor, before, after, config, known)
     except (ConfigError, ValueError) as error:
         raise ChangeRefused(str(error)) from error
-    written = [one for one in known.rows.values() if one.by == asked.by and one.at > asked.at - DAY]
+    written = [row for row in known.rows.values() if row.by == asked.by and row.at > asked.at - DAY]
     if len(written) >= MOST_A_DAY and act != "hold":
         raise ChangeRefused(f"you wrote {MOST_A_DAY} rows within a day; only holds are taken now")
     _require_open(known, "" if is_stricter(after, before) else vendor)
@@ -290,12 +292,12 @@ def row_of(asked: Row, act: str, fields: Fields, config: Config, known: Ledger) 
 
 
 def may_undo(row: Row, known: Ledger) -> bool:
-    """Return whether a change is in force as it was made."""
+    """Return whether a change is in force and its vendor was not changed afterwards."""
     return known.outcomes.get(row.number) == "in force" and known.overlay(row.vendor) == row.after
 
 
 def _answered(asked: Row, known: Ledger) -> Row:
-    """Return the row that confirms or stops a change."""
+    """Return the row that confirms or stops a waiting change."""
     change = known.waiting.get(asked.of)
     if change is None or (asked.kind == "confirm" and change.is_over(asked.at)):
         raise ChangeRefused(GONE)
@@ -313,17 +315,17 @@ def _answered(asked: Row, known: Ledger) -> Row:
 def _undone(row: Row | None, known: Ledger) -> Overlay:
     if row is None or not may_undo(row, known):
         raise ChangeRefused("this change is not in force any more, so it cannot be undone")
-    # A new vendor is held, because its hosts would count as undeclared without it
+    # A new vendor is held instead of removed, since its hosts would count as undeclared without it
     return {**row.after, HELD: True} if is_new(row) else row.before
 
 
 def _facts(fields: Fields, before: Overlay) -> Overlay:
-    """Declare a vendor, or other hosts and facts of one that the console declared."""
+    """Return the overlay of a new vendor, or with new facts of a vendor that the console declared."""
     given: dict[str, str | list[str]] = {}
     for name in FIELDS:
         text = fields.get(name, "").strip()
         parts = text.split(",") if name == "data" else text.replace(",", " ").split()
-        given[name] = [one.strip() for one in parts if one.strip()] if name in LISTS else text
+        given[name] = [part.strip() for part in parts if part.strip()] if name in LISTS else text
     kept = {name: before[name] for name in (HELD, END) if name in before}
     return kept | {name: value for name, value in given.items() if value}
 
@@ -334,15 +336,12 @@ _AFTER: Mapping[str, Callable[[Fields, Overlay], Overlay]] = {
     "purpose": lambda fields, before: {**before, "purpose": fields.get("purpose", "")},
     "add": _facts,
 }
-KINDS: Mapping[str, Kind] = {
-    "confirm": "confirm",
-    "stop": "stop",
-}  # of acts on a change; all others propose one
+KINDS: Mapping[str, Kind] = {"confirm": "confirm", "stop": "stop"}  # of acts on a change; others propose one
 ACTS = frozenset({*_AFTER, *KINDS, "undo"})
 
 
 def _require_open(known: Ledger, loosened: str) -> None:
-    """Raise ChangeRefused while changes are frozen, and for a vendor that is loosened although a row about it broke."""
+    """Raise ChangeRefused while changes are frozen, or if the loosened vendor (empty if none) has a broken row."""
     if known.is_frozen:
         raise ChangeRefused("the changes of the console are frozen; see cookieguard vendors freeze")
     if loosened in known.held:
@@ -352,8 +351,8 @@ def _require_open(known: Ledger, loosened: str) -> None:
 
 
 def _require_allowed(vendor: str, before: Overlay, after: Overlay, config: Config, known: Ledger) -> None:
-    """Raise ChangeRefused or ConfigError for what the console may never change."""
-    entry = next((one for one in config.vendors if one.name == vendor), None)
+    """Raise ChangeRefused or ConfigError for a change that the console may never make."""
+    entry = next((entry for entry in config.vendors if entry.name == vendor), None)
     facts = facts_of(after)
     if after == before:
         raise ChangeRefused("this is so already")
@@ -362,7 +361,7 @@ def _require_allowed(vendor: str, before: Overlay, after: Overlay, config: Confi
     if facts == facts_of(before):
         return
     if entry is None:
-        new_vendor(facts, config, [one for one in declared(config, known) if one.name != vendor])
+        new_vendor(facts, config, [other for other in declared(config, known) if other.name != vendor])
     elif entry.purpose != NECESSARY or facts.keys() - {"purpose"}:
         raise ChangeRefused("the file declares this vendor: change that there")
     elif facts and facts["purpose"] not in config.purpose_ids - {NECESSARY}:

@@ -1,4 +1,4 @@
-"""Vendors that staff change while the shop runs: what is in force, and the page {prefix}vendor-changes."""
+"""Changes of vendors while the shop runs: each worker follows them, and the page {prefix}vendor-changes makes them."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ NOT_MAILED = "vendors: the owner was not mailed of a change (%s); see staff.lett
 NO_ANSWER = "The store does not answer. Look here again in a minute to see whether the change was made."
 NO_PASSKEY = "This needs your own passkey, in a browser where you are signed in."
 CLOSE_SECONDS = 5.0
-ABOUT = "change of vendors "  # with the digest, what a passkey signs
-MOST_SHOWN = 50  # changes that are over
+ABOUT = "change of vendors "  # before a change's digest: the purpose of a passkey's signature
+MOST_SHOWN = 50  # changes that no longer wait
 MOST_FIELDS = 3  # in the query, which fills the form: name, purpose, hosts
 
 
 class VendorsPart(Part):
-    """Own what is known of the rows, which the store's thread reads each second, and the mail to the owner."""
+    """Own the ledger, which the store's thread reads again each second, and mail the owner about laxer changes."""
 
     def __init__(self, guard: Guard, store: StoreSync) -> None:
         config = guard.config
@@ -75,12 +75,12 @@ class VendorsPart(Part):
         self._staff: StaffGuard = guard.part(PeoplePart).staff
         self._copy = Copy(guard.state, guard.keyring)
         seen = self._copy.read()
-        # Until the store answers, all rows of the copy count as broken; without a copy, one that may be about anybody
+        # Until the store answers, all rows of the copy count as broken; without a copy, a row of an unknown vendor does
         unread = [] if seen is not None else [None]
         self.known = replace(ledger_by(unread, config, seen or {}), broken=())
         self.vendors = config.vendors  # in force
         self._news: News = {}
-        self._shelved: list[Opened | None] | None = None  # as it was read last
+        self._shelved: list[Opened | None] | None = None  # the rows at the last read
         outbox = outbox_opener(config.store, guard.state.path, environ=guard.environ)
         self._outbox = Questions("vendors", outbox, broken_by=(OutboxDown,), patience=CLOSE_SECONDS)
         guard.on_built.append(self._start)
@@ -88,7 +88,7 @@ class VendorsPart(Part):
         self.pages = [page(role=ANYONE, title="Vendor changes")]
 
     def close(self, deadline: float) -> None:
-        """End the thread that mails the owner: what is not sent by then is not sent."""
+        """End the thread that mails the owner; mails that are not sent by the deadline are dropped."""
         self._outbox.close(deadline)
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
@@ -126,10 +126,10 @@ class VendorsPart(Part):
             raise refused if isinstance(refused, ChangeRefused) else StoreDown("vendors")
         change = known.waiting.get(number)
         if act == "confirm" and change is not None and change.due() is not None:
-            self._tell_owner(exchange, change)
+            self._mail_owner(exchange, change)
 
     async def _signed(self, exchange: Exchange, member: Member, number: int, answer: str) -> str:
-        """Return the digest of a change that waits; raises unless the member's passkey signed it in this browser."""
+        """Return the digest of a waiting change; raises unless the member's passkey signed it in this browser."""
         change, passkeys = self.known.waiting.get(number), self._staff.passkeys
         if passkeys is None or is_script(exchange) or change is None:
             raise PasskeyRefused(NO_PASSKEY)
@@ -138,12 +138,12 @@ class VendorsPart(Part):
             raise PasskeyRefused(NO_PASSKEY)
         return change.row.seal
 
-    def _tell_owner(self, exchange: Exchange, change: Waiting) -> None:
-        """Have the outbox's thread send one mail to each address of `staff.letter`, once a change."""
+    def _mail_owner(self, exchange: Exchange, change: Waiting) -> None:
+        """Have the outbox's thread send one mail about a change to each address of `staff.letter`."""
         config = self._config
         row, due = change.row, change.due() or 0
         at = f"{from_milliseconds(due).astimezone(UTC):%H:%M} UTC"
-        names = " and ".join(one.name for one in change.confirmed)
+        names = " and ".join(row.name for row in change.confirmed)
         lines = [
             f"{names} confirmed a change of the vendor {row.vendor}: {_words(row)}.",
             f"It takes effect at {at}. Until then, any member of staff can stop it:",
@@ -161,18 +161,18 @@ class VendorsPart(Part):
             now=exchange.now,
             environ=self._guard.environ,
         )
-        self._outbox.ask(lambda outbox: asyncio.run(send(outbox))).add_done_callback(_tell)
+        self._outbox.ask(lambda outbox: asyncio.run(send(outbox))).add_done_callback(_warn_if_not_mailed)
 
     def _shown(self, exchange: Exchange, member: Member, status: int = 200, message: str = "") -> Response:
         known, now, passkeys = self.known, to_milliseconds(exchange.now), self._staff.passkeys
-        waiting = {number: one for number, one in known.waiting.items() if not one.is_over(now)}
+        waiting = {number: change for number, change in known.waiting.items() if not change.is_over(now)}
         asking = {
-            number: passkeys.asking(asked_of(exchange), ABOUT + one.row.seal)
-            for number, one in waiting.items()
-            if passkeys and member.may(OFFICER) and not one.is_confirmed_by(member.id, member.name)
+            number: passkeys.asking(asked_of(exchange), ABOUT + change.row.seal)
+            for number, change in waiting.items()
+            if passkeys and member.may(OFFICER) and not change.is_confirmed_by(member.id, member.name)
         }
         rows = reversed(known.rows.values())
-        past = [one for one in rows if one.kind == "change" and one.number not in waiting]
+        past = [row for row in rows if row.kind == "change" and row.number not in waiting]
         page = staff_page(
             "vendor_changes.html",
             self._staff.shell(exchange, member, "Vendors"),
@@ -182,8 +182,8 @@ class VendorsPart(Part):
             known=known,
             is_read=self._shelved is not None,
             vendors=self.vendors,
-            in_file={one.name: one for one in self._config.vendors},
-            purposes=[one.id for one in self._config.purposes if one.id != NECESSARY],
+            in_file={vendor.name: vendor for vendor in self._config.vendors},
+            purposes=[purpose.id for purpose in self._config.purposes if purpose.id != NECESSARY],
             waiting=waiting.values(),
             past=past[:MOST_SHOWN],
             may_undo=partial(ledger.may_undo, known=known),
@@ -197,16 +197,16 @@ class VendorsPart(Part):
         return HTMLResponse(page, status, HEADERS_WITH_SCRIPT)
 
     def _start(self, renew: Renew) -> None:
-        """Read the store before the first request, and follow it from then on."""
+        """Read the store before the first request, and again each second from then on."""
         self._renew, guard = renew, self._guard
         opener = store_opener(guard.config, guard.state.path, environ=guard.environ, keyring=guard.keyring)
         self._follow()
         with suppress(StoreDown), closing(opener()) as opened:
             self._read(opened)
-        self._store.listen(self._hear)
+        self._store.listen(self._update)
 
-    def _hear(self, store: Store | None) -> None:
-        """Read the store; never raises. While it is down (None), the vendors known last stay in force."""
+    def _update(self, store: Store | None) -> None:
+        """Read the store; never raises. While it is down (None), the vendors that were read last stay in force."""
         try:
             if store is not None:
                 self._read(store)
@@ -215,7 +215,7 @@ class VendorsPart(Part):
             logger.warning(UNUSABLE, error)
 
     def _append(self, make: Callable[[Ledger], Row], store: Store) -> Ledger:
-        """Write a row, and have it count here at once; raises StoreDown and ChangeRefused."""
+        """Write a row and apply it in this worker at once; raises StoreDown and ChangeRefused."""
         append(store, self._config, self.known.rows, make)
         self._read(store)
         return self.known
@@ -226,7 +226,7 @@ class VendorsPart(Part):
             return
         self._shelved = shelved
         self.known = known = ledger_by(shelved, self._config, self.known.rows)
-        with suppress(OSError):  # a full disk: this worker knows the rows
+        with suppress(OSError):  # the disk is full, but this worker keeps the rows in memory
             self._copy.add(known.rows)
         if known.broken and known.broken != before:
             rows, held = ", ".join(map(str, known.broken)), ", ".join(sorted(known.held))
@@ -234,25 +234,25 @@ class VendorsPart(Part):
         self._follow()
 
     def _apply_due(self, store: Store) -> None:
-        """Put into force what two officers confirmed ten minutes ago, if both are officers still."""
+        """Apply changes that two officers confirmed ten minutes ago, if both are still officers."""
         now = self._guard.clock()
         for change in list(self.known.waiting.values()):
             row = change.row
-            found = [(one, self._staff.members.by_id(one.by, now)) for one in change.confirmed]
-            by_officers = [one for one, member in found if member is not None and member.may(OFFICER)]
+            found = [(confirm, self._staff.members.by_id(confirm.by, now)) for confirm in change.confirmed]
+            by_officers = [confirm for confirm, member in found if member is not None and member.may(OFFICER)]
             at, is_held = to_milliseconds(now), row.vendor in self.known.held
             if is_held or not self.known.may_apply(Waiting(row, by_officers), at):
                 continue
             applied = Row("apply", row.vendor, name="the shop", at=at, of=row.number, digest=row.seal)
-            with suppress(ChangeRefused):  # another worker was first
+            with suppress(ChangeRefused):  # another worker was faster
                 append(store, self._config, self.known.rows, applied)
             self._read(store)
 
     def _follow(self) -> None:
-        """Have requests use the vendors in force."""
+        """Give the vendors in force to the services that answer requests, if they changed."""
         known, config = self.known, self._config
         vendors = ledger.declared(config, known)
-        asked = {(one.name, one.purpose) for one in vendors if not one.held}
+        asked = {(vendor.name, vendor.purpose) for vendor in vendors if not vendor.held}
         news = {name: found for name, found in known.news.items() if (name, found[0]) in asked}
         if (vendors, news) != (self.vendors, self._news):
             self._renew(replace(config, vendors=vendors), news)
@@ -260,18 +260,18 @@ class VendorsPart(Part):
 
 
 def serve(guard: Guard) -> VendorsPart | None:
-    """Return the part; None without the store, in which the changes are."""
+    """Return the part; None if the shop has no store to keep changes in."""
     return None if guard.store is None else VendorsPart(guard, guard.store)
 
 
-def _tell(sent: Future[Any]) -> None:
+def _warn_if_not_mailed(sent: Future[Any]) -> None:
     error = TimeoutError() if sent.cancelled() else sent.exception()
     if error is not None or not sent.result().sent:
         logger.warning(NOT_MAILED, type(error).__name__ if error else "to no address")
 
 
 def _words(row: Row) -> str:
-    """Return what a change does, in words."""
+    """Describe a change in words."""
     before, after = row.before, row.after
     said = ["new vendor"] if ledger.is_new(row) else []
     for name in (*ledger.FIELDS[1:], ledger.END):

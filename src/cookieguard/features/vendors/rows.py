@@ -1,7 +1,7 @@
-"""The rows of changes in the store, and a sealed copy in the state directory that notices what was taken out of it.
+"""The rows of vendor changes in the store, and a sealed copy on each machine that reveals removed or altered rows.
 
-A row is written once and never changed. One that is missing, was changed, or does not continue the row before it is
-broken: its vendor is held, and all other rows count.
+A row is written once and never changed. A row is broken if it is missing, was changed, or does not continue the row
+before it. The vendor of a broken row is held, and all other rows count.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ class Copy:
         self._state, self._seal = state, Seal(keyring, USE)
 
     def read(self) -> Rows | None:
-        """Return the rows; None if there is no copy that opens."""
+        """Return the rows; None if there is no copy, or its seal cannot be opened."""
         sealed = self._state.read(COPY)
         with suppress(SealBroken, ValueError, TypeError, LookupError):
             if sealed is not None:
                 found = map(Row.read, json.loads(self._seal.open(sealed, about=COPY)))
-                return {one.number: one for one in found}
+                return {row.number: row for row in found}
         return None
 
     def add(self, rows: Rows) -> None:
-        """Add rows; one that is there stays as it is. Raises OSError."""
+        """Add rows without replacing any that the copy has. Raises OSError."""
         before, sealed = self.read(), self._state.read(COPY)
         after = {**rows, **(before or {})}
         if before is None or after != before or (sealed is not None and not self._seal.is_current(sealed)):
@@ -53,7 +53,7 @@ class Copy:
 
 
 def read_ledger(shop: Shop) -> Ledger:
-    """Return what the store and this machine's copy say; creates no file. Raises StoreDown and ConfigError."""
+    """Return the ledger by the store and this machine's copy; creates no file. Raises StoreDown and ConfigError."""
     config, state, environ = shop.config, shop.state, shop.environ
     file = store_file(config.store, state, environ=environ)
     if not config.console.applies or (file is not None and not file.exists()):
@@ -64,13 +64,13 @@ def read_ledger(shop: Shop) -> Ledger:
 
 
 def in_force(shop: Shop) -> Config:
-    """Return the configuration with the vendors in force in place of the file's. Raises StoreDown and ConfigError."""
+    """Return the configuration with the vendors in force instead of the file's. Raises StoreDown and ConfigError."""
     config = shop.config
     return replace(config, vendors=declared(config, read_ledger(shop))) if config.console.applies else config
 
 
 def append(store: Store, config: Config, seen: Rows, make: Row | Callable[[Ledger], Row]) -> None:
-    """Write a row, or the one that `make` makes of what is known. Raises StoreDown and ChangeRefused."""
+    """Write a row, or the one that `make` returns for the current ledger. Raises StoreDown and ChangeRefused."""
     for _ in range(TRIES):
         known = ledger_by(store.shelf(NAMESPACE), config, seen)
         last = max([*known.rows, *known.broken], default=0)
@@ -88,24 +88,24 @@ def append(store: Store, config: Config, seen: Rows, make: Row | Callable[[Ledge
 
 
 def ledger_by(shelved: Collection[Opened | None], config: Config, seen: Rows) -> Ledger:
-    """Return what the rows of the store say; `seen` are those that this machine has read."""
-    stored = {row.number: row for one in shelved if one and (row := _row(one))}
+    """Return the ledger by the rows of the store; `seen` are the rows that this machine has read before."""
+    stored = {row.number: row for opened in shelved if opened and (row := _row(opened))}
     rows, broken = _verified(stored, seen, last=max([len(shelved), *stored, *seen]))
-    taken = max((one.number for one in rows.values() if one.kind == "take"), default=0)
+    taken = max((row.number for row in rows.values() if row.kind == "take"), default=0)
     ledger = Ledger(rows=rows, broken=tuple(number for number in broken if number > taken))
     for row in rows.values():
         count(ledger, row)
-    touched: set[str | None] = {one.vendor for one in rows.values()}
-    refusable = {one.name for one in config.vendors if one.purpose != NECESSARY}
+    touched: set[str | None] = {row.vendor for row in rows.values()}
+    refusable = {vendor.name for vendor in config.vendors if vendor.purpose != NECESSARY}
     held = set[str | None]()
     for number in ledger.broken:
         about: set[str | None] = {rows[number].vendor for rows in (seen, stored) if number in rows}
         about |= {stored[number + 1].neighbour} if number + 1 in stored else set()
         is_named = number in seen or about - {"", None}
-        # A row about no vendor may be the one by which the file took over, unless it was seen here.
+        # A broken row without a vendor may have been the one by which the file took over, unless it was read here.
         held |= about if is_named else touched if about == {""} else touched | refusable
     ledger.held = frozenset(name for name in held if name)
-    # Without the hosts of a vendor that is held, these would count as undeclared
+    # If a held vendor's hosts are lost, restore the newest known ones, or they would count as undeclared
     for row in reversed(ledger.rows.values()):
         is_lost = "hosts" in row.after and "hosts" not in ledger.overlay(row.vendor)
         if row.vendor in ledger.held and is_lost:
@@ -114,7 +114,7 @@ def ledger_by(shelved: Collection[Opened | None], config: Config, seen: Rows) ->
 
 
 def _verified(stored: Rows, seen: Rows, *, last: int) -> tuple[dict[int, Row], list[int]]:
-    """Return the rows that count, and the numbers of the broken ones; of these the row counts that was seen before."""
+    """Return the rows that count and the numbers of broken rows, for which the copy that was read before counts."""
     rows, broken = dict[int, Row](), list[int]()
     for number in range(1, last + 1):
         row, own, before = stored.get(number), seen.get(number), rows.get(number - 1)
@@ -127,8 +127,8 @@ def _verified(stored: Rows, seen: Rows, *, last: int) -> tuple[dict[int, Row], l
     return rows, broken
 
 
-def _row(one: Opened) -> Row | None:
+def _row(opened: Opened) -> Row | None:
     with suppress(ValueError, TypeError, LookupError):
-        row = Row.read(one.value.decode())
-        return row if str(row.number) == one.key else None
+        row = Row.read(opened.value.decode())
+        return row if str(row.number) == opened.key else None
     return None

@@ -1,4 +1,4 @@
-"""The shop's privacy policy: versions with their dates, what differs between two, and when each is in force.
+"""The rules of policy versions: their dates, which of them is in force, and the differences between two texts.
 
-Rule: pure logic. Texts, announcements and the day come in; no I/O, no clock of its own.
+Rule: pure logic. Texts, announcements and the current day are passed in; no I/O and no clock.
 """

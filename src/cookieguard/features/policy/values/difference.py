@@ -1,4 +1,4 @@
-"""What differs between two texts, for people to read: paragraph by paragraph, and in a changed one word by word."""
+"""Differences between two Markdown texts for readers: by paragraph, and within a changed paragraph by word."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 WORDS = re.compile(r"\w+|\s+|[^\w\s]+")
-# Comparing texts that repeat themselves takes the square of their length.
+# Limits, because the time to compare repetitive texts grows with the square of their length.
 MOST_WORDS = 2_000  # of two paragraphs together
 MOST_PARAGRAPHS = 2_000  # of each text: ten times the longest policies of large companies
-ALIKE = 0.4  # two paragraphs that share less are one that went and one that came
-LOOKS_AHEAD = 8  # paragraphs among which the one that was changed is looked for
-HEADING = "# "  # what a paragraph begins with that is a heading; others begin with no mark
+ALIKE = 0.4  # share of common words; below it, one paragraph was removed and another one added
+LOOKS_AHEAD = 8  # paragraphs that are searched for the one that was changed
+HEADING = "# "  # before the text of a heading; other paragraphs have no mark
 BETWEEN_CELLS = " · "
 TEXTS = ("inline", "fence", "code_block")
 ENDS = ("paragraph_close", "heading_close", "tr_close", "fence", "code_block")
 
 
 class Way(StrEnum):
-    """Name what became of a piece of text."""
+    """Name how a piece of text differs between the two texts."""
 
     SAME = "same"
     ADDED = "added"
@@ -35,14 +35,14 @@ class Way(StrEnum):
 
 
 class Piece(NamedTuple):
-    """Hold some words of a paragraph, and what became of them: all but CHANGED."""
+    """Hold some words of a paragraph, and how they differ: any way but CHANGED."""
 
     way: Way
     text: str
 
 
 class Change(NamedTuple):
-    """Hold one paragraph that differs: what became of it, its words, and the heading it stands under."""
+    """Hold one paragraph that differs: the way it differs, its words, and the heading above it."""
 
     way: Way
     pieces: tuple[Piece, ...]
@@ -50,9 +50,9 @@ class Change(NamedTuple):
 
 
 def differences(before: str, after: str) -> list[Change]:
-    """Return the paragraphs that differ between two Markdown texts, in the order of the later one.
+    """Return the paragraphs that differ between two Markdown texts, in the order of the later text.
 
-    Of texts that are too long to compare, return the whole one before and the whole one after.
+    For texts that are too long to compare, return the whole text before as removed and the whole text after as added.
     """
     old, new = _paragraphs(before), _paragraphs(after)
     if old != new and max(len(old), len(new)) > MOST_PARAGRAPHS:
@@ -60,7 +60,7 @@ def differences(before: str, after: str) -> list[Change]:
             Change(way, (Piece(way, whole),), "")
             for way, whole in ((Way.REMOVED, before), (Way.ADDED, after))
         ]
-    matcher = SequenceMatcher(None, old, new)  # what comes often starts no match: it would take the cube
+    matcher = SequenceMatcher(None, old, new)  # autojunk avoids cubic time for repetitions
     found: list[Change] = []
     for way, i, j, k, m in matcher.get_opcodes():
         if way != "equal":
@@ -84,14 +84,14 @@ def _compared(old: Sequence[str], new: Sequence[str], heading: str) -> Iterator[
 
 
 def _partner(old: Sequence[str], after: str) -> int | None:
-    """Return which of some paragraphs became this one; None where it is new."""
+    """Return the index of the old paragraph that became this one; None if it is new."""
     likeness = [_likeness(before, after) for before in old]
     best = max(likeness, default=0.0)
     return likeness.index(best) if best >= ALIKE else None
 
 
 def _likeness(before: str, after: str) -> float:
-    """Return which share of the words of two paragraphs is in both; 0 where there are too many to compare."""
+    """Return the share of the words of two paragraphs that both have; 0 if there are too many to compare."""
     old, new = WORDS.findall(before), WORDS.findall(after)
     if len(old) + len(new) > MOST_WORDS:
         return 0.0
@@ -123,7 +123,7 @@ def _pieces(before: str, after: str) -> tuple[Piece, ...]:
 
 
 def _paragraphs(markdown: str) -> list[str]:
-    """Return each heading, paragraph, item of a list and row of a table on one line, without Markdown's marks."""
+    """Return each heading, paragraph, list item and table row as one line without Markdown's marks."""
     found, texts = list[str](), list[str]()
     for token in parse(markdown):
         if token.type in TEXTS:
@@ -136,7 +136,7 @@ def _paragraphs(markdown: str) -> list[str]:
 
 
 def _plain(token: Token) -> str:
-    """Return a token's text; a link's address follows its words."""
+    """Return a token's text, with the address of each link after its words."""
     found, target = [] if token.children else [token.content], ""
     for part in token.children or ():
         if part.type == "link_open":
@@ -147,4 +147,4 @@ def _plain(token: Token) -> str:
 
 
 def _heading(paragraphs: Sequence[str]) -> str:
-    return next((_shown(one) for one in reversed(paragraphs) if one.startswith(HEADING)), "")
+    return next((_shown(text) for text in reversed(paragraphs) if text.startswith(HEADING)), "")

@@ -1,7 +1,7 @@
-"""The head of a policy text: a few named values between two lines of dashes, a small part of YAML.
+"""The front matter of a policy text: four named values between two lines of dashes, in a small subset of YAML.
 
-A value stands on its line, quoted or not, or below it as a list of lines that begin with a dash. Anything else is
-refused by the name of its line: half-understood YAML would change dates without a word.
+A value follows its name on the same line, with or without quotes; the summary may also be a list of lines with dashes.
+Any other line is refused and named in the error, because half-understood YAML could silently change a date.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ LINE = re.compile(r"([a-z_]+):(?:[ \t]+(.*))?")
 ITEM = re.compile(r"[ \t]*-[ \t]+(.+)")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-LONGEST_SUMMARY = 2_000  # characters: it stands in mails and feeds
+LONGEST_SUMMARY = 2_000  # characters, because mails and feeds contain it
 TRUTHS = {"true": True, "false": False}
 
 
 class Head(NamedTuple):
-    """Hold what the head of a text says."""
+    """Hold the values of a text's front matter."""
 
     announced: date
     effective: date
@@ -34,7 +34,7 @@ class Head(NamedTuple):
 
 
 def split_head(text: str, where: str) -> tuple[Head, str]:
-    """Return the head and the Markdown below it; raises ConfigError naming `where` and the line."""
+    """Return the front matter and the Markdown below it; raises ConfigError that names `where` and the line."""
     lines = text.split("\n")
     if lines[0].rstrip() != FENCE:
         raise ConfigError(where, was="without front matter", allowed=f"{FENCE!r} first, then {ALLOWED}")
@@ -54,7 +54,7 @@ def split_head(text: str, where: str) -> tuple[Head, str]:
 
 
 def day_of(text: str) -> date | None:
-    """Return the day that a text like 2026-12-15 names; None for any other text."""
+    """Return the day of a text like 2026-12-15; None for any other text."""
     with suppress(ValueError):
         return date.fromisoformat(text) if DAY.fullmatch(text) else None
     return None

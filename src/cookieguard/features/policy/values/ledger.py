@@ -1,4 +1,4 @@
-"""What is kept of an announcement: the digests of its files, how far its mails came, and who lifted what."""
+"""The record of one announced version: digests of its files, counts of its mails, and the reason of a release."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """Hold what is kept of one announced version."""
+    """Hold the record of one announced version."""
 
     files: Mapping[str, str]  # digest by language
     at: datetime
     run: Run = field(default_factory=Run)
     completed: datetime | None = None
-    reason: str = ""  # why somebody let it take effect without a complete run
+    reason: str = ""  # of the member who released it although notices were missing
     released: datetime | None = None
     forgotten: datetime | None = None
-    """When the outbox forgot who was sent the notice; from then on `run` alone is known."""
+    """When the outbox deleted the recipients of the notice; from then on only the counts in `run` are known."""
     earliest: date | None = None
     """The day on which the notice period ends, counted from the last notice; None if an older release wrote this."""
 
     @property
     def is_complete(self) -> bool:
-        """Return whether nothing but its day is in the way of this version."""
+        """Return whether this version only waits for its day."""
         return self.completed is not None or self.released is not None
 
 
@@ -42,7 +42,7 @@ def files_of(ledger: Ledger) -> dict[str, Mapping[str, str]]:
 
 
 def write_announcement(entry: Announcement) -> bytes:
-    """Write an announcement as JSON."""
+    """Return an announcement as JSON."""
     run = entry.run
     kept = {
         "v": FORMAT,
@@ -59,7 +59,7 @@ def write_announcement(entry: Announcement) -> bytes:
 
 
 def read_announcement(value: bytes) -> Announcement:
-    """Read what `write_announcement` wrote; raises ValueError for anything else."""
+    """Parse the JSON of `write_announcement`; raises ValueError for anything else."""
     try:
         kept = json.loads(value)
         total, sent, refused, uncertain, is_filled = kept["run"]

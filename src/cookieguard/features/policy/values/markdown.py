@@ -1,4 +1,4 @@
-"""Markdown of a policy as HTML: headings, lists, tables and links; no raw HTML, no pictures, no scripts' addresses."""
+"""Markdown of a policy as HTML: headings, lists, tables and links, without raw HTML, pictures or script URLs."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ if TYPE_CHECKING:
 
 HEADINGS = {"h1": "h2", "h2": "h3", "h3": "h4", "h4": "h5", "h5": "h6", "h6": "h6"}  # the page has an h1
 LINKS = ("http://", "https://", "mailto:", "tel:", "/", "#")
-DEEPEST = 20  # levels of lists and quotes; what lies deeper is left out
+DEEPEST = 20  # levels of lists and quotes; deeper content is left out
 
 
 def render(markdown: str) -> str:
-    """Return the HTML of a text: all that is not Markdown is escaped."""
+    """Return the HTML of a text, with everything that is not Markdown escaped."""
     parser, tokens = _parser(), parse(markdown)
     _adapt(tokens)
     return str(parser.renderer.render(tokens, parser.options, {}))
 
 
 def parse(markdown: str = "") -> list[Token]:
-    """Return the tokens of a text. The first call imports the parser: at start, so that no request waits for it."""
+    """Return the tokens of a text. The first call imports the parser, so make it at start, before any request."""
     return _parser().parse(markdown)
 
 
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
-    # Imported where there is a policy: it takes 60 ms, an eighth of `import cookieguard`.
+    # Imported only if there is a policy, because it takes 60 ms, an eighth of `import cookieguard`.
     from markdown_it import MarkdownIt
     from markdown_it.renderer import RendererHTML
 
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST}, renderer_cls=RendererHTML)
     parser.enable("table").disable(["image", "html_block", "html_inline"])
-    # The documented way to narrow it
+    # The parser's documented way to allow fewer addresses
     parser.validateLink = lambda url: url.strip().lower().startswith(LINKS)  # type: ignore[method-assign]
     return parser
 

@@ -1,6 +1,6 @@
-"""What matters in a consent: for each purpose a digest of who gets what, and for how long; no wording is in it.
+"""The facts that a consent depends on: for each purpose, a digest of the recipients, their data and the period.
 
-Visitors are asked again where the digests of what they agreed to are others now. What they refused stays refused.
+It leaves out wording. If the digest of a purpose changes, visitors who agreed are asked again; refusals stay valid.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ STATISTICS = "statistics"
 
 
 def matters_of(config: Config) -> Mapping[str, str]:
-    """Return the digest of each purpose that somebody can agree to."""
-    return {one.id: _digest(config, one.id) for one in config.purposes if one.id != NECESSARY}
+    """Return the digest of each purpose that visitors can agree to."""
+    return {purpose.id: _digest(config, purpose.id) for purpose in config.purposes if purpose.id != NECESSARY}
 
 
 def _digest(config: Config, purpose: str) -> str:
@@ -28,7 +28,7 @@ def _digest(config: Config, purpose: str) -> str:
             for vendor in config.vendors
             if vendor.purpose == purpose
         ),
-        "others": purpose == config.undeclared,  # whoever is not declared gets it too
+        "others": purpose == config.undeclared,  # undeclared hosts count as this purpose, too
         "days": config.stats.hit_days if purpose == STATISTICS and config.stats.enabled else None,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The versions of the policy, and which of them is in force: a pure function of texts, announcements and the day."""
+"""The versions of the policy, and the rules for which one is in force, by texts, announcements and the day."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Files = Mapping[str, bytes]
 
 
 class Text(NamedTuple):
-    """Hold a version in one language: its summary, its Markdown, and its file with the digest of it."""
+    """Hold a version in one language: its summary, its Markdown, and its file with the file's digest."""
 
     summary: tuple[str, ...]
     markdown: str
@@ -42,13 +42,13 @@ class Version:
 
     @property
     def digest(self) -> str:
-        """Name the texts of this version: what a receipt says was agreed to."""
+        """Return a digest of all texts, by which a receipt names the version that was agreed to."""
         lines = "".join(f"{language} {text.digest}\n" for language, text in sorted(self.texts.items()))
         return hashlib.sha256(lines.encode()).hexdigest()
 
     @property
     def files(self) -> dict[str, str]:
-        """Return the digest of each file by language: what an announcement keeps."""
+        """Return the digest of each file by language, as an announcement keeps them."""
         return {language: text.digest for language, text in sorted(self.texts.items())}
 
     @property
@@ -57,37 +57,37 @@ class Version:
         return {language: (text.digest, text.source) for language, text in self.texts.items()}
 
     def text(self, language: str, default: str) -> tuple[str, Text]:
-        """Return the text for a language tag, else that of the shop's language; with the language it is in."""
-        for one in (language, language.partition("-")[0], default, language_of(default)):
-            if one in self.texts:
-                return one, self.texts[one]
+        """Return the text for a language tag, or else in the shop's language, after the language it is in."""
+        for tag in (language, language.partition("-")[0], default, language_of(default)):
+            if tag in self.texts:
+                return tag, self.texts[tag]
         return next(iter(self.texts.items()))
 
 
 def texts_to_compare(before: Version, after: Version, language: str, default: str) -> tuple[str, Text, Text]:
-    """Return two versions' texts in one language that both have, the reader's where they do, and that language."""
+    """Return a language that both versions have, the reader's if possible, and the two texts in it."""
     wanted = (language, language.partition("-")[0])
-    shared = next((one for one in wanted if one in before.texts and one in after.texts), default)
+    shared = next((tag for tag in wanted if tag in before.texts and tag in after.texts), default)
     return shared, before.text(shared, default)[1], after.text(shared, default)[1]
 
 
 def versions_of(folders: Mapping[str, Files], *, language: str, notice_days: int) -> tuple[Version, ...]:
-    """Return the versions of folders by name, in order; raises ConfigError naming the file or the version.
+    """Return the versions of folders by name, in order; raises ConfigError that names the file or the version.
 
-    `language` is the shop's own: every version must be there in it. The oldest version alone may take effect on the
-    day it was announced: there was nothing it could change.
+    Every version needs a text in `language`, the shop's own. Only the oldest version may take effect on the day it was
+    announced, because it changes no earlier one.
     """
     if not folders:
         raise ConfigError(
             SETTING, was="without a version", allowed="a folder like 2026-12-15 with a file en.md"
         )
     versions = [_version(name, files, language) for name, files in sorted(folders.items())]
-    for at, one in enumerate(versions):
-        notice = (one.effective - one.announced).days
+    for at, version in enumerate(versions):
+        notice = (version.effective - version.announced).days
         if (at, notice) != (0, 0) and notice < notice_days:
-            was = f"{one.effective}, {notice} days after its announcement ({one.announced})"
+            was = f"{version.effective}, {notice} days after its announcement ({version.announced})"
             allowed = f"at least {notice_days} days after it (policy.notice_days)"
-            raise ConfigError(f"{SETTING}: {one.name}: effective", was=was, allowed=allowed)
+            raise ConfigError(f"{SETTING}: {version.name}: effective", was=was, allowed=allowed)
     for before, after in pairwise(versions):
         if after.effective <= before.effective:
             was = f"{after.effective}, not after {before.name} ({before.effective})"
@@ -98,22 +98,22 @@ def versions_of(folders: Mapping[str, Files], *, language: str, notice_days: int
 
 
 def in_force(versions: Sequence[Version], ledger: Ledger | None, today: date) -> Version | None:
-    """Return the version that counts today; None before the first takes effect.
+    """Return the version that is in force today; None before the first takes effect.
 
-    A version needs its day, and a complete announcement whose notice period is over; only the first needs none. If
-    it is not known what was announced (`ledger` is None), the days alone decide.
+    A version takes effect on its day if its announcement is complete and the notice period is over. The first version
+    needs no announcement. If announcements are unknown (`ledger` is None), the days alone decide.
     """
     found = None
-    for at, one in enumerate(versions):
-        entry = None if ledger is None else ledger.get(one.name)
+    for at, version in enumerate(versions):
+        entry = None if ledger is None else ledger.get(version.name)
         is_announced = at == 0 or ledger is None or (entry is not None and entry.is_complete)
-        if first_day(one, entry) <= today and is_announced:
-            found = one
+        if first_day(version, entry) <= today and is_announced:
+            found = version
     return found
 
 
 def first_day(version: Version, entry: Announcement | None) -> date:
-    """Return the first day on which its text and the notices sent so far let a version take effect."""
+    """Return the first day on which a version may take effect by its text and by the notices sent so far."""
     if entry is None or entry.earliest is None:
         return version.effective
     return max(version.effective, entry.earliest)
@@ -124,9 +124,9 @@ def dated(
 ) -> tuple[Version, ...]:
     """Return the versions with the days on which they take effect, which may be later than their texts say.
 
-    While notices are missing, the notice period has not begun: no day before its end after today is possible.
+    While notices are missing, the notice period has not begun, so it is counted from today.
     """
-    ahead = {one.name for one in after(versions, in_force(versions, ledger, today))}
+    ahead = {version.name for version in after(versions, in_force(versions, ledger, today))}
 
     def day(version: Version) -> date:
         entry = (ledger or {}).get(version.name)
@@ -134,38 +134,38 @@ def dated(
         is_waiting = entry is not None and not entry.is_complete and version.name in ahead
         return max(first, today + timedelta(days=notice_days)) if is_waiting else first
 
-    return tuple(replace(one, effective=day(one)) for one in versions)
+    return tuple(replace(version, effective=day(version)) for version in versions)
 
 
 def upcoming(versions: Sequence[Version], ledger: Ledger | None, today: date) -> Version | None:
-    """Return the next version that was announced and is not in force yet: what the shop's pages tell of."""
+    """Return the next version that was announced and is not in force yet, for the shop's pages."""
     return next(iter(all_upcoming(versions, ledger, today)), None)
 
 
 def all_upcoming(versions: Sequence[Version], ledger: Ledger | None, today: date) -> list[Version]:
     """Return every version that was announced and is not in force yet.
 
-    If it is not known what was announced (`ledger` is None), the days of announcement decide.
+    If announcements are unknown (`ledger` is None), the days of announcement decide.
     """
     ahead = after(versions, in_force(versions, ledger, today))
-    return [one for one in ahead if (one.announced <= today if ledger is None else one.name in ledger)]
+    return [new for new in ahead if (new.announced <= today if ledger is None else new.name in ledger)]
 
 
 def public(versions: Sequence[Version], ledger: Ledger | None, today: date) -> list[Version]:
-    """Return the versions that anybody may read, the newest first: announced ones, and those in force before them."""
+    """Return the public versions, the newest first: announced ones, the one in force, and those before it."""
     current = in_force(versions, ledger, today)
-    were = () if current is None else versions[: versions.index(current) + 1]
-    return [*reversed(all_upcoming(versions, ledger, today)), *reversed(were)]
+    effective = () if current is None else versions[: versions.index(current) + 1]
+    return [*reversed(all_upcoming(versions, ledger, today)), *reversed(effective)]
 
 
 def after(versions: Sequence[Version], current: Version | None) -> Sequence[Version]:
-    """Return the versions after the one in force; the first is none of them."""
+    """Return the versions after the one in force; the first version is never one of them."""
     return versions[1 if current is None else versions.index(current) + 1 :]
 
 
 def altered(versions: Sequence[Version], kept: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return the files that are not those of these digests, by version and language."""
-    by_name = {one.name: one.files for one in versions}
+    """Return the files whose digest differs from the kept one, or which are gone."""
+    by_name = {version.name: version.files for version in versions}
     return [
         f"{name}/{language}.md"
         for name, files in sorted(kept.items())
@@ -175,7 +175,7 @@ def altered(versions: Sequence[Version], kept: Mapping[str, Mapping[str, str]]) 
 
 
 def require_unaltered(versions: Sequence[Version], kept: Mapping[str, Mapping[str, str]]) -> None:
-    """Raise ConfigError where a file that may not change is another one now, or is gone."""
+    """Raise ConfigError if a file that must not change was changed or is gone."""
     found = altered(versions, kept)
     if found:
         was = f"different: {found[0]} changed after its announcement"

@@ -1,1 +1,1 @@
-"""The pages of statistics, and what of them may be shown."""
+"""The dashboard: its figures, which of them may be shown, and how they are rendered."""

@@ -1,6 +1,6 @@
-"""What visitors answered to the banner: over time, by wording, and by country, device and source.
+"""The visitors' answers to the banner: over time, by wording, and by country, device and source.
 
-Each banner and each answer counts as one.
+Each banner that was shown counts once, and so does each answer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BY_SOURCE = (
     "Only sources named by utm_source, and answers on the page that the link led to: nothing else ties an answer"
     " to a source."
 )
-# Each with the dimension, and the place of its values behind the event's name.
+# Each with its dimension, and the position of its values after the event's name.
 PARTS: Sequence[tuple[TableKind, Dimension, int]] = (
     (
         TableKind("Answers by country", "Banners", more=HEADS, is_of_countries=True, is_of_hits=True),
@@ -48,12 +48,12 @@ BY_WORDING = TableKind(
 )
 STEPS = (1, 2, 3, 5, 7, 14, 28)  # days of one bar
 FEWEST_BARS = 4
-LEAST_IN_A_BAR = 30  # answers, on average: smaller bars would show little but rounding
+LEAST_IN_A_BAR = 30  # answers, on average; smaller bars would mostly show the effect of rounding
 
 
 def course(counts: Sequence[ConsentCount], days: Days, least: int) -> tuple[int, Sequence[Point]]:
-    """Return the days of one bar, at least so many, and the bars: all answers, and those that accepted everything."""
-    length, total = days.last - days.first + 1, sum(one.times for one in counts if one.event in ANSWERS)
+    """Return the days of a bar, at least `least`, and the bars of all answers and of those that accepted everything."""
+    length, total = days.last - days.first + 1, sum(row.times for row in counts if row.event in ANSWERS)
     for step in STEPS:
         count = length // step
         if step >= least and not length % step and count >= FEWEST_BARS and total >= count * LEAST_IN_A_BAR:
@@ -62,22 +62,22 @@ def course(counts: Sequence[ConsentCount], days: Days, least: int) -> tuple[int,
 
 
 def _point(counts: Sequence[ConsentCount], first: int, step: int) -> Point:
-    _, accepted, *others = _sums([one for one in counts if first <= one.day < first + step])
+    _, accepted, *others = _sums([row for row in counts if first <= row.day < first + step])
     return Point(f"{EPOCH + timedelta(days=first):%-d %b}", accepted + sum(others), accepted)
 
 
 def by_wording(counts: Sequence[ConsentCount], asked: Sequence[Asked]) -> Table:
-    """Return what was answered to each wording while it was in force; earlier days have a row of their own."""
+    """Return the answers to each wording while it was in use; days before the first known one share a row."""
     names: dict[str, str] = {}
-    for one in asked:
-        names.setdefault(one.wording, f"From {one.day:%-d %b %Y}: {one.excerpt}")
+    for line in asked:
+        names.setdefault(line.wording, f"From {line.day:%-d %b %Y}: {line.excerpt}")
     found: dict[str, list[ConsentCount]] = defaultdict(list)
     for count in counts:
-        shown = [one for one in asked if one.day <= EPOCH + timedelta(days=count.day)]
+        shown = [line for line in asked if line.day <= EPOCH + timedelta(days=count.day)]
         found[names[shown[-1].wording] if shown else f"Before {asked[0].day:%-d %b %Y}: not noted"].append(
             count
         )
-    sums = {name: _sums(some) for name, some in found.items()}
+    sums = {name: _sums(group) for name, group in found.items()}
     most = max([1, *(banners for banners, *_ in sums.values())])
     rows = [
         Row(name, banners, None, round(100 * banners / most), more=_shares(banners, answered))
@@ -88,22 +88,22 @@ def by_wording(counts: Sequence[ConsentCount], asked: Sequence[Asked]) -> Table:
 
 
 def _sums(counts: Sequence[ConsentCount]) -> Sequence[int]:
-    return [sum(one.times for one in counts if one.event == event) for event in ASKED]
+    return [sum(row.times for row in counts if row.event == event) for event in ASKED]
 
 
 def answers(reader: HitReader, days: Days) -> Sequence[Table]:
-    """Return the share of banners with each answer; a banner without an answer was ignored."""
+    """Return the tables of answers as shares of banners; a banner without an answer counts as ignored."""
     tables = [_table(kind, counts_of(reader, days, by, place)) for kind, by, place in PARTS]
     return [table for table in tables if table.rows]
 
 
 def counts_of(reader: HitReader, days: Days, by: Dimension, place: int) -> Mapping[str, Mapping[str, int]]:
-    """Return how often each event happened with each value."""
+    """Return how often each event happened, by event and value."""
     sums: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for one in reader.breakdown(days, by):
-        event, *parts = one.value.split(GOAL_FROM)
+    for row in reader.breakdown(days, by):
+        event, *parts = row.value.split(GOAL_FROM)
         if event.startswith(ANSWER):
-            sums[event.removeprefix(ANSWER)][parts[place - 1]] += one.views
+            sums[event.removeprefix(ANSWER)][parts[place - 1]] += row.views
     return sums
 
 
@@ -122,14 +122,14 @@ def _table(kind: TableKind, counts: Mapping[str, Mapping[str, int]]) -> Table:
 
 
 def shown_of(counts: Mapping[str, int]) -> Mapping[str, int | None]:
-    """Return rounded counts; None for one of too few people, and for one that would reveal it."""
+    """Return rounded counts by value; None for a count of too few people, and for a count that would reveal it."""
     shown = suppress([Cell(value, count, (count,)) for value, count in counts.items()]).values
     return {value: rounded(count) if value in shown else None for value, count in counts.items()}
 
 
 def _shares(banners: int, answered: Sequence[int | None]) -> Sequence[str]:
-    known = [one for one in answered if one is not None]
+    known = [count for count in answered if count is not None]
     ignored = None if len(known) < len(answered) else max(0, banners - sum(known))
     return [
-        "-" if one is None else f"{min(100, round(100 * one / banners))} %" for one in (*answered, ignored)
+        "-" if part is None else f"{min(100, round(100 * part / banners))} %" for part in (*answered, ignored)
     ]

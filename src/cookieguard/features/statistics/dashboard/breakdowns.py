@@ -1,4 +1,4 @@
-"""A breakdown as the dashboard, the mail and the CSV show it: a table of values, fit to be shown."""
+"""The tables of the dashboard, the mail and the CSV: their kinds, titles and rows, after suppression and rounding."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from cookieguard.stats.hits import Dimension
 
 @dataclass(frozen=True, slots=True)
 class TableKind:
-    """Say how the tables of one kind are shown, wherever that is."""
+    """Describe how tables of one kind are shown, on the page, in the mail and in files."""
 
     title: str
-    head: str = "Views"  # of its main figure
+    head: str = "Views"  # the head of its main figure
     _: KW_ONLY
-    by: Dimension = Dimension.GOAL  # whose values its rows are
+    by: Dimension = Dimension.GOAL  # its rows are the values of this dimension
     note: str = ""
-    is_always: bool = False  # on the page though nothing may be shown of it
+    is_always: bool = False  # on the page even if no row may be shown
     is_mailed: bool = False
     is_long: bool = False  # its names are sentences, which need the whole width
-    is_of_countries: bool = False  # its values are codes of countries
-    is_of_hits: bool = False  # nothing is known of the people behind it
-    is_compared: bool = False  # each row with the days before
-    is_in_views: bool = False  # a database's views have its figures
-    is_whole: bool = False  # it is read as one: the mail has all of its rows
-    rate: str = ""  # the head of its rates on the page; empty where it has none
-    rate_of: str = ""  # what a rate is a part of
+    is_of_countries: bool = False  # its values are country codes
+    is_of_hits: bool = False  # it counts hits, and their visitors are unknown
+    is_compared: bool = False  # each row has its change since the days before
+    is_in_views: bool = False  # the SQL views of the database contain its figures
+    is_whole: bool = False  # the mail shows all of its rows, not only the first ones
+    rate: str = ""  # the head of its rates on the page; empty if it has none
+    rate_of: str = ""  # the whole that a rate is a part of
     more: Sequence[str] = ()  # the heads of further figures
 
     @property
     def lead(self) -> int:
-        """Which count leads: views (0) or visits (1)."""
+        """The index of its main count: views (0) or visits (1)."""
         return int(self.head == "Visits")
 
 
@@ -56,7 +56,7 @@ DEVICES = TableKind("Devices", by=Dimension.DEVICE, is_in_views=True)
 CAMPAIGNS = TableKind(
     "Campaigns", "Visits", by=Dimension.CAMPAIGN, is_mailed=True, is_compared=True, is_in_views=True
 )
-# In this order on the overview.
+# In the order of the overview.
 TABLES: Sequence[TableKind] = (PAGES, SOURCES, ENTRIES, CAMPAIGNS, COUNTRIES, DEVICES)
 PAGES_AND_EXITS = replace(
     PAGES,
@@ -97,15 +97,15 @@ GOAL_VALUES = TableKind("Goal values", "Times", by=Dimension.GOAL, is_mailed=Tru
 
 @dataclass(frozen=True, slots=True)
 class GoalPart:
-    """Say of what a goal is a part: its dimension, and that of the visitors it is compared with."""
+    """Describe a way to divide a goal: the dimension of its parts, and that of all visitors they are compared with."""
 
     title: str
     by: Dimension
     of: Dimension
-    place: int = 1  # of the value behind the goal's name
+    place: int = 1  # position of the part's value after the goal's name
 
 
-# Where visitors of a goal are, in this order on the page.
+# In the order of the page.
 GOAL_PARTS: Sequence[GoalPart] = (
     GoalPart("source", Dimension.GOAL_SOURCE, Dimension.SOURCE),
     GoalPart("page", Dimension.GOAL_PAGE, Dimension.PAGE),
@@ -119,36 +119,36 @@ FUNNEL = TableKind(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Hold one line of a breakdown; `share` is its part of the largest, in percent, `query` filters by it."""
+    """Hold one row of a table. `share` is its percentage of the largest row, and `query` filters by its value."""
 
     value: str
-    main: int | None  # None of a step that is not shown
-    visitors: int | None  # None where there are too few or none, or where they would give others back
+    main: int | None  # None for a step that is not shown
+    visitors: int | None  # None if there are too few or none, or if the number would reveal another one
     share: int
     query: str = ""
-    rate: str = ""  # which part it is of its kind's `rate_of`
+    rate: str = ""  # as a part of its kind's `rate_of`
     more: Sequence[str] = ()  # figures under its kind's further heads
-    change: int | None = None  # in percent since the days it is compared with
+    change: int | None = None  # in percent since the days of comparison
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Hold one breakdown."""
+    """Hold one table."""
 
     kind: TableKind
     rows: Sequence[Row]
     other: Row | None = None
     note: str = ""
     has_change: bool = False
-    sql: str = ""  # asks for the same in a database, where analysts may
+    sql: str = ""  # the statement that reads the same from the database
     sql_note: str = ""
 
     @property
     def title(self) -> str:
-        """The name it has on the page, in the mail and in the address of its file."""
+        """The table's name on the page, in the mail and in the address of its file."""
         return self.kind.title
 
     @property
     def head(self) -> str:
-        """The head of its main figure."""
+        """The head of the main figure."""
         return self.kind.head

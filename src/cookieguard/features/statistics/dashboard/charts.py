@@ -1,6 +1,6 @@
-"""Bars of a course over time as inline SVG: no script, no style attribute, sharp at every width.
+"""Bar charts over time as inline SVG, without scripts and style attributes, and sharp at every width.
 
-The picture is stretched to its place, so it holds no text; the template puts the axes around it.
+The picture is stretched to the width of the page, so it contains no text; the template puts the axes around it.
 """
 
 from __future__ import annotations
@@ -10,34 +10,34 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-SLOT, HEIGHT = 10, 100  # units of one bar's place, and of the whole height
-MARK = Markup('<line class="n" x1="{:g}" x2="{:g}" y1="0" y2="{}"/>')  # of the staff's notes
-STUB = 3  # height of what is too small to be shown
-STEPS = (1, 2, 4, 5, 6, 8, 10)  # tops of an axis that halve well
+SLOT, HEIGHT = 10, 100  # units: the width for one bar, and the whole height
+MARK = Markup('<line class="n" x1="{:g}" x2="{:g}" y1="0" y2="{}"/>')  # for the staff's notes
+STUB = 3  # height of a bar whose figure is too small to be shown
+STEPS = (1, 2, 4, 5, 6, 8, 10)  # tops of an axis with a round half
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Hold one bar; its figures are None where they stand for too few people. `before` is the period before it."""
+    """Hold one bar. Figures of too few people are None. `before` is the figure of the period before."""
 
     label: str
     views: int | None
     second: int | None
     before: int | None = None
-    is_outside: bool = False  # of the shop's figures: yet to come, or before the first
-    notes: Sequence[str] = ()  # the staff's, of its days
+    is_outside: bool = False  # in the future, or before the shop's first figures
+    notes: Sequence[str] = ()  # of the staff, on its days
 
 
 def top_of(points: Sequence[Point]) -> int:
-    """Return a round number that nothing is above."""
-    highest = max([1, *(one for point in points for one in (point.views, point.before) if one is not None)])
+    """Return a round number that is at least as high as every figure."""
+    highest = max([1, *(bar for point in points for bar in (point.views, point.before) if bar is not None)])
     unit = 10 ** (len(str(highest)) - 1)
     top: int = next(step * unit for step in STEPS if step * unit >= highest)
     return max(2, top)
 
 
 def bars(points: Sequence[Point], *, second: str, what: str, first: str = "views") -> Markup:
-    """Draw the first figure as bars, the second inside them, the period before as a line over them."""
+    """Draw the first figure as bars, the second one inside them, and the period before as a line over them."""
     top = top_of(points)
     drawn = Markup("").join(_bar(at, point, top, (first, second)) for at, point in enumerate(points))
     lines = Markup("").join(_line(run, top) for run in _runs(points))
@@ -59,7 +59,7 @@ def _bar(at: int, point: Point, top: int, names: tuple[str, str]) -> Markup:
         told += "" if point.second is None else f", {point.second:,} {names[1]}"
         inside = _rect("v", x + 1, SLOT - 2, HEIGHT * point.views / top)
         inside += _rect("p", x + 1, SLOT - 2, HEIGHT * min(point.second or 0, point.views) / top)
-    told += "".join(f"; {one}" for one in point.notes)
+    told += "".join(f"; {note}" for note in point.notes)
     return Markup('<g><title>{}</title><rect class="t" x="{}" y="0" width="{}" height="{}"/>{}{}</g>').format(
         told, x, SLOT, HEIGHT, inside, mark
     )
@@ -72,7 +72,7 @@ def _rect(name: str, x: float, width: float, height: float) -> Markup:
 
 
 def _runs(points: Sequence[Point]) -> list[list[tuple[int, int]]]:
-    """Cut the period before where it has gaps: a line across one would claim something."""
+    """Split the line of the period before at gaps, because a line across a gap would suggest figures."""
     runs: list[list[tuple[int, int]]] = [[]]
     for at, point in enumerate(points):
         if point.before is None:

@@ -1,4 +1,4 @@
-"""What a country is called: the names in static/countries.toml."""
+"""English names of countries, from static/countries.toml."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cookieguard.web.assets import STATIC
 
 
 def country_name(code: str) -> str:
-    """Return the English name of a country's code; the code itself, and `(other)`, where there is none."""
+    """Return the English name for a country code; a text without a name, such as `(other)`, is returned as it is."""
     return _names().get(code, code)
 
 

@@ -1,7 +1,7 @@
-"""Which figures of an analyst's selection may be shown, beside those of larger ones: whoever sees both subtracts.
+"""The rule of which figures a selection may show, given that analysts can subtract them from those of a larger one.
 
-What is a part of what: two filters of each one of them, one filter of no filter, a range of the next wider one. What
-three pages and more would give away rounding covers (`k_anonymity.rounded`).
+A selection with two filters is a part of each one-filter selection, one filter is a part of no filter, and a range is a
+part of the next wider one. `k_anonymity.rounded` protects against subtraction between three or more pages.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from cookieguard.stats.k_anonymity import Cell, K, Shown, leaves_few, suppress
 
 
 def totals_of(reader: HitReader, days: Days, where: Filters) -> Sequence[Totals]:
-    """Return totals by day; of one value from the sums, which have all its visitors and go back for years."""
+    """Return totals by day. With one filter they come from the sums, which have all visitors and go back for years."""
     if len(where) == 1:
         ((by, value),) = where.items()
         return reader.by_day_of(days, by, value)
@@ -39,9 +39,9 @@ def totals_of(reader: HitReader, days: Days, where: Filters) -> Sequence[Totals]
 
 
 class DistinctVisitorDays:
-    """Know of which days visitors of a part are known: from single hits, of those whose keys are there or were counted.
+    """Find the days for which visitors of a filtered selection are known, by the visitor keys of single hits.
 
-    Today's keys are there. Those of days before are gone, or go within hours; some were counted with them.
+    Today's keys exist. Earlier keys are deleted, or will be within hours, but some of their days were counted before.
     """
 
     def __init__(self, reader: HitReader, today: int, where: Filters) -> None:
@@ -52,45 +52,45 @@ class DistinctVisitorDays:
         return frozenset({*self._reader.keyed_days(Days(0, self._today)), self._today})
 
     def is_whole(self, days: Days) -> bool:
-        """Return whether visitors are known of every day of a range that somebody came on."""
-        return all(one.at in self._days for one in self._reader.by_day(days) if one.visitors)
+        """Return whether visitors are known for every day of a range that has any."""
+        return all(day.at in self._days for day in self._reader.by_day(days) if day.visitors)
 
     def judged(self, totals: Sequence[Totals]) -> Sequence[Totals]:
-        """Return totals by day as parts and wholes can be compared: with two filters, visitors of such days alone."""
+        """Return totals by day for comparing a part with its whole: with two filters, visitors of known days only."""
         if len(self._where) < 2:
             return totals
-        return [one if one.at in self._days else one._replace(visitors=0) for one in totals]
+        return [day if day.at in self._days else day._replace(visitors=0) for day in totals]
 
     def visitors(self, days: Days, by: Dimension, where: Filters) -> Mapping[str, int]:
-        """Return the visitors of such days by value."""
+        """Return the visitors on known days, by value."""
         found: dict[str, int] = {}
         for run in runs_of(day for day in range(days.first, days.last + 1) if day in self._days):
-            for one in self._reader.breakdown(run, by, where):
-                found[one.value] = found.get(one.value, 0) + one.visitors
+            for row in self._reader.breakdown(run, by, where):
+                found[row.value] = found.get(row.value, 0) + row.visitors
         return found
 
 
 class Breakdowns:
-    """Give what may be shown of breakdowns; asks for each once."""
+    """Return the rows of breakdowns that may be shown, and read each breakdown only once."""
 
     def __init__(self, reader: HitReader, today: int) -> None:
         self._reader, self._today = reader, today
         self._known: dict[tuple[Days, Dimension], Shown] = {}
 
     def shown(self, days: Days, by: Dimension) -> Shown:
-        """Return one breakdown of all people."""
+        """Return the rows that may be shown of a breakdown of all people."""
         if (days, by) not in self._known:
-            self._known[days, by] = self.of_rule(days, by, lambda some: self._shown(some, by))
+            self._known[days, by] = self.of_rule(days, by, lambda span: self._shown(span, by))
         return self._known[days, by]
 
     def of_rule(self, days: Days, by: Dimension, rule: Rule, reader: BreakdownReader | None = None) -> Shown:
-        """Return what a rule allows to be shown of a breakdown, over days of the calendar, up to today, or any days."""
+        """Return the rows that a rule allows: over a calendar period, a range up to today, or any other past days."""
         if self._is_free(days):
             return shown_between(reader or self._reader, days, by, rule)
         return rule(days)
 
     def slices(self, days: Days, by: Dimension, reader: BreakdownReader | None = None) -> Sequence[Slice]:
-        """Return the sums of each value, for rules that show none of the sums themselves."""
+        """Return the sums of each value, for callers that do not show the sums themselves."""
         source = reader or self._reader
         return breakdown(source, days, by) if self._is_free(days) else source.breakdown(days, by)
 
@@ -99,7 +99,7 @@ class Breakdowns:
 
     def _shown(self, days: Days, by: Dimension) -> Shown:
         by_views = by in BY_VIEWS
-        return suppress([one.cell(by_views=by_views) for one in self._reader.breakdown(days, by)])
+        return suppress([row.cell(by_views=by_views) for row in self._reader.breakdown(days, by)])
 
     def values(self, days: Days, by: Dimension) -> Sequence[str]:
         """Return the values that are shown by name."""
@@ -107,14 +107,14 @@ class Breakdowns:
 
 
 class Disclosure:
-    """Tell in which ranges a selection may be shown: what it leaves out of larger ones must not be few."""
+    """Decide in which ranges a selection may be shown: the rest of a larger selection must not be few people."""
 
     def __init__(
         self, reader: HitReader, breakdowns: Breakdowns, today: int, where: Filters, hit_days: int
     ) -> None:
         self._reader, self._breakdowns = reader, breakdowns
         self._today, self._where, self._hit_days = today, where, hit_days
-        # A page may have many visitors and no visit that begins there
+        # A page can have many visitors though no visit begins there, so its people are counted by views
         self._by_views = Dimension.PAGE in where
         self.visitor_days = DistinctVisitorDays(reader, today, where)
 
@@ -127,32 +127,32 @@ class Disclosure:
         larger = [self._total(days, where) for where in larger_ones(self._where)]
         if not self._where and (wider := wider_by_one(range_)) is not None:
             larger.append(self._total(wider.days(self._today), ALL))
-        is_told = any(leaves_few(own, one, by_views=self._is_by_views(days)) for one in larger)
-        return not is_told and self._is_shown_elsewhere(days)
+        is_revealing = any(leaves_few(own, whole, by_views=self._is_by_views(days)) for whole in larger)
+        return not is_revealing and self._is_shown_elsewhere(days)
 
     def reaches(self, range_: Range) -> bool:
-        """Return whether there are figures of all of a range: two filters read single hits."""
+        """Return whether there are figures for the whole range; two filters need single hits."""
         return len(self._where) < 2 or self.has_hits(range_)
 
     def reaches_back(self, before: Days, *, by_hours: bool) -> bool:
-        """Return whether there are figures of all of a period before."""
+        """Return whether there are figures for the whole period before."""
         needs_hits = len(self._where) > 1 or (by_hours and bool(self._where))
         return not needs_hits or before.first > self._today - self._hit_days
 
     def has_hits(self, range_: Range) -> bool:
-        """Return whether single hits are kept of all of a range. Of one day more they may still be there."""
+        """Return whether single hits are kept for the whole range. One more day may not have been deleted yet."""
         return range_.days(self._today).first > self._today - self._hit_days
 
     def has_enough(self, range_: Range) -> bool:
-        """Return whether there are people enough in a range."""
+        """Return whether enough people came in a range."""
         return self._total(range_.days(self._today), self._where).people >= K
 
     def has_visitors(self, range_: Range) -> bool:
-        """Return whether breakdowns of a range have all visitors."""
+        """Return whether breakdowns of a range contain all visitors."""
         return not self._where or self.visitor_days.is_whole(range_.days(self._today))
 
     def shown(self, days: Days, by: Dimension) -> Shown:
-        """Return a breakdown of the selection."""
+        """Return the rows that may be shown of a breakdown of the selection."""
         return self._of(days, by, self._where)
 
     def _of(self, days: Days, by: Dimension, where: Filters) -> Shown:
@@ -160,7 +160,7 @@ class Disclosure:
             return self._breakdowns.shown(days, by)
         by_views = by in BY_VIEWS and self.visitor_days.is_whole(days)
         wholes = _judged(self._breakdowns.shown(days, by).rows, self.visitor_days.visitors(days, by, ALL))
-        cells = [one.cell(by_views=by_views) for one in self._reader.breakdown(days, by, where)]
+        cells = [row.cell(by_views=by_views) for row in self._reader.breakdown(days, by, where)]
         parts = _judged(cells, self.visitor_days.visitors(days, by, where))
         return suppress(
             cells,
@@ -172,7 +172,7 @@ class Disclosure:
         )
 
     def _is_shown_elsewhere(self, days: Days) -> bool:
-        """Return whether each filter's value is shown by name where the other filter, or none, is set."""
+        """Return whether each filter's value appears by name in the breakdown under the other filter, or under none."""
         others = larger_ones(self._where)
         values = [next(iter(self._where.keys() - where.keys())) for where in others]
         return all(
@@ -184,17 +184,17 @@ class Disclosure:
         return self._by_views and (len(self._where) < 2 or self.visitor_days.is_whole(days))
 
     def _total(self, days: Days, where: Filters) -> Cell:
-        """Sum up, visitors of days alone that can be compared."""
+        """Return the sum of a range, with visitors only of days that can be compared."""
         totals = self.visitor_days.judged(totals_of(self._reader, days, where))
         by_views = self._is_by_views(days)
         views, visits, visitors = (
-            sum(getattr(one, what) for one in totals) for what in ("views", "visits", "visitors")
+            sum(getattr(day, what) for day in totals) for what in ("views", "visits", "visitors")
         )
-        return Cell("", sum(one.people(by_views=by_views) for one in totals), (views, visits, visitors))
+        return Cell("", sum(day.people(by_views=by_views) for day in totals), (views, visits, visitors))
 
 
 def _judged(cells: Sequence[Cell], visitors: Mapping[str, int]) -> Mapping[str, Cell]:
-    """Return cells by value, with these visitors, for comparing them."""
+    """Return cells by value, with the given visitors, for comparing parts with wholes."""
     return {
         cell.value: cell._replace(counts=(*cell.counts[:2], visitors.get(cell.value, 0))) for cell in cells
     }
@@ -202,4 +202,4 @@ def _judged(cells: Sequence[Cell], visitors: Mapping[str, int]) -> Mapping[str, 
 
 def larger_ones(where: Filters) -> Sequence[Filters]:
     """Return the selections with one filter less."""
-    return [{key: value for key, value in where.items() if key is not gone} for gone in where]
+    return [{by: value for by, value in where.items() if by is not left_out} for left_out in where]

@@ -1,7 +1,7 @@
-"""The funnel: how many reached each step to an order, from the rows that the tables of pages and goals show.
+"""The funnel: how many visitors reached each step to an order, by the rows of the tables of pages and goals.
 
-Rule: no figure of its own. A step counts whoever reached it on a day, in whatever order; nobody is followed from one
-step to the next, so nothing here tells more than those tables do.
+Rule: no figures of its own. A step counts all visitors who reached it on a day, in any order. Visitors are not followed
+from step to step, so the funnel reveals no more than those tables.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NOTE = (
 
 
 def funnel(steps: Sequence[str], tables: Sequence[Table]) -> Table | None:
-    """Return the steps as a table; None where fewer than two of them are shown."""
+    """Return the steps as a table; None if fewer than two of them are shown."""
     rows: Mapping[str, Row] = {
         row.value: row for table in tables if table.kind in (PAGES, GOALS) for row in table.rows
     }
@@ -25,7 +25,7 @@ def funnel(steps: Sequence[str], tables: Sequence[Table]) -> Table | None:
     if sum(row is not None for row in found) < 2:
         return None
     visitors = [None if row is None else row.visitors for row in found]
-    most = max((one for one in visitors if one), default=0)
+    most = max((count for count in visitors if count), default=0)
     return Table(
         FUNNEL,
         [

@@ -1,6 +1,6 @@
-"""The tables about goals: how often each was reached, from where its visitors came, and what it was worth.
+"""The tables of goals: how often each was reached, where its visitors came from, and how much it was worth.
 
-Sources and values are parts of a goal, so each is shown only where it leaves nobody alone beside the goal.
+Sources and values are parts of a goal. A part is shown only if the rest of the goal still has enough people.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from cookieguard.stats.goals import STEP_NAMES, VALUE_SIGN
 from cookieguard.stats.hits import ANSWER, GOAL_FROM, Dimension
 from cookieguard.stats.k_anonymity import Cell, Shown, leaves_few, rounded, suppress
 
-# A worth is made of steps: told where they are of so many times, and of so large a part of all. Of fewer it was two
-# thirds away in made-up shops.
+# A worth is computed from steps, and shown if they cover at least so many times and so large a part of the goal. With
+# fewer, it was off by two thirds in simulated shops.
 FEWEST, LEAST_PART = 50, 0.7
-LEAST_PRECISE = 5_000  # visitors: of fewer, rounding to tens moves a rate by more than a tenth of a point
+LEAST_PRECISE = 5_000  # visitors; with fewer, rounding to tens moves a rate by more than a tenth of a point
 _STEP = re.compile(rf"(.+){VALUE_SIGN}({'|'.join(map(re.escape, STEP_NAMES))})")
 
 
 def goals_and_steps(shown: Shown) -> tuple[Shown, Shown]:
-    """Part goals from the steps of what they were worth; a step is shown where it leaves nobody alone in its goal."""
+    """Return goals, and the steps of their worth that leave enough people in the rest of their goal."""
     wholes = {row.value: row for row in shown.rows if not _STEP.fullmatch(row.value)}
     steps = [
         row
@@ -35,7 +35,7 @@ def goals_and_steps(shown: Shown) -> tuple[Shown, Shown]:
 
 
 class ByPart(NamedTuple):
-    """Hold what may be shown of goals by source or campaign, and of the steps of what they were worth."""
+    """Hold the rows that may be shown of goals by source or campaign, and of the steps of their worth."""
 
     goals: Shown
     steps: Shown
@@ -43,9 +43,9 @@ class ByPart(NamedTuple):
 
 
 def shown_by_part(reader: BreakdownReader, days: Days, by: Dimension, goals: Shown, steps: Shown) -> ByPart:
-    """Return which goals were reached from where, and of which worth, as far as it may be shown."""
-    slices = [one for one in reader.breakdown(days, by) if not one.value.startswith(ANSWER)]
-    found = [one.cell(by_views=True) for one in slices]
+    """Return goals by part, and the steps of their worth by part, as far as they may be shown."""
+    slices = [row for row in reader.breakdown(days, by) if not row.value.startswith(ANSWER)]
+    found = [row.cell(by_views=True) for row in slices]
     wholes = {row.value: row for row in (*goals.rows, *steps.rows)}
     named = [(cell, [wholes.get(cell.value.partition(GOAL_FROM)[0])]) for cell in found]
     shown = _shown_within([(cell, of_cell) for cell, of_cell in named if not _step_of(cell)])
@@ -57,7 +57,7 @@ def shown_by_part(reader: BreakdownReader, days: Days, by: Dimension, goals: Sho
 
 
 def parted(shown: Shown) -> ByPart:
-    """Return goals by source or campaign, and the steps of what they were worth, of which alone a value is known."""
+    """Split rows into goals by part and the steps of their worth; times with a value are counted from the steps."""
     steps = tuple(row for row in shown.rows if _step_of(row))
     valued: dict[str, int] = defaultdict(int)
     for row in steps:
@@ -66,7 +66,7 @@ def parted(shown: Shown) -> ByPart:
 
 
 def worth_by_part(found: ByPart) -> Mapping[str, int]:
-    """Return what goals were worth about from each source, by the steps and counts that may be shown, rounded."""
+    """Return about how much goals were worth by part, from the rounded steps and counts that may be shown."""
     counts: dict[str, int] = defaultdict(int)
     sums: dict[str, float] = defaultdict(float)
     for row in found.steps.rows:
@@ -82,37 +82,37 @@ def worth_by_part(found: ByPart) -> Mapping[str, int]:
 
 
 def _shown_within(cells: Sequence[tuple[Cell, Sequence[Cell | None]]]) -> Shown:
-    """Suppress cells, each beside all that it is a part of."""
+    """Return the cells that may be shown, each compared with all the wholes it is a part of."""
     tied = {cell.value for cell, wholes in cells if not all(_is_fit(cell, whole) for whole in wholes)}
     return suppress([cell for cell, _ in cells], tied=tied)
 
 
 def _valued(of_steps: Sequence[Cell], goals: Mapping[str, Cell]) -> Mapping[str, int]:
-    """Return how often goals were reached with a value, of those where it leaves nobody alone beside all of them."""
+    """Return how often goals were reached with a value, unless only few people reached them without one."""
     sums: dict[str, Cell] = {}
     for cell in of_steps:
         name = _part_of(cell.value)
         before = sums.get(name, Cell(name, 0, (0, 0, 0)))
-        counts = tuple(one + other for one, other in zip(before.counts, cell.counts, strict=True))
+        counts = tuple(first + second for first, second in zip(before.counts, cell.counts, strict=True))
         sums[name] = Cell(name, before.people + cell.people, counts)
     return {name: cell.counts[0] for name, cell in sums.items() if _is_fit(cell, goals.get(name))}
 
 
 def _step_of(cell: Cell) -> str:
-    """Return the step of a goal by source, empty where it is the goal itself."""
+    """Return the step in the name of a goal by part; empty if the cell is the goal itself."""
     found = _STEP.fullmatch(cell.value.partition(GOAL_FROM)[0])
     return found[2] if found else ""
 
 
 def _part_of(value: str) -> str:
-    """Return what the goal of a step by source is called, by source."""
+    """Return the name of a goal by part, given the name of one of its steps by part."""
     name, sign, source = value.partition(GOAL_FROM)
     found = _STEP.fullmatch(name)
     return f"{found[1] if found else name}{sign}{source}"
 
 
 def worth(steps: Shown) -> str:
-    """Return what goals were worth about, by the middle of each step and rounded times: nothing that is not shown."""
+    """Return in words about how much goals were worth, from the middle of each shown step and its rounded times."""
     sums: dict[str, float] = {}
     for row in steps.rows:
         goal, _, step = row.value.rpartition(VALUE_SIGN)
@@ -125,17 +125,17 @@ def _is_fit(part: Cell, whole: Cell | None) -> bool:
 
 
 def _round(total: float) -> int:
-    """Keep two digits: more would claim to know better than the steps do."""
+    """Return a total with two digits, since the steps are not more precise than that."""
     size: int = 10 ** max(0, len(str(int(total))) - 2)
     return round(total / size) * size
 
 
 def rate(visitors: int | None, of_all: str) -> str:
-    """Return which part of all visitors reached a goal, of the two figures that are shown."""
+    """Return the share of all visitors who reached a goal, from the two figures that are shown."""
     total = of_all.replace(",", "")
     return percent_of(visitors, int(total)) if visitors and total.isdigit() and int(total) else ""
 
 
 def percent_of(part: int, whole: int) -> str:
-    """Return a rate of two rounded figures, with a decimal only where rounding leaves it right."""
+    """Return the rate of two rounded figures, with a decimal only if it is right in spite of the rounding."""
     return f"{min(100.0, 100 * part / whole):.{int(whole >= LEAST_PRECISE)}f} %"

@@ -1,4 +1,4 @@
-"""HitReaders for one page, which looks at the same figures from many sides: as a part, and as its whole."""
+"""HitReaders for one page, which needs the same figures several times, both as parts and as wholes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cookieguard.stats.hits import Dimension
 
 
 class AskedOnce:
-    """Be a HitReader that asks another for each figure once."""
+    """Read each figure only once from another HitReader."""
 
     def __init__(self, reader: HitReader) -> None:
         self._reader = reader
@@ -40,7 +40,7 @@ class AskedOnce:
 
 
 class AnyDays(AskedOnce):
-    """Be the same for any days that are over: all of its figures are rounded together."""
+    """Read figures for any past days, rounded together by `month_to_date`; each of them only once."""
 
     def __init__(self, reader: HitReader) -> None:
         super().__init__(reader)

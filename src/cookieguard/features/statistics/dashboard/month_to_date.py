@@ -1,8 +1,8 @@
-"""Figures of any days that are over, which tell no more than the figures since the first day of each month do.
+"""Figures for any past days, computed so that many overlapping ranges together do not reveal a single day.
 
-The figure since the first day of a month is rounded; a day's figure is the growth of it on that day. So all ranges
-together show one rounded number for each day, wherever they begin and end. If each range were rounded by itself, they
-would reveal single days. Names are those that a month, week or day of the calendar within the range shows.
+The sum since the first day of a month is rounded, and a day's figure is the growth of that rounded sum. All ranges
+together therefore show one rounded number for each day, wherever they begin and end. If each range were rounded by
+itself, they would reveal single days. Names are shown if a calendar month, week or day within the range shows them.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ SUMMED = Totals._fields[1:]
 
 
 class BreakdownReader(Protocol):
-    """Be what reads breakdowns of all people."""
+    """Read breakdowns of all people."""
 
     def breakdown(self, days: Days, by: Dimension) -> Sequence[Slice]:
-        """Return every value's sums."""
+        """Return the sums of every value."""
 
 
 Rule = Callable[[Days], Shown]
-"""Returns what may be shown of a breakdown of a month, week or day."""
+"""Returns the rows that may be shown of a breakdown of a calendar month, week or day."""
 
 
 def shown_between(reader: BreakdownReader, days: Days, by: Dimension, rule: Rule) -> Shown:
-    """Return what may be shown of a breakdown of any days that are over."""
+    """Return the rows that may be shown of a breakdown of any past days."""
     names = frozenset().union(*(rule(block).values for block in blocks(days)))
     counts = breakdown(reader, days, by)
-    rows = [Cell(one.value, 0, tuple(one[1:])) for one in counts if one.value in names and one.views]
+    rows = [Cell(sums.value, 0, tuple(sums[1:])) for sums in counts if sums.value in names and sums.views]
     return Shown(tuple(rows))
 
 
 def breakdown(reader: BreakdownReader, days: Days, by: Dimension) -> Sequence[Slice]:
     """Return the sums of each value, as differences of sums since the first day of a month."""
-    sums = _differences(lambda some: ((one.value, one[1:]) for one in reader.breakdown(some, by)), days)
+    sums = _differences(lambda span: ((row.value, row[1:]) for row in reader.breakdown(span, by)), days)
     return [
         Slice(value, *counts)
         for value, counts in sorted(sums.items(), key=lambda item: (-item[1][0], item[0]))
@@ -57,15 +57,15 @@ def breakdown(reader: BreakdownReader, days: Days, by: Dimension) -> Sequence[Sl
 
 
 def bots(reader: HitReader, days: Days) -> Sequence[BotCount]:
-    """Return the hits of bots, as such differences."""
-    sums = _differences(lambda some: (((one.kind, one.name), (one.hits,)) for one in reader.bots(some)), days)
+    """Return the hits of bots, as differences of sums since the first day of a month."""
+    sums = _differences(lambda span: (((bot.kind, bot.name), (bot.hits,)) for bot in reader.bots(span)), days)
     return [BotCount(kind, name, hits) for (kind, name), (hits,) in sorted(sums.items()) if hits]
 
 
 def _differences(
     ask: Callable[[Days], Iterable[tuple[Any, Sequence[int]]]], days: Days
 ) -> dict[Any, list[int]]:
-    """Return the counts of each name; `ask` returns the names of some days, each with its counts."""
+    """Return the counts of each name; `ask` returns the names and counts of a span of days."""
     sums: dict[Any, list[int]] = {}
     for since, until in _months(days):
         for sign, end in ((1, until), (-1, since.last)):
@@ -78,10 +78,10 @@ def _differences(
 
 
 def consent(reader: HitReader, days: Days) -> Sequence[ConsentCount]:
-    """Return what happened with consent by day, under all policies together, as such differences."""
+    """Return events of consent by day, under all policies together, as differences of such sums."""
     counts: dict[tuple[str, int], int] = defaultdict(int)
-    for one in reader.consent(Days(next(_months(days))[0].first, days.last)):
-        counts[one.event, one.day] += one.times
+    for row in reader.consent(Days(next(_months(days))[0].first, days.last)):
+        counts[row.event, row.day] += row.times
     found = []
     for since, until in _months(days):
         for event in {event for event, _ in counts}:
@@ -94,21 +94,21 @@ def consent(reader: HitReader, days: Days) -> Sequence[ConsentCount]:
 
 
 def by_day(totals: Callable[[Days], Sequence[Totals]], days: Days) -> Sequence[Totals]:
-    """Return totals by day, each the difference of sums since the first day of its month."""
+    """Return totals by day, each as the difference of sums since the first day of its month."""
     found: list[Totals] = []
     for since, until in _months(days):
         sums, before = dict.fromkeys(SUMMED, 0), dict.fromkeys(SUMMED, 0)
-        for one in totals(Days(since.first, until)):
-            sums = {name: sums[name] + getattr(one, name) for name in SUMMED}
+        for day in totals(Days(since.first, until)):
+            sums = {name: sums[name] + getattr(day, name) for name in SUMMED}
             now = {name: rounded(count) for name, count in sums.items()}
-            if one.at > since.last:
-                found.append(one._replace(**{name: now[name] - before[name] for name in SUMMED}))
+            if day.at > since.last:
+                found.append(day._replace(**{name: now[name] - before[name] for name in SUMMED}))
             before = now
     return found
 
 
 def blocks(days: Days) -> Iterator[Days]:
-    """Divide days into months, weeks and days of the calendar, each the longest that fits and ends in its month."""
+    """Divide days into calendar months, weeks and days, each the longest that fits and ends in its month."""
     first = days.first
     while first <= days.last:
         month = _last_of_month(first)
@@ -119,7 +119,7 @@ def blocks(days: Days) -> Iterator[Days]:
 
 
 def _months(days: Days) -> Iterator[tuple[Days, int]]:
-    """Yield, for each month, its days before the range and its last day within the range."""
+    """Yield, for each month of a range, the month's days before the range and its last day in the range."""
     first = days.first
     while first <= days.last:
         last = min(_last_of_month(first), days.last)

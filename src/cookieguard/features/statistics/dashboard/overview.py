@@ -1,8 +1,7 @@
-"""The figures of the overview, from any HitReader: totals, their course and their breakdowns, fit to be shown.
+"""The figures of the overview that may be shown: totals, their course over time, and their breakdowns.
 
-Every number goes through `stats/k_anonymity.py` before it leaves here. Totals of the whole shop and of its days and
-hours are exact (`time_series.py`); rows, and everything under a filter, are rounded. A reader waits, so this runs in a
-thread.
+Every number passes `stats/k_anonymity.py` before it leaves here. Totals of the whole shop and of its days and hours are
+exact (`time_series.py`); rows, and everything under a filter, are rounded. Reading blocks, so run this in a thread.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from cookieguard.features.statistics.notes import Note, within
 from cookieguard.stats.hits import SECONDS_OF_DAY
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, K
 
-NARROWEST = RANGES["30"]  # in which a filter's value must be shown: it stays when the range is changed
+NARROWEST = RANGES["30"]  # in which a filter's value must be shown, so that smaller ranges keep the filter
 NONE_LEFT = (
     f"Fewer than {K} people came in every range, so nothing is shown that could reveal one of them. Figures appear with"
     " more visits. Bots, and requests of staff and monitors without a browser, do not count as people."
@@ -66,7 +65,7 @@ KEYS_GONE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """Hold all that the overview shows. `range` is None where no range has enough people."""
+    """Hold everything that the overview shows. `range` is None if no range has enough people."""
 
     selection: Selection
     range: Range | None
@@ -74,18 +73,18 @@ class Overview:
     notes: Sequence[str] = ()
     figures: Sequence[Figure] = ()
     points: Sequence[Point] = ()
-    marks: Sequence[Note] = ()  # the staff's notes of these days
+    marks: Sequence[Note] = ()  # the staff's notes about these days
     second: str = "visitors"
     tables: Sequence[Table] = ()
-    totals: Sequence[tuple[str, str]] = ()  # of the tab of errors
+    totals: Sequence[tuple[str, str]] = ()  # only on the tab of speed and errors
     options: Mapping[str, Sequence[str]]
-    beside: str = BESIDE["before"]  # what it is compared with
-    zone: str = "UTC"  # whose hours are named
+    beside: str = BESIDE["before"]  # the days that it is compared with
+    zone: str = "UTC"  # the time zone of hours
     today: int = 0
 
     @property
     def visitors(self) -> str:
-        """What the figure of visitors is called: of several days they cannot be compared."""
+        """The name of the visitors' figure: over several days, the same person counts once a day."""
         is_of_days = self.range is not None and self.range.step and self.range.length > 1
         return "Visitor-days" if is_of_days else "Visitors"
 
@@ -101,9 +100,9 @@ def read_overview(
     marks: Sequence[Note] = (),
     before_consent: str = "aggregate",
 ) -> Overview:
-    """Ask for everything, `steps` being those of the funnel, hours named as in `zone`, `marks` the staff's notes.
+    """Return all figures of the overview. `steps` are those of the funnel, and `marks` the staff's notes.
 
-    Raises EngineDown, and BadSelection for a filter by what is not shown.
+    Hours are named as in `zone`. Raises EngineDown, and BadSelection for a filter by a value that is not shown.
     """
     second = int(now.timestamp())
     today = second // SECONDS_OF_DAY
@@ -137,7 +136,7 @@ def read_overview(
         notes = [CUT.format(asked.label), *notes]
     if selection.beside == "year" and not course.has_before:
         notes = [*notes, NO_YEAR]
-    # Of exits and bounces, visitors count who have a key: as "hashed" also those who have not agreed.
+    # Exits and bounces count visitors with a key, which with "hashed" are also visitors who have not agreed.
     has_rates = before_consent != "hashed"
     tables = Tables(reader, breakdowns, disclosure, selection, found, today, steps, has_rates=has_rates)
     return _with_figures(replace(page, notes=notes, zone=str(zone)), course, tables, marks)
@@ -162,11 +161,11 @@ def _with_figures(page: Overview, course: Course, tables: Tables, marks: Sequenc
 
 
 def _where_values_are_shown(asked: Range) -> Range:
-    return asked if asked.last is not None else max(asked, NARROWEST, key=lambda one: one.length)
+    return asked if asked.last is not None else max(asked, NARROWEST, key=lambda some: some.length)
 
 
 def _require_shown(selection: Selection, options: Mapping[str, Sequence[str]]) -> None:
-    """Require filters by what is shown by name: a hidden value is answered like one that never was."""
+    """Require that each filter's value is shown by name; a hidden value gets the same answer as an unknown one."""
     for dimension, value in selection.filters.items():
         if (value or UNKNOWN) not in options[NAMES[dimension]]:
             raise BadSelection(f"{NAMES[dimension]}: there is no such value with {K} people or more.")

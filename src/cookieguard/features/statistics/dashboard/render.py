@@ -1,4 +1,4 @@
-"""How the dashboard and the report look: templates of static/, escaped in one place, pure ASCII."""
+"""The rendering of the dashboard and the report: templates of static/, escaped in one place, in pure ASCII."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from cookieguard.office.layout import staff_page
 from cookieguard.office.shell import Shell
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, STEP, K
 
-ROWS_AT_ONCE = 8  # of a breakdown; the rest unfolds
-MOST_ROWS = 200  # an attacker may name 1,000 a day
-MOST_OPTIONS = 100  # of a filter: who wants another page finds it in the breakdown
+ROWS_AT_ONCE = 8  # of a breakdown; the other rows can be unfolded
+MOST_ROWS = 200  # an attacker can make up 1,000 values a day
+MOST_OPTIONS = 100  # of a filter; other values are links in their breakdown
 MOST_LABELS = 7  # under a chart
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def overview_page(overview: Overview, *, shell: Shell, form: str = "", made: str = "") -> bytes:
-    """Render the overview with its tabs and filters; `form` is the value of the notes' forms.
+    """Render the overview with its tabs and filters; `form` is the hidden value of the notes' forms.
 
-    With `made`, as a file of its own that links to nothing.
+    With `made`, the time of the report, it is a file without links.
     """
     points = overview.points
     return _figures_page(
@@ -56,7 +56,7 @@ def overview_page(overview: Overview, *, shell: Shell, form: str = "", made: str
 
 
 def details_page(details: Details, *, shell: Shell, made: str = "") -> bytes:
-    """Render one of the tabs beside the overview; with `made`, as a file of its own that links to nothing."""
+    """Render one of the other tabs; with `made`, the time of the report, it is a file without links."""
     what = f"Answers, {details.span}"
     chart = bars(details.points, first="answers", second="accepted", what=what)
     name = f"stats_{details.selection.tab}.html"
@@ -64,7 +64,7 @@ def details_page(details: Details, *, shell: Shell, made: str = "") -> bytes:
 
 
 def _figures_page(name: str, figures: Overview | Details, *, shell: Shell, made: str, **values: Any) -> bytes:
-    """Render a page of figures; the form for any days has the days that were asked for."""
+    """Render a page of figures, whose form for any days is filled with the days that are shown."""
     asked, today = figures.selection, figures.today
     days = (figures.range or asked.range).days(today)
     dates = {"today": today, "first": days.first, "last": days.last}
@@ -84,16 +84,16 @@ def _figures_page(name: str, figures: Overview | Details, *, shell: Shell, made:
 
 
 def message_page(message: str, *, shell: Shell, selection: Selection | None = None) -> bytes:
-    """Render one line in place of figures; `selection` has the filters of which some must go."""
+    """Render one line in place of figures; `selection` has filters, some of which the reader can remove."""
     return _render("stats_message.html", selection=selection or Selection(), shell=shell, message=message)
 
 
 def _labels(points: Sequence[Point]) -> Sequence[str]:
-    """Name some of the bars, the first among them; bars between have an empty label where no distance fits."""
+    """Return labels for the axis: those of bars at an even distance, or one for each bar, most of them empty."""
     count = len(points)
     if count <= MOST_LABELS:
         return [point.label for point in points]
-    steps = [one for one in range(2, count // 2) if count % one == 0 and count // one <= MOST_LABELS]
+    steps = [step for step in range(2, count // 2) if count % step == 0 and count // step <= MOST_LABELS]
     if steps:
         return [point.label for point in points[:: steps[0]]]
     step = -(-count // MOST_LABELS)

@@ -1,4 +1,4 @@
-"""The overview as lines of plain text, for a mail: what the page shows, and nothing else."""
+"""The overview as plain text for a mail, made only from figures that the page shows."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from cookieguard.features.statistics.dashboard.breakdowns import Row, Table
 from cookieguard.features.statistics.dashboard.countries import country_name
 from cookieguard.features.statistics.dashboard.overview import Overview
 
-MOST_ROWS = 5  # of a table: the mail is one page
+MOST_ROWS = 5  # of a table, so that the mail stays one page long
 
 
 def report_subject(overview: Overview, *, shop: str) -> str:
     """Return the mail's subject: shop, range, and the first figures."""
-    told = ", ".join(f"{one.value} {one.name.lower()}" for one in overview.figures[1:3])
+    told = ", ".join(f"{figure.value} {figure.name.lower()}" for figure in overview.figures[1:3])
     return (
         f"Statistics of {shop or 'the shop'}, {overview.span or 'nothing yet'}{f': {told}' if told else ''}"
     )
 
 
 def report_lines(overview: Overview, *, shop: str, made: str) -> Iterator[str]:
-    """Write an overview down, line by line."""
+    """Yield the lines of the mail."""
     yield f"Statistics of {shop or 'the shop'}, made {made}"
     if overview.range is not None:
         yield f"{overview.range.label}: {overview.span} (UTC)"
@@ -33,7 +33,7 @@ def report_lines(overview: Overview, *, shop: str, made: str) -> Iterator[str]:
     if overview.marks:
         yield ""
         yield "Notes"
-        yield from (f"  {one.day}  {one.text} ({one.by})" for one in overview.marks)
+        yield from (f"  {note.day}  {note.text} ({note.by})" for note in overview.marks)
     for table in overview.tables:
         if table.kind.is_mailed and table.rows:
             yield from _table(table)
@@ -56,6 +56,6 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _rate(row: Row, of: str) -> str:
-    """Write a rate behind the people it is made of: beside how often they came it would read as a part of that."""
+    """Return a rate with its number of people; next to the times alone, it would seem to be a share of them."""
     people = f", {row.visitors:,} visitor-days" if of and row.visitors else ""
     return f"{people}, {row.rate} of {of}" if row.rate else people

@@ -1,4 +1,4 @@
-"""What an analyst asks for: a tab, a range and filters, read strictly from a query; and how a range widens."""
+"""The selection of an analyst: a tab, a range and filters, read strictly from a query; and the wider ranges."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from cookieguard.stats.k_anonymity import MOST_DIMENSIONS
 
 MOST_FIELDS = 12
 LONGEST_VALUE = 400
-UNKNOWN = "(unknown)"  # how the empty value is called
+UNKNOWN = "(unknown)"  # the name of the empty value
 WHY_TWO = f"At most {MOST_DIMENSIONS} filters at once: one more could narrow figures down to single people."
 
 
 class BadSelection(CookieGuardError):
-    """Say in one line what cannot be asked for; with `selection`, the page offers to take its filters away."""
+    """Say in one line why a selection is impossible; with `selection`, the page offers to remove its filters."""
 
     def __init__(self, text: str, selection: Selection | None = None) -> None:
         self.selection = selection
@@ -31,7 +31,7 @@ class BadSelection(CookieGuardError):
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Name a range that ends today, or on `last`; `step` days make one bar, 0 means one hour does."""
+    """Describe a range that ends today, or on `last`. A bar of its chart has `step` days; 0 means a bar is an hour."""
 
     id: str
     label: str
@@ -41,33 +41,33 @@ class Range:
 
     @property
     def is_open(self) -> bool:
-        """Whether today, which is not over, is one of its days: such a range is compared by the others."""
+        """Whether today is one of its days; since today is not over, the range is compared by its other days."""
         return self.last is None and self.step > 0
 
     @property
     def is_free(self) -> bool:
-        """Whether it is between any two days, neither a day, week or month nor one that ends today."""
+        """Whether it is between two days that a user chose, and neither a calendar period nor a range up to today."""
         return BETWEEN in self.id
 
     def days(self, today: int) -> Days:
-        """Return its days."""
+        """Return the days of the range."""
         last = today if self.last is None else self.last
         return Days(last - self.length + 1, last)
 
     def whole_days_beside(self, today: int, which: str) -> Days:
-        """Return the days that those are compared with."""
+        """Return the days of comparison for `whole_days`."""
         first, last = self.beside(today, which)
         return Days(first, last if self.last is not None else last - 1)
 
     def whole_days(self, today: int) -> Days:
-        """Return its days that are over."""
+        """Return the days of the range that are over."""
         first, last = self.days(today)
         return Days(first, min(last, today - 1))
 
     def beside(self, today: int, which: str) -> Days:
-        """Return the days it is compared with, by a name of `BESIDE`: of a month the same month a year before.
+        """Return the days of comparison, by a name of `BESIDE`.
 
-        Else a year before is 52 weeks: the same days of the week, and the week of the same number.
+        A year before a month is the same month. Otherwise it is 52 weeks before, so that the days of the week agree.
         """
         first, last = self.days(today)
         if which == "before":
@@ -80,8 +80,8 @@ class Range:
 
 
 RANGES: Mapping[str, Range] = {
-    one.id: one
-    for one in (
+    range_.id: range_
+    for range_ in (
         Range("today", "Today", 1, 0),
         Range("7", "7 days", 7, 1),
         Range("30", "30 days", 30, 1),
@@ -98,21 +98,21 @@ FORMS = (
     "a day such as 2026-11-23, a week such as 2026-W48, a month such as 2026-11,"
     " days such as 2026-11-03..2026-11-19"
 )
-DAYS_AS_BARS = 92  # of a longer range a bar is a week
+DAYS_AS_BARS = 92  # days of the longest range whose bars are days; bars of longer ones are weeks
 EPOCH = date(1970, 1, 1)
 
 
 def period(text: str) -> Range | None:
-    """Return a day, week or month of the calendar, or the days between two; None for what is none.
+    """Return a calendar day, week or month, or the days between two; None for any other text.
 
-    Two of the calendar lie beside each other or one lies in the other, but for a week of two months. There
-    are so many ranges from any day to any other that an attacker who asked for all of them, each rounded, would know
-    single days to one or two people. So `month_to_date.py` rounds them together.
+    Calendar periods do not overlap or one contains the other, except a week in two months. Ranges between any two days
+    overlap so often that an attacker who read them all, each rounded by itself, would know single days to one or two
+    people. Therefore `month_to_date.py` rounds them together.
     """
     try:
         first_text, between, last_text = text.partition(BETWEEN)
         if between and _DAY.fullmatch(first_text) and _DAY.fullmatch(last_text):
-            return _between(*((date.fromisoformat(one) - EPOCH).days for one in (first_text, last_text)))
+            return _between(*((date.fromisoformat(day) - EPOCH).days for day in (first_text, last_text)))
         if week := _WEEK.fullmatch(text):
             first = date.fromisocalendar(int(week[1]), int(week[2]), 1)
             return _calendar(text, f"Week {int(week[2])}", first, 7)
@@ -130,7 +130,7 @@ _DAY, _WEEK, _MONTH = (
 
 
 def _between(first: int, last: int) -> Range:
-    """Return the days between two, whichever comes first."""
+    """Return the range between two days, given in any order."""
     days = Days(min(first, last), max(first, last))
     start, end = (EPOCH + timedelta(days=day) for day in days)
     length = days.last - days.first + 1
@@ -141,7 +141,7 @@ def _between(first: int, last: int) -> Range:
 
 
 def period_of(days: Days) -> Range | None:
-    """Return the day, week or month of the calendar that these days are; None where they are none."""
+    """Return the calendar day, week or month that consists of these days; None if there is none."""
     first, length = EPOCH + timedelta(days=days.first), days.last - days.first + 1
     if length == 1:
         return period(f"{first}")
@@ -154,11 +154,11 @@ def period_of(days: Days) -> Range | None:
 
 
 def settled(asked: Range, today: int) -> Range:
-    """Return a range as far as its days are over, or the one that ends today; raises BadSelection for days to come."""
+    """Return a range without days that are not over, or one that ends today; raises BadSelection for future days."""
     if asked.last is None or asked.last < today:
         return asked
     first = asked.last - asked.length + 1
-    lasts = [one for one in RANGES.values() if one.length == today - first + 1 and asked.is_free]
+    lasts = [some for some in RANGES.values() if some.length == today - first + 1 and asked.is_free]
     if lasts or (asked.is_free and first < today):
         return lasts[0] if lasts else _between(first, today - 1)
     raise BadSelection(f"{asked.label}: it is not over yet.")
@@ -169,7 +169,7 @@ def _calendar(text: str, label: str, first: date, length: int) -> Range:
 
 
 def last_periods(today: int) -> Sequence[Range]:
-    """Return yesterday, the last whole week and the last whole month, by these names."""
+    """Return yesterday, the last whole week and the last whole month, with these labels."""
     now = EPOCH + timedelta(days=today)
     year, week, _ = (now - timedelta(days=7)).isocalendar()
     month = now.replace(day=1) - timedelta(days=1)
@@ -190,8 +190,8 @@ TABS: Mapping[str, str] = {
     "bots": "Bots",
     "held": "Held",
 }
-FORMER = "overview"  # what links that were kept call the Summary
-COMPARED = ("summary", "pages", "goals", "speed")  # tabs that compare days with others
+FORMER = "overview"  # the former name of the Summary, in links that people kept
+COMPARED = ("summary", "pages", "goals", "speed")  # tabs that compare the range with other days
 OF_ANY_DAYS = (*COMPARED, "consent", "bots")
 FILTERS: Mapping[str, Dimension] = {
     "page": Dimension.PAGE,
@@ -201,7 +201,7 @@ FILTERS: Mapping[str, Dimension] = {
     "campaign": Dimension.CAMPAIGN,
 }
 OF_FIRST_VIEWS = (Dimension.SOURCE, Dimension.CAMPAIGN)
-LONE = frozenset({Dimension.CAMPAIGN})  # engines count nothing else by them
+LONE = frozenset({Dimension.CAMPAIGN})  # engines count no other dimension by these
 FILTERS_OF: Mapping[str, Mapping[str, Dimension]] = {
     "summary": FILTERS,
     "goals": {name: by for name, by in FILTERS.items() if by not in LONE},
@@ -214,9 +214,9 @@ NAMES: Mapping[Dimension, str] = {dimension: name for name, dimension in FILTERS
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Hold what is asked for; filters are by dimension, with the value as engines know it.
+    """Hold what an analyst asks for. Filters map a dimension to the value that engines use.
 
-    `beside` names what the range is compared with, `table` the one that is asked for as CSV; none is a page.
+    `beside` names the days of comparison. With `table`, the answer is that table as a file, and without it a page.
     """
 
     tab: str = "summary"
@@ -228,7 +228,7 @@ class Selection:
     goal: str = ""  # the goal that the tab Goals divides into parts
 
     def query(self, **changes: Any) -> str:
-        """Return it as a query, with other values of some fields."""
+        """Return the selection as a query, with other values for some fields."""
         if changes:
             return replace(self, **changes).query()
         pairs = {"tab": self.tab, "range": self.range.id}
@@ -240,19 +240,19 @@ class Selection:
         return f"?{urlencode(pairs)}"
 
     def with_tab(self, tab: str) -> Selection:
-        """Ask for another tab, where filters do not apply, and past days only where it has any."""
+        """Return a selection of another tab, without filters, and with past days only if that tab has them."""
         if tab in COMPARED:
             return replace(self, tab=tab, filters={}, table="")
         range_ = self.range if self.range.last is None or tab in OF_ANY_DAYS else RANGES["30"]
         return replace(self, tab=tab, range=range_, filters={}, beside="before", table="", goal="")
 
     def without(self, dimension: Dimension) -> Selection:
-        """Take a filter away."""
-        return replace(self, filters={key: one for key, one in self.filters.items() if key != dimension})
+        """Return the selection without a filter."""
+        return replace(self, filters={key: value for key, value in self.filters.items() if key != dimension})
 
 
 def read_selection(query: str) -> Selection:
-    """Read the query of the page; raises BadSelection. Whether a filter's value exists is for the figures to say."""
+    """Parse the query of the page; raises BadSelection. It does not check whether a filter's value exists."""
     fields = _fields(query)
     asked = fields.pop("tab", "summary")
     tab = _one_of("tab", "summary" if asked == FORMER else asked, TABS)
@@ -281,29 +281,29 @@ def read_selection(query: str) -> Selection:
 
 
 def widened(asked: Range, is_enough: Callable[[Range], bool]) -> Range | None:
-    """Return the range, or the next wider one that has enough people in it; None where even the widest has not."""
-    return next((one for one in _wider(asked) if is_enough(one)), None)
+    """Return the range, or the next wider one with enough people; None if even the widest has too few."""
+    return next((wider for wider in _wider(asked) if is_enough(wider)), None)
 
 
 def narrowed(asked: Range, reaches: Callable[[Range], bool]) -> Range:
-    """Return the range, or the widest one below it that figures reach over."""
+    """Return the range, or the widest smaller one for all of which there are figures."""
     if asked.last is not None:
         return asked
     return next(
-        (one for one in reversed(list(RANGES.values())) if one.length <= asked.length and reaches(one)), asked
+        (own for own in reversed(list(RANGES.values())) if own.length <= asked.length and reaches(own)), asked
     )
 
 
 def wider_by_one(asked: Range) -> Range | None:
-    """Return the next wider range, None for the widest and for a period of the calendar, which is in no other."""
+    """Return the next wider range; None for the widest one and for calendar periods, which no range contains."""
     return next(iter(_wider(asked)[1:]), None)
 
 
 def _wider(asked: Range) -> Sequence[Range]:
-    """Return a range and the wider ones; a period of the calendar has none."""
+    """Return a range and all wider ones; calendar periods have no wider ones."""
     if asked.last is not None:
         return (asked,)
-    return [one for one in RANGES.values() if one.length >= asked.length]
+    return [range_ for range_ in RANGES.values() if range_.length >= asked.length]
 
 
 def _range(text: str) -> Range:

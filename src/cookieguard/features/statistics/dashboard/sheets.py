@@ -1,7 +1,7 @@
-"""The tables of the dashboard as CSV: what a page shows, cell by cell, beside its days and filters.
+"""The tables of the dashboard as CSV or JSON files, each row with the days and filters of the page.
 
-Rule: made of what is shown alone, so a file tells nothing that its page does not. Figures are plain numbers, what is
-hidden is empty.
+Rule: files are made only from what the page shows, so they reveal no more than the page. Figures are plain numbers, and
+hidden figures are empty.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from cookieguard.features.statistics.dashboard.tabs import HIDDEN, Details
 from cookieguard.features.statistics.dashboard.time_series import day_of
 from cookieguard.features.statistics.export.formats import csv_of
 
-MARK = b"\xef\xbb\xbf"  # spreadsheets read UTF-8 by it
+MARK = b"\xef\xbb\xbf"  # the byte order mark, by which spreadsheets recognize UTF-8
 _FIGURE = re.compile(r"[\d,]+(\.\d+)?( %)?")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class Sheet(NamedTuple):
-    """Hold the lines of one table below their heads; the first so many cells of a line are names."""
+    """Hold the heads and rows of one table. The first `names` cells of a row are texts, the others are figures."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[object]]
@@ -33,7 +33,7 @@ class Sheet(NamedTuple):
 
 
 def table_file(figures: Overview | Details, today: int) -> tuple[str, str, bytes]:
-    """Return name, media type and bytes of the table that was asked for; raises BadSelection where it is not shown."""
+    """Return name, media type and bytes of the selected table's file; raises BadSelection if it is not shown."""
     selection, range_ = figures.selection, figures.range
     sheets = dict(_named(figures, today))
     if range_ is None or selection.table not in sheets:
@@ -63,7 +63,7 @@ def _of_overview(o: Overview, today: int) -> Iterator[tuple[str, Sheet]]:
     change = f"Change in percent from {o.beside}"
     yield (
         "Totals",
-        Sheet(("Figure", "Value", change), [(one.name, one.value, one.change) for one in o.figures]),
+        Sheet(("Figure", "Value", change), [(total.name, total.value, total.change) for total in o.figures]),
     )
     yield "Course", _course(o, today)
     yield "Errors", Sheet(("Errors", "Times"), o.totals)
@@ -76,11 +76,11 @@ def _course(o: Overview, today: int) -> Sheet:
     if o.range is None or not o.points:
         return Sheet(heads, ())
     first, step = o.range.days(today).first, o.range.step
-    starts = [_date(first + at * step) if step else one.label for at, one in enumerate(o.points)]
+    starts = [_date(first + at * step) if step else bar.label for at, bar in enumerate(o.points)]
     rows = [
-        (start, one.views, one.second, one.before, *(["; ".join(one.notes)] if o.marks else []))
-        for start, one in zip(starts, o.points, strict=True)
-        if not one.is_outside
+        (start, bar.views, bar.second, bar.before, *(["; ".join(bar.notes)] if o.marks else []))
+        for start, bar in zip(starts, o.points, strict=True)
+        if not bar.is_outside
     ]
     return Sheet(heads, rows)
 
@@ -108,22 +108,22 @@ def _of_details(d: Details) -> Iterator[tuple[str, Sheet]]:
     first = d.range.days(d.today).first if d.range else 0
     for table in d.tables:
         yield table.title, _breakdown(table, "", "")
-    bars = [(_date(first + at * d.step), one.views, one.second) for at, one in enumerate(d.points)]
+    bars = [(_date(first + at * d.step), bar.views, bar.second) for at, bar in enumerate(d.points)]
     yield "Answers over time", Sheet(("From", "Answers", "Accepted"), bars)
-    gaps = [(one.name, one.all, one.agreed) for one in d.gaps]
+    gaps = [(gap.name, gap.all, gap.agreed) for gap in d.gaps]
     yield "Consent gap", Sheet(("Figure", "All", "By visitors who agreed"), gaps)
     yield "Totals", Sheet(("Figure", "Times"), d.totals)
     yield "Shares", Sheet(("Part", "Percent"), [*d.shares, *d.parts])
-    hosts = [(one.host, one.vendor, one.purpose, one.views, one.elements) for one in d.hosts]
+    hosts = [(held.host, held.vendor, held.purpose, held.views, held.elements) for held in d.hosts]
     yield "Hosts", Sheet(("Host", "Vendor", "Purpose", "Views", "Elements"), hosts, names=3)
-    pages = [(one.host, *pair) for one in d.hosts for pair in one.pages]
+    pages = [(held.host, *pair) for held in d.hosts for pair in held.pages]
     yield "Pages of hosts", Sheet(("Host", "Page", "Views"), pages, names=2)
-    bots = [(one.kind, *pair) for one in d.bots for pair in (("All of them", one.hits), *one.names)]
+    bots = [(bot.kind, *pair) for bot in d.bots for pair in (("All of them", bot.hits), *bot.names)]
     yield "Bots", Sheet(("Kind", "Name", "Hits"), bots, names=2)
 
 
 def _plain(value: object) -> object:
-    """Write a figure as a spreadsheet reads one."""
+    """Return a figure in a form that spreadsheets read as a number."""
     if value is None or value == HIDDEN:
         return ""
     if isinstance(value, str) and _FIGURE.fullmatch(value):
@@ -132,7 +132,7 @@ def _plain(value: object) -> object:
 
 
 def _number(value: object) -> object:
-    """Return a figure as JSON has it: a number, or nothing where it is hidden."""
+    """Return a figure as a number for JSON; None if it is hidden."""
     if value == "" or not _NUMBER.fullmatch(text := str(value)):
         return None if value == "" else value
     return float(text) if "." in text else int(text)

@@ -1,6 +1,6 @@
-"""The tables of each tab that is about pages, goals or answers, as far as they may be shown.
+"""The tables of the tabs Summary, Pages, Goals, and Speed and errors, as far as they may be shown.
 
-Rule: a change, a rate and a share are made of figures that some page shows, so they tell nothing more.
+Rule: changes, rates and shares are computed from figures that some page shows, so they reveal nothing more.
 """
 
 from __future__ import annotations
@@ -47,25 +47,25 @@ FROM cookieguard_by_value WHERE dimension = '{}' AND day BETWEEN '{}' AND '{}'
 GROUP BY value ORDER BY {} DESC;"""
 SAME = "These figures, from the views in your database."
 OF_DAYS = "The views contain single days, each rounded. A sum of {} days can differ from this table by up to 5 a day."
-LEAST_CHANGED = 30  # below that, one person can change a rounded figure by a third
-LEAST_RATED = 100  # visitors; below that, rounding changes a rate too much
+LEAST_CHANGED = 30  # for a change; below it, one person can change a rounded figure by a third
+LEAST_RATED = 100  # visitors for a rate; below it, rounding changes the rate too much
 RATED = (
     "Rate: the share of the visitors who agreed, from 100 of them on. Figures are rounded, so of 100 visitors it may"
     " be 5 points off, and of 1,000 half a point."
 )
 CURRENCY = "Worth is in the currency of the values that the shop passes to visitor.goal()."
 RATED_CAMPAIGNS = f"Goals count only visitors who agreed. {RATED} {CURRENCY} It needs 50 goals with a value."
-# Heads beside a goal's own, on the page and in files: a goal may have the same name.
+# The other heads of a table with a goal's own head, on the page and in files: a goal may have one of these names.
 OTHER_HEADS = frozenset(
     "Campaigns|Visits|Visitors|Visitor-days|Daily visitors|Worth about|Rate|Change|First day|Last day".split(
         "|"
     )
 )
-LINKS = {**{by: by for by in FILTERS.values()}, Dimension.ENTRY: Dimension.PAGE}  # which filter a row sets
+LINKS = {**{by: by for by in FILTERS.values()}, Dimension.ENTRY: Dimension.PAGE}  # filters of rows' links
 
 
 class Tables:
-    """Make the tables of a selection, as far as they may be shown."""
+    """Return the tables of a selection, as far as they may be shown."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Tables:
         self._has_visitors = disclosure.has_visitors(range_)
 
     def all(self, visitors: str) -> Sequence[Table]:
-        """Return those that have something to show; `visitors` is the total beside them."""
+        """Return the tables with something to show; `visitors` is the total that the page shows."""
         if has_none(self._selection, self._disclosure, self._range):
             return ()
         made = {
@@ -106,7 +106,7 @@ class Tables:
         ]
         tables = [self._with_change(self._table(self._shown(kind.by), kind)) for kind in shown]
         if not where:
-            tables = [self._with_orders(one) if one.kind is kinds.CAMPAIGNS else one for one in tables]
+            tables = [self._with_orders(made) if made.kind is kinds.CAMPAIGNS else made for made in tables]
         tables = [*tables, *self._goals(visitors)]
         steps = funnel(self._steps, tables)
         return tables if steps is None else [steps, *tables]
@@ -148,10 +148,10 @@ class Tables:
         return [replace(table, rows=[replace(row, more=more(row)) for row in rows], other=None), *errors]
 
     def errors(self) -> Sequence[tuple[str, str]]:
-        """Return how many requests failed, by kind; each request counts as one person."""
+        """Return the numbers of failed requests by kind; each request counts as one person."""
         kinds_of = Regrouped(self._reader, lambda value: value[0])
         found = {
-            one.value: one.views for one in self._breakdowns.slices(self._days, Dimension.ERROR, kinds_of)
+            row.value: row.views for row in self._breakdowns.slices(self._days, Dimension.ERROR, kinds_of)
         }
         names = {
             "/": "Pages not found (404, 410)",
@@ -162,7 +162,7 @@ class Tables:
         return [(name, FEW if at_least(count) is None else f"{rounded(count):,}") for name, count in counts]
 
     def _goals(self, visitors: str) -> Sequence[Table]:
-        """Return how often goals were reached, and what that was worth."""
+        """Return the tables of how often goals were reached, and how much that was worth."""
         goals, steps = goals_and_steps(self._shown(Dimension.GOAL))
         reached = self._table(goals, kinds.GOALS)
         asked = self._selection.with_tab("goals")
@@ -176,7 +176,7 @@ class Tables:
         return [replace(reached, rows=rows), worth_of]
 
     def _goals_tab(self, visitors: str) -> Sequence[Table]:
-        """Return the goals, and for the selected goal the places that its visitors came from."""
+        """Return the tables of goals, and those of where the selected goal's visitors came from."""
         tables = self._goals(visitors)
         goal = self._goal()
         if self._selection.filters or not goal:
@@ -185,17 +185,17 @@ class Tables:
         return [*tables, campaigns, *(self._by_part(goal, part) for part in kinds.GOAL_PARTS)]
 
     def _goal(self) -> str:
-        """Return the goal that is asked for, else the last step to an order, a goal of value, or the most frequent."""
+        """Return the selected goal, or else the last step to an order, a goal with values, or the most frequent one."""
         goals, steps = goals_and_steps(self._shown(Dimension.GOAL))
-        valued = [one.value.rpartition(": ")[0] for one in sorted(steps.rows, key=lambda one: -one.counts[0])]
+        valued = [row.value.rpartition(": ")[0] for row in sorted(steps.rows, key=lambda row: -row.counts[0])]
         names = [row.value for row in sorted(goals.rows, key=lambda row: -row.counts[0])]
         found = [
-            one for one in (self._selection.goal, *reversed(self._steps), *valued, *names) if one in names
+            name for name in (self._selection.goal, *reversed(self._steps), *valued, *names) if name in names
         ]
         return found[0] if found else ""
 
     def _by_part(self, goal: str, part: GoalPart) -> Table:
-        """Return where the visitors of a goal came from, and their share of all visitors from there."""
+        """Return the table of where a goal's visitors came from, with their share of all visitors from there."""
         kind = TableKind(
             f"{goal} by {part.title}",
             "Times",
@@ -218,7 +218,7 @@ class Tables:
         return replace(table, rows=rows)
 
     def _reached(self, by: Dimension, place: int = 1) -> tuple[Shown, Mapping[str, int]]:
-        """Return goals by a part of their values, and about what they were worth."""
+        """Return goals by a part of their values, and about how much they were worth."""
         reader = Regrouped(self._reader, _goal_and(place))
 
         def rule(days: Days) -> Shown:
@@ -235,7 +235,7 @@ class Tables:
         return found.goals, worth_by_part(found)
 
     def _with_orders(self, table: Table) -> Table:
-        """Return campaigns with how often the goal was reached by their visitors, its worth and its rate."""
+        """Return the table of campaigns with how often their visitors reached the goal, its worth and its rate."""
         goal = self._goal()
         if not goal:
             return table
@@ -265,7 +265,7 @@ class Tables:
         )
 
     def _parts(self, by: Dimension, wholes: Shown, part: Callable[[str], str | None] | None = None) -> Shown:
-        """Return what may be shown of parts of pages, beside the pages that are shown."""
+        """Return the parts of shown pages that may be shown as well."""
         reader = Regrouped(self._reader, part) if part else self._reader
         names = {row.value for row in wholes.rows}
 
@@ -289,7 +289,7 @@ class Tables:
         return self._disclosure.shown(self._days, by)
 
     def _with_change(self, table: Table) -> Table:
-        """Return a table with the change of each row since the days it is compared with: of whole days."""
+        """Return a table with the change of each row since the days of comparison, by days that are over."""
         whole = self._range.whole_days(self._today)
         before = self._range.whole_days_beside(self._today, self._selection.beside)
         span = self._reader.span()
@@ -323,7 +323,7 @@ class Tables:
 
 
 def has_none(selection: Selection, disclosure: Disclosure, range_: Range) -> bool:
-    """Return whether a filter leaves no table: of single hits that are gone, or of groups that would be too small."""
+    """Return whether filters allow no tables, because single hits were deleted or groups would be too small."""
     where = selection.filters
     is_crossed = bool(where) and (range_.last is not None or not disclosure.has_hits(range_))
     return len(where) == MOST_DIMENSIONS or is_crossed or bool(LONE & where.keys())
@@ -362,7 +362,7 @@ def _rate(part: int | None, whole: int) -> str:
 
 
 def _goal_and(place: int) -> Callable[[str], str | None]:
-    """Return a function that keeps the goal and one of its parts; it drops answers to the banner."""
+    """Return a function that reduces a value to the goal and one of its parts, and drops answers to the banner."""
 
     def part(value: str) -> str | None:
         name, *parts = value.split(GOAL_FROM)
@@ -373,7 +373,7 @@ def _goal_and(place: int) -> Callable[[str], str | None]:
 
 
 def page_if_slow(value: str) -> str | None:
-    """Return the page of a bucket of slow views; an earlier release wrote their pages alone."""
+    """Return the page of a bucket of slow views, None for a faster one; an earlier release wrote no buckets."""
     bucket, _, page = value.rpartition(GOAL_FROM)
     return page if not bucket or int(bucket) >= SLOW_FROM else None
 

@@ -1,7 +1,7 @@
-"""The figures of the tabs beside the overview: what visitors chose, what was held, which bots came.
+"""The figures of the tabs Consent, Held and Bots: what visitors chose, which hosts were held, which bots came.
 
-What is counted here are choices, views and requests; each counts as one of the five that may be shown. None has a key,
-so all but the totals of choices are rounded.
+They count choices, views and requests, each of which counts as one person. Their visitors have no key, so everything
+but the totals of choices is rounded.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ EVENTS: Mapping[Event, str] = {
 }
 IGNORED, SIGNALLED = "Banners without an answer", "Views with GPC"
 Figures = Mapping[str, Any]
-HIDDEN = "-"  # too few, or one that hides another
+HIDDEN = "-"  # for too few, or a figure that would reveal another one
 
 
 @dataclass(frozen=True, slots=True)
 class HeldHost:
-    """Hold one third party that was held, with its pages."""
+    """Hold one third-party host whose loads were held, with the pages that would have contacted it."""
 
     host: str
     vendor: str
@@ -61,7 +61,7 @@ class HeldHost:
     views: str
     elements: str
     pages: Sequence[tuple[str, int]]
-    part: int  # of the views of the host that was held most, in percent
+    part: int  # its views in percent of those of the host that was held most
     since: date  # the first day on which it was held, as far back as figures go
 
 
@@ -75,7 +75,7 @@ class Bots:
 
 
 class Gap(NamedTuple):
-    """Hold how many visits or orders there were, and how many of them were of visitors who agreed."""
+    """Hold the number of visits or orders, and how many of them were by visitors who agreed."""
 
     name: str
     all: int
@@ -84,18 +84,18 @@ class Gap(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """Hold what a tab shows; `range` is None where nothing was counted in any."""
+    """Hold everything that a tab shows. `range` is None if no range has figures."""
 
     selection: Selection
     range: Range | None
     span: str = ""  # the days of the range
     notes: Sequence[str] = ()
     totals: Sequence[tuple[str, str]] = ()
-    shares: Sequence[tuple[str, int]] = ()  # of the answers, in percent; none where a total is hidden
-    parts: Sequence[tuple[str, int]] = ()  # banners without an answer, and views with the signal, in percent
+    shares: Sequence[tuple[str, int]] = ()  # of the answers, in percent; empty if a total is hidden
+    parts: Sequence[tuple[str, int]] = ()  # banners without an answer, and views with GPC, in percent
     step: int = 0  # days of one bar; 0 if there is no chart
     points: Sequence[Point] = ()
-    marks: Sequence[Note] = ()  # what changed on these days, and the staff's notes
+    marks: Sequence[Note] = ()  # changes on these days, and the staff's notes
     gaps: Sequence[Gap] = ()
     hosts: Sequence[HeldHost] = ()
     bots: Sequence[Bots] = ()
@@ -112,17 +112,17 @@ def read_details(
     marks: Sequence[Note] = (),
     before_consent: str = "",
 ) -> Details:
-    """Ask for a tab's figures; raises EngineDown, and BadSelection for days to come.
+    """Return the figures of a tab; raises EngineDown, and BadSelection for future days.
 
-    What visitors were `asked` and the staff's `marks` explain answers. What refusals hide is known only with
-    `before_consent` "aggregate".
+    Changes of what visitors are `asked` and the staff's `marks` explain the answers. How much a tool that waits for
+    consent would miss is known only with `before_consent` "aggregate".
     """
     today, wanted = int(now.timestamp()) // SECONDS_OF_DAY, selection.range
     reader.hold_still()
     reader, (is_enough, figures) = AskedOnce(reader), READERS[selection.tab]
     readers = {False: reader, True: AnyDays(reader)}
     selection = replace(selection, range=settled(wanted, today))
-    found = widened(selection.range, lambda one: is_enough(readers[one.is_free], one.days(today)))
+    found = widened(selection.range, lambda some: is_enough(readers[some.is_free], some.days(today)))
     if found is None:
         nothing = NOTHING[selection.tab] if wanted.last is None else NONE_THEN.format(wanted.label)
         return Details(selection=selection, range=None, notes=(nothing,), today=today)
@@ -137,7 +137,7 @@ def read_details(
     counts = readers[True].consent(days)
     step, points = course(counts, days, found.step)
     first, last = (day_of(day).date() for day in days)
-    marks = within(sorted([*changes(asked), *marks], key=lambda one: one.day), first, last)
+    marks = within(sorted([*changes(asked), *marks], key=lambda note: note.day), first, last)
     return replace(
         page,
         step=step,
@@ -149,7 +149,7 @@ def read_details(
 
 
 def read_tab(shop: Shop, tab: str, range_id: str) -> Details | None:
-    """Open the figures and read a tab; None where nothing was counted yet. Raises ConfigError and EngineDown."""
+    """Open the figures and read a tab; None if nothing was counted yet. Raises ConfigError and EngineDown."""
     stats = shop.config.stats
     if read_retained(stats, shop.state, environ=shop.environ) is None:
         return None
@@ -158,45 +158,45 @@ def read_tab(shop: Shop, tab: str, range_id: str) -> Details | None:
 
 
 def _gaps(readers: Mapping[bool, HitReader], range_: Range, today: int) -> Sequence[Gap]:
-    """Return what a tool that waits for consent would have counted: visits with an end, and goals with a visitor.
+    """Return all visits and goals beside those that a tool that waits for consent would have counted.
 
-    Both figures of a goal are those of the table of goals.
+    It would have counted visits whose end is known and goals with a visitor. A goal has the figures of its table.
     """
     reader, days = readers[False], range_.days(today)
     breakdowns = Breakdowns(reader, today)
     if not Disclosure(reader, breakdowns, today, {}, 0).is_fit(range_):
         return []
     totals = readers[range_.is_free].by_day(days)
-    visits, visitors = sum(one.visits for one in totals), sum(one.visitors for one in totals)
+    visits, visitors = sum(day.visits for day in totals), sum(day.visitors for day in totals)
     ends = breakdowns.slices(days, Dimension.EXIT, Regrouped(reader, lambda _: ""))
-    agreed = sum(one.views for one in ends)
+    agreed = sum(row.views for row in ends)
     whole, part = (Cell("", visitors, (count, count, visitors)) for count in (visits, agreed))
     shown = visits if range_.last is None else rounded(visits)
-    is_told = visitors < K or leaves_few(part, whole)
-    gaps = [] if is_told else [Gap("Visits", shown, min(shown, rounded(agreed)))]
+    is_hidden = visitors < K or leaves_few(part, whole)
+    gaps = [] if is_hidden else [Gap("Visits", shown, min(shown, rounded(agreed)))]
     goals, steps = goals_and_steps(breakdowns.shown(days, Dimension.GOAL))
     rows = [*goals.rows, *([goals.other] if goals.other else [])]
     valued = {row.value.rpartition(VALUE_SIGN)[0] for row in steps.rows}
     reached = zip(rows, column({row.value: row.counts[2] for row in rows}), strict=True)
-    pairs = [(row.value, rounded(row.counts[0]), rounded(some)) for row, some in reached if some]
-    return [*gaps, *(Gap(name, all_, min(all_, some)) for name, all_, some in pairs if name in valued)]
+    pairs = [(row.value, rounded(row.counts[0]), rounded(people)) for row, people in reached if people]
+    return [*gaps, *(Gap(name, all_, min(all_, agreed)) for name, all_, agreed in pairs if name in valued)]
 
 
 def _consent(reader: HitReader, days: Days, *, is_exact: bool) -> Figures:
-    counts = _summed((one.event, one.times) for one in reader.consent(days))
+    counts = _summed((row.event, row.times) for row in reader.consent(days))
     sums = {event: counts.get(event, 0) if is_exact else rounded(counts.get(event, 0)) for event in EVENTS}
     return {
         "totals": [
             (EVENTS[event], _text(times) if times or is_exact else HIDDEN) for event, times in sums.items()
         ],
         "shares": _shares([sums[event] for event in ANSWERS]),
-        "parts": _parts(sums, sum(one.views for one in reader.by_day(days))),
+        "parts": _parts(sums, sum(day.views for day in reader.by_day(days))),
         "tables": answers(reader, days),
     }
 
 
 def _shares(answers: Sequence[int]) -> Sequence[tuple[str, int]]:
-    """Return what part of the answers each is: of totals that are shown as they are, so it tells nothing more."""
+    """Return each answer's share of all answers, computed from totals that are shown, so it reveals nothing more."""
     if not sum(answers) or any(at_least(count) is None for count in answers):
         return ()
     return [
@@ -206,9 +206,9 @@ def _shares(answers: Sequence[int]) -> Sequence[tuple[str, int]]:
 
 
 def _parts(totals: Mapping[Event, int], views: int) -> Sequence[tuple[str, int]]:
-    """Return which part of the banners nobody answered, and which of all views came with the signal.
+    """Return the share of banners without an answer, and the share of all views that came with GPC.
 
-    Both are of totals of the whole shop, which are shown as they are; none of fewer than may be shown.
+    Both are computed from totals of the whole shop that are shown, and left out if one of these totals is hidden.
     """
     shown, answers = totals[Event.SHOWN], sum(totals[event] for event in ANSWERS)
     found = []
@@ -226,24 +226,24 @@ def _parts(totals: Mapping[Event, int], views: int) -> Sequence[tuple[str, int]]
 
 def _held(reader: HitReader, days: Days, **_: bool) -> Figures:
     by_host: dict[tuple[str, str, str], list[HeldCount]] = defaultdict(list)
-    for one in reader.held(days):
-        by_host[one.host, one.vendor, one.purpose].append(one)
+    for row in reader.held(days):
+        by_host[row.host, row.vendor, row.purpose].append(row)
     hosts = sorted(
-        by_host.items(), key=lambda item: (item[0][1] != "", -sum(one.views for one in item[1]), item[0])
+        by_host.items(), key=lambda item: (item[0][1] != "", -sum(row.views for row in item[1]), item[0])
     )
-    most = max(sum(one.views for one in counts) for _, counts in hosts)
+    most = max(sum(row.views for row in counts) for _, counts in hosts)
     first: dict[str, int] = {}
     oldest = min(days.first, (reader.span() or days).first)
-    for one in reader.held(Days(oldest, days.last)):
-        first[one.host] = min(one.since, first.get(one.host, one.since))
+    for row in reader.held(Days(oldest, days.last)):
+        first[row.host] = min(row.since, first.get(row.host, row.since))
     return {"hosts": [_host(name, counts, most, day_of(first[name[0]]).date()) for name, counts in hosts]}
 
 
 def _host(name: tuple[str, str, str], counts: Sequence[HeldCount], most: int, since: date) -> HeldHost:
-    views = sum(one.views for one in counts)
+    views = sum(row.views for row in counts)
     is_shown = at_least(views) is not None
-    pages = _suppressed(_summed((one.page, one.views) for one in counts))
-    elements = f"{rounded(sum(one.elements for one in counts)):,}" if is_shown else FEW
+    pages = _suppressed(_summed((row.page, row.views) for row in counts))
+    elements = f"{rounded(sum(row.elements for row in counts)):,}" if is_shown else FEW
     part = round(100 * rounded(views) / rounded(most)) if is_shown and rounded(most) else 0
     return HeldHost(*name, _text(rounded(views) if is_shown else views), elements, _pairs(pages), part, since)
 
@@ -251,9 +251,9 @@ def _host(name: tuple[str, str, str], counts: Sequence[HeldCount], most: int, si
 def _bots(reader: HitReader, days: Days, **_: bool) -> Figures:
     counts = reader.bots(days)
     names: dict[str, dict[str, int]] = defaultdict(dict)
-    for one in counts:
-        names[one.kind][one.name] = names[one.kind].get(one.name, 0) + one.hits
-    kinds = _pairs(_suppressed(_summed((one.kind, one.hits) for one in counts)))
+    for bot in counts:
+        names[bot.kind][bot.name] = names[bot.kind].get(bot.name, 0) + bot.hits
+    kinds = _pairs(_suppressed(_summed((bot.kind, bot.hits) for bot in counts)))
     return {
         "totals": _bots_of_all(reader, days),
         "tables": [_asked_by_bots(reader, days)],
@@ -262,9 +262,9 @@ def _bots(reader: HitReader, days: Days, **_: bool) -> Figures:
 
 
 def _bots_of_all(reader: HitReader, days: Days) -> Sequence[tuple[str, str]]:
-    """Return how many hits were of bots, and which part that is of these and of people's views and errors."""
+    """Return the number of bots' hits, and its share of all hits: those of bots, and people's views and errors."""
     totals = reader.by_day(days)
-    bots, others = (sum(one.bots for one in totals), sum(one.views + one.errors for one in totals))
+    bots, others = (sum(day.bots for day in totals), sum(day.views + day.errors for day in totals))
     if at_least(bots) is None or at_least(others) is None:
         return ()
     share = round(100 * rounded(bots) / max(1, rounded(bots) + rounded(others)))
@@ -272,14 +272,14 @@ def _bots_of_all(reader: HitReader, days: Days) -> Sequence[tuple[str, str]]:
 
 
 def _asked_by_bots(reader: HitReader, days: Days) -> Table:
-    """Return what bots asked for, and which did so most."""
+    """Return the table of addresses that bots requested, each with the bot that did so most often."""
     pages: dict[str, int] = defaultdict(int)
     most: dict[str, tuple[int, str]] = {}
-    for one in reader.breakdown(days, Dimension.BOT_PAGE):
-        name, _, page = one.value.partition(GOAL_FROM)
-        pages[page or name] += one.views
-        if one.views >= K:
-            most[page] = max(most.get(page, (0, "")), (one.views, name))
+    for row in reader.breakdown(days, Dimension.BOT_PAGE):
+        name, _, page = row.value.partition(GOAL_FROM)
+        pages[page or name] += row.views
+        if row.views >= K:
+            most[page] = max(most.get(page, (0, "")), (row.views, name))
     rows = _pairs(_suppressed(pages))
     largest = max([1, *(hits for page, hits in rows if page != OTHER)])
     lines = [
@@ -297,9 +297,9 @@ NOTHING = {
     "bots": "No bot has visited yet.",
 }
 NONE_THEN = "{}: too little to show. Choose more days."
-# Of each tab: whether days have enough to be shown, and their figures, by the fields of `Details`.
+# tab -> whether some days have enough to be shown, and a function that returns their figures by fields of `Details`
 READERS: Mapping[str, tuple[Callable[[HitReader, Days], bool], Callable[..., Figures]]] = {
-    "consent": (lambda reader, days: sum(one.times for one in reader.consent(days)) >= K, _consent),
+    "consent": (lambda reader, days: sum(row.times for row in reader.consent(days)) >= K, _consent),
     "held": (lambda reader, days: bool(reader.held(days)), _held),
     "bots": (lambda reader, days: bool(reader.bots(days)), _bots),
 }

@@ -1,4 +1,4 @@
-"""The totals of a range and their course over time, beside those of the period before, fit to be shown."""
+"""The totals of a range, their course over time, and those of the period before, as far as they may be shown."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from cookieguard.stats.k_anonymity import (
 )
 
 HOURS = 24
-BLOCKS = (1, 2, 3, 4, 6, 12)  # hours of one bar: so many that none must be hidden
-# Of visitors, visits and views, by `stats.before_consent`.
+BLOCKS = (1, 2, 3, 4, 6, 12)  # hours of one bar; the fewest are chosen for which no bar must be hidden
+# The people whom visitors, visits and views count, in this order, by `stats.before_consent`.
 COVERS: Mapping[str, Sequence[str]] = {
     "aggregate": (
         "Visitors who agreed to statistics",
@@ -49,19 +49,19 @@ HIDDEN = "-"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Hold one total, and by how many percent it changed since the period before (None: nothing to compare)."""
+    """Hold one total, and its change in percent since the period before; None if there is nothing to compare."""
 
     name: str
     value: str
     change: int | None = None
-    covers: str = ""  # which people it is of
+    covers: str = ""  # the people whom it counts
 
 
 class Course:
-    """Know the totals of a range over time, and those of the period before as far as they are whole.
+    """Read the totals of a range over time, and those of the period before if it has figures for all of its days.
 
-    Exact are the totals of the whole shop. Its bars are rounded, since of two ranges each may hide another bar beside
-    the same small one, and so is everything under a filter.
+    Only the totals of the whole shop are exact. Its bars are rounded, because two ranges could each hide another bar
+    beside the same small one. Everything under a filter is rounded, too.
     """
 
     def __init__(
@@ -82,41 +82,41 @@ class Course:
         self._hour = second // SECONDS_OF_HOUR
         self._today = today = second // SECONDS_OF_DAY
         days, before = range_.days(today), range_.beside(today, beside)
-        self._zone = zone
-        self._days_before, self._is_year = before, beside == "year"
+        self._zone, self._days_before, self._is_year = zone, before, beside == "year"
         span = reader.span()
         self._begins = today if span is None else span.first
-        self._now, self._larger = self._ask(days, where), [self._ask(days, one) for one in larger_ones(where)]
+        self._now = self._ask(days, where)
+        self._larger = [self._ask(days, fewer) for fewer in larger_ones(where)]
         self._daily = self._now if range_.step else totals_of(reader, days, where)
         is_whole = self._begins <= before.first and disclosure.reaches_back(before, by_hours=not range_.step)
         self._before = self._ask(before, where) if is_whole else []
-        self._larger_before = [self._ask(before, one) for one in larger_ones(where)] if is_whole else []
+        self._larger_before = [self._ask(before, fewer) for fewer in larger_ones(where)] if is_whole else []
         self._compared, self._whole = self._before, self._daily
-        if range_.is_open:  # whole days with whole days
-            self._compared = [one for one in self._before if one.at < before.last]
-            self._whole = [one for one in self._daily if one.at < today]
-        elif not range_.step:  # the day before until this hour
+        if range_.is_open:  # compare whole days only
+            self._compared = [day for day in self._before if day.at < before.last]
+            self._whole = [day for day in self._daily if day.at < today]
+        elif not range_.step:  # compare with the day before until the same hour
             now = self._hour - HOURS * (days.first - before.first)
-            self._compared = [one for one in self._before if one.at <= now]
-        is_told = bool(where) and leaves_few(_sum_of(self._whole), _sum_of(self._daily))
-        if _people(self._compared) < K or is_told or self._gives_away(before):
+            self._compared = [hour for hour in self._before if hour.at <= now]
+        is_revealing = bool(where) and leaves_few(_sum_of(self._whole), _sum_of(self._daily))
+        if _people(self._compared) < K or is_revealing or self._gives_away(before):
             self._compared = []
             self._before = [] if range_.step else self._before
 
     @property
     def has_before(self) -> bool:
-        """Whether there is something to compare with that may be shown."""
+        """Whether the range may be compared with the period before."""
         return bool(self._compared)
 
     def figures(self) -> Sequence[Figure]:
-        """Return the totals, each named as what it is."""
-        visitors = self._fit(sum(one.visitors for one in self._daily))
+        """Return the totals, each with its name and with the people it covers."""
+        visitors = self._fit(sum(day.visitors for day in self._daily))
         views, visits = (
-            self._fit(sum(getattr(one, what) for one in self._now)) for what in ("views", "visits")
+            self._fit(sum(getattr(part, what) for part in self._now)) for what in ("views", "visits")
         )
         each = f"{views / visits:.1f}" if min(views, visits) >= K else "-"
         is_compared = bool(self._range.step) and self._has_visitors
-        without = {*OF_FIRST_VIEWS, Dimension.PAGE}  # their views or visits are but a part
+        without = {*OF_FIRST_VIEWS, Dimension.PAGE}  # filters that count only a part of views or visits
         per_visit = () if self._where.keys() & without else (Figure("Views per visit", each),)
         of_visits = BEGAN_HERE if Dimension.PAGE in self._where else self._covers[1]
         days = self._range.days(self._today)
@@ -134,7 +134,7 @@ class Course:
         )
 
     def points(self) -> Sequence[Point]:
-        """Return one point for each bar; none where too few people come in half a day, by whose hours to go."""
+        """Return one point for each bar; none if even the bars of half a day would have too few people."""
         if self._range.step:
             return self._points(self._range.days(self._today).first, self._range.step)
         first = self._today * HOURS
@@ -142,15 +142,17 @@ class Course:
         return () if step is None else self._points(first, step)
 
     def _shows_all(self, first: int, step: int) -> bool:
-        """Return whether no bar must be hidden that somebody is in."""
-        now, *larger = (_cells(one, first, HOURS, step) for one in [self._now, *self._larger])
+        """Return whether every bar that has visitors may be shown."""
+        now, *larger = (_cells(hours, first, HOURS, step) for hours in [self._now, *self._larger])
         views = _shown_views(now, larger)
         return not any(told is None and cell.counts[0] for told, cell in zip(views, now, strict=True))
 
     def _points(self, first: int, step: int) -> Sequence[Point]:
-        """Return the bars; figures are None where too few people are in one."""
+        """Return the bars; figures of too few people are None."""
         length = self._range.length if self._range.step else HOURS
-        now, *larger = (_cells(one, first, length, step) for one in self._judged([self._now, *self._larger]))
+        now, *larger = (
+            _cells(totals, first, length, step) for totals in self._judged([self._now, *self._larger])
+        )
         views = _shown_views(now, larger)
         names = {} if self._range.step else hour_names(self._today, self._zone)
         place = 2 if self._range.step else 1
@@ -171,9 +173,9 @@ class Course:
         ]
 
     def _views_before(self, length: int, step: int) -> Sequence[int | None]:
-        """Return the views of the period before; by hours only where all can be shown, a line with gaps says little.
+        """Return the views of the period before. By hours, return all of them or none, since gaps make a line useless.
 
-        A month of the year before may be a day shorter or longer: the line ends with the shorter one.
+        If a month of the year before is a day shorter or longer, the line ends with the shorter month.
         """
         nothing: Sequence[int | None] = [None] * -(-length // step)
         if not self._before:
@@ -181,12 +183,12 @@ class Course:
         each = 1 if self._range.step else HOURS
         first, last = self._days_before
         selections = self._judged([self._before, *self._larger_before])
-        before, *larger = (_cells(one, first * each, (last - first + 1) * each, step) for one in selections)
+        before, *larger = (_cells(some, first * each, (last - first + 1) * each, step) for some in selections)
         views = _shown_views(before, larger)
         return nothing if not self._range.step and None in views else [*views, *nothing][: len(nothing)]
 
     def _judged(self, selections: Sequence[Sequence[Totals]]) -> Sequence[Sequence[Totals]]:
-        """Return a selection and larger ones as they can be compared; hours have no visitors."""
+        """Return a selection and larger ones in a form that can be compared; hours have no visitors."""
         return list(map(self._visitor_days.judged, selections)) if self._range.step else selections
 
     def _ask(self, days: Days, where: Filters) -> Sequence[Totals]:
@@ -196,10 +198,10 @@ class Course:
         return by_day(ask, days) if self._range.is_free else ask(days)
 
     def _gives_away(self, before: Days) -> bool:
-        """Return whether the period before would leave fewer than five of what other pages show.
+        """Return whether the period before, subtracted from what other pages show, would leave fewer than five people.
 
-        That is the next wider range without both periods, and, in the middle of a day, the rest of the day before. Of
-        a year before it is what a page of that day would have left.
+        Other pages show the next wider range, from which both periods can be subtracted, and during a day the whole
+        day before. A year before, it is the wider range that a page showed at that time.
         """
         pairs = []
         if not self._range.step:
@@ -213,26 +215,26 @@ class Course:
                 shift = self._range.days(self._today).first - before.first
                 then = self._reader.by_day(Days(around.first - shift, around.last - shift))
                 pairs.append((self._compared, then))
-        pairs += [(self._compared, one) for one in self._larger_before if self._is_year]
+        pairs += [(self._compared, whole) for whole in self._larger_before if self._is_year]
         return any(leaves_few(_sum_of(part), _sum_of(whole)) for part, whole in pairs)
 
     def _change(self, what: str) -> int | None:
         whole = self._whole if self._range.step else self._now
-        before, now = (rounded(sum(getattr(one, what) for one in some)) for some in (self._compared, whole))
+        before, now = (rounded(sum(getattr(day, what) for day in some)) for some in (self._compared, whole))
         return round(100 * (now - before) / before) if min(before, now) >= K else None
 
     def _text(self, count: int) -> str:
-        """Write a total. Under a filter nobody hears that it is of few: that would be a group of one to four."""
+        """Return a total as text. Under a filter it does not say "few", which would reveal a group of one to four."""
         return f"{count:,}" if count >= K else HIDDEN if self._where or self._range.last is not None else FEW
 
     def _fit(self, count: int) -> int:
-        """Return a total as it may be shown, if it is not too small."""
+        """Return a total, rounded unless it may be shown exactly; `_text` hides totals that are too small."""
         is_exact = not self._where and self._range.last is None
         return count if is_exact or count < K else rounded(count)
 
 
 def with_marks(points: Sequence[Point], range_: Range, days: Days, notes: Sequence[Note]) -> Sequence[Point]:
-    """Put notes to the bars of their days; hours have none."""
+    """Return the bars with the notes of their days; hours have no notes."""
     if not range_.step:
         return points
     found: dict[int, list[str]] = defaultdict(list)
@@ -246,9 +248,9 @@ def _rounded(count: int | None) -> int | None:
 
 
 def _shown_views(cells: Sequence[Cell], larger: Sequence[Sequence[Cell]]) -> Sequence[int | None]:
-    """Return the views of each cell, None where too few people are behind them, or left of one it is a part of.
+    """Return the views of each cell; None if they are of too few people, or leave too few of a larger cell.
 
-    Of a part nobody is too few as well: that nobody came is what makes others certain. Of the whole shop it is told.
+    Under a filter, an empty bar is hidden as well, because it would make the figures around it certain.
     """
     tied = {
         part.value
@@ -256,46 +258,46 @@ def _shown_views(cells: Sequence[Cell], larger: Sequence[Sequence[Cell]]) -> Seq
         if any(part.counts) and any(leaves_few(part, whole) for whole in around)
     }
     shown = suppress(cells, tied=tied, is_exact=False).values
-    is_told = [cell.value in shown or not (larger or cell.counts[0]) for cell in cells]
-    return [cell.counts[0] if told else None for cell, told in zip(cells, is_told, strict=True)]
+    is_shown = [cell.value in shown or not (larger or cell.counts[0]) for cell in cells]
+    return [cell.counts[0] if allowed else None for cell, allowed in zip(cells, is_shown, strict=True)]
 
 
 def _sum_of(totals: Sequence[Totals]) -> Cell:
-    counts = tuple(sum(getattr(one, what) for one in totals) for what in ("views", "visits", "visitors"))
+    counts = tuple(sum(getattr(part, what) for part in totals) for what in ("views", "visits", "visitors"))
     return Cell("", _people(totals), counts)
 
 
 def _people(totals: Sequence[Totals]) -> int:
-    """Count people of days, or of the hours of one day, which have no visitors of their own."""
-    visits = people_of(visitors=0, visits=sum(one.visits for one in totals), views=0, by_views=False)
-    return sum(one.people() for one in totals) if any(one.visitors for one in totals) else visits
+    """Return the number of people on days, or in the hours of a day, for which only visits are known."""
+    visits = people_of(visitors=0, visits=sum(part.visits for part in totals), views=0, by_views=False)
+    return sum(part.people() for part in totals) if any(part.visitors for part in totals) else visits
 
 
 def _cells(totals: Sequence[Totals], first: int, length: int, step: int) -> list[Cell]:
-    """Sum up every `step` days or hours from the first on, those without a hit too."""
+    """Return the sums of every `step` days or hours from `first` on, including those without a hit."""
     sums = [[0, 0, 0] for _ in range(-(-length // step))]
-    for one in totals:
-        place = (one.at - first) // step
+    for part in totals:
+        place = (part.at - first) // step
         if 0 <= place < len(sums):
             sums[place] = [
-                sum(pair) for pair in zip(sums[place], (one.views, one.visits, one.visitors), strict=True)
+                sum(pair) for pair in zip(sums[place], (part.views, part.visits, part.visitors), strict=True)
             ]
     return [
         Cell(
             str(first + place * step),
-            people_of(visitors=three, visits=two, views=one, by_views=False),
-            (one, two, three),
+            people_of(visitors=visitors, visits=visits, views=views, by_views=False),
+            (views, visits, visitors),
         )
-        for place, (one, two, three) in enumerate(sums)
+        for place, (views, visits, visitors) in enumerate(sums)
     ]
 
 
 def hour_names(day: int, zone: tzinfo) -> Mapping[int, str]:
-    """Name the hours of a UTC day as clocks in a zone showed them; beside a change of clocks by their time, too."""
+    """Return the names of a UTC day's hours in a zone, with the zone's abbreviation on a day when clocks change."""
     hours = range(day * HOURS, (day + 1) * HOURS)
     moments = {at: datetime.fromtimestamp(at * SECONDS_OF_HOUR, zone) for at in hours}
-    has_change = len({one.utcoffset() for one in moments.values()}) > 1
-    return {at: f"{one:%H:%M %Z}" if has_change else f"{one:%H:%M}" for at, one in moments.items()}
+    has_change = len({hour.utcoffset() for hour in moments.values()}) > 1
+    return {at: f"{hour:%H:%M %Z}" if has_change else f"{hour:%H:%M}" for at, hour in moments.items()}
 
 
 def _label(at: int) -> str:
@@ -304,7 +306,7 @@ def _label(at: int) -> str:
 
 
 def span_of(days: Days) -> str:
-    """Name the days of a range, the first and the last."""
+    """Return the first and the last day of a range as text."""
     first, last = day_of(days.first), day_of(days.last)
     if first == last:
         return f"{last:%a %-d %b %Y}"
@@ -312,5 +314,5 @@ def span_of(days: Days) -> str:
 
 
 def day_of(number: int) -> datetime:
-    """Return the day of a number of days since 1970."""
+    """Return the day that is so many days after 1970-01-01."""
     return datetime.fromtimestamp(number * SECONDS_OF_DAY, UTC)

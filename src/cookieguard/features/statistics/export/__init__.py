@@ -1,1 +1,1 @@
-"""The statistics as files that other tools read."""
+"""Export of statistics as files for other tools."""

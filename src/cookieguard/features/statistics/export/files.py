@@ -1,4 +1,4 @@
-"""Closed days as files in a directory: each written beside and renamed, so that a name is a whole day."""
+"""Files of days that are over, each written under a draft name and renamed, so that every file is a whole day."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cookieguard.features.statistics.export.tables import date_of
 from cookieguard.stats.hits import SECONDS_OF_DAY
 from cookieguard.storage.state_directory import sync_directory, write_private
 
-CLOSED_AFTER = timedelta(hours=1)  # what waited in a spool over midnight has come by then
+CLOSED_AFTER = timedelta(hours=1)  # hits that waited in a spool over midnight have been read in by then
 
 
 def closed_days(span: Days | None, now: datetime) -> range:
-    """Return the days that are over, of those there are figures of."""
+    """Return the days of `span` that are over."""
     if span is None:
         return range(0)
     today = int((now - CLOSED_AFTER).timestamp()) // SECONDS_OF_DAY
@@ -27,9 +27,9 @@ def closed_days(span: Days | None, now: datetime) -> range:
 def export_day(
     directory: Path, what: str, file_format: str, day: int, make: Callable[[], bytes], *, again: bool = False
 ) -> tuple[Path, bool]:
-    """Write one day's file, and return whether it is new: if it was there, nothing changes. Raises OSError.
+    """Write one day's file, and return its path and whether it is new; an existing file stays. Raises OSError.
 
-    The directory is made with its first file: where there is nothing to write, none is left behind.
+    The directory is created with its first file, so that an export without files leaves no directory behind.
     """
     file = directory / f"{what}-{date_of(day)}.{file_format}"
     if file.exists() and not again:
@@ -38,7 +38,7 @@ def export_day(
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = directory / f".{file.name}.{secrets.token_hex(8)}"
     try:
-        write_private(draft, content)  # whom it is for, its owner decides
+        write_private(draft, content)  # only its owner can read it, and may share it
         os.replace(draft, file)
     finally:
         draft.unlink(missing_ok=True)
@@ -47,7 +47,7 @@ def export_day(
 
 
 def remove_drafts(directory: Path, before: datetime) -> None:
-    """Remove what a killed export left behind, but not what another one is writing."""
+    """Remove the drafts of a killed export, but not those that another export is writing."""
     for draft in _drafts(directory):
         if draft.stat().st_mtime < before.timestamp():
             draft.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A table as Parquet, CSV or JSON: bytes to be put in place as a whole."""
+"""Tables as Parquet, CSV or JSON, each as the bytes of a whole file."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from itertools import islice
 
 from cookieguard.features.statistics.export.tables import Holds, Table, date_of
 
-ROWS = 20_000  # of a piece: what is in memory beside the finished file
-# A spreadsheet takes a cell that begins so for a formula. It may part cells at other signs than we do (`;` where the
-# comma is for decimals), and then heeds no quotes but those at the start of a line. Where Chinese, Japanese or Korean
-# is typed, it reads the wide signs as the plain ones.
+ROWS = 20_000  # of a piece; memory holds one piece and the finished file
+# A beginning that spreadsheets read as a formula. Where the comma is for decimals, they may split lines at `;` instead
+# and then respect quotes only at the start of a line. Chinese, Japanese and Korean ones also read full-width signs.
 FORMULA = re.compile(r"(^|[;\t|\r\n][\s'\"]*)(?=[=+@\t\r\uff1d\uff0b\uff20\uff0d-])")
 
 
 def to_parquet(table: Table) -> bytes:
-    """Write Parquet, compressed with zstd. Raises ImportError where the extra `export` is missing.
+    """Return a table as Parquet, compressed with zstd. Raises ImportError if the extra `export` is missing.
 
-    In memory: the writer ends the process on a full disk.
+    The file is made in memory, because the library ends the whole process if the disk is full.
     """
     from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema
     from arro3.io import write_parquet
 
-    moment = DataType.timestamp("ms")  # UTC, without saying so: DuckDB needs no time zones then
+    moment = DataType.timestamp("ms")  # in UTC, but without naming a zone, since DuckDB would need time zones
     types = {
         Holds.TEXT: DataType.string(),
         Holds.COUNT: DataType.int64(),
@@ -43,7 +42,7 @@ def to_parquet(table: Table) -> bytes:
             return Array([1000 * int(str(value)) for value in values], DataType.int64()).cast(moment)
         if kind is Holds.DAY:
             return Array(values, DataType.int32()).cast(DataType.date32())
-        if kind is Holds.TEXT:  # half a pair of surrogates is no text
+        if kind is Holds.TEXT:  # Parquet allows no lone surrogates
             values = [str(value).encode("utf-8", "replace").decode() for value in values]
         return Array(values, types[kind])
 
@@ -51,7 +50,8 @@ def to_parquet(table: Table) -> bytes:
         for rows in _pieces(table):
             columns = zip(*rows, strict=True)
             arrays = [
-                array(kind, list(one)) for kind, one in zip(table.columns.values(), columns, strict=True)
+                array(kind, list(column))
+                for kind, column in zip(table.columns.values(), columns, strict=True)
             ]
             yield RecordBatch.from_arrays(arrays, schema=schema)
 
@@ -67,12 +67,12 @@ def to_parquet(table: Table) -> bytes:
 
 
 def to_csv(table: Table) -> bytes:
-    """Write CSV, all cells quoted, with a line of heads; what would be a formula gets a `'` in front."""
+    """Return a table as CSV with a line of heads and quoted cells; a would-be formula gets a `'` in front."""
     return csv_of(list(table.columns), ([*_readable(table, row).values()] for row in table.rows))
 
 
 def csv_of(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """Write lines of cells as CSV that no spreadsheet takes a formula from."""
+    """Return lines of cells as CSV in which no spreadsheet finds a formula."""
     file = StringIO()
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     for row in (heads, *rows):
@@ -81,7 +81,7 @@ def csv_of(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def to_json(table: Table) -> bytes:
-    """Write one JSON document: what it is, and the rows."""
+    """Return a table as one JSON document: its description, and the rows."""
     rows = [_readable(table, row) for row in table.rows]
     return json.dumps({"about": table.about, "rows": rows}, indent=1).encode()
 

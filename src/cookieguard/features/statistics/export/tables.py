@@ -1,7 +1,7 @@
-"""What a day's export holds: figures fit for an analyst, or single hits for the owner.
+"""The tables of a day's export: figures that analysts may see, or single hits for the shop's owner.
 
-Rule: figures leave here only through `stats/k_anonymity.py`; single hits leave without their key, since a file outlives
-the day's key.
+Rule: figures leave here only through `stats/k_anonymity.py`. Single hits are exported without their visitor key,
+because a file outlives the day's key.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HELD_BY_HITS = (
 
 
 class Holds(StrEnum):
-    """Name what a column holds."""
+    """Name the type of a column's values."""
 
     TEXT = "text"
     COUNT = "count"  # or None
@@ -37,7 +37,7 @@ class Holds(StrEnum):
 
 
 class Table(NamedTuple):
-    """Be one day's export; `about` travels in the file where its format has a place for it."""
+    """Hold one day's export. Formats with a place for it contain `about`, a description of the file."""
 
     columns: Mapping[str, Holds]
     rows: Iterable[tuple[object, ...]]
@@ -57,27 +57,27 @@ HIT_COLUMNS = {
 
 
 def sums_table(reader: HitReader, day: int, dimensions: Sequence[Dimension]) -> Table:
-    """Return a day's figures, suppressed."""
-    one = Days(day, day)
+    """Return a day's figures, without those of fewer people than may be shown."""
+    span = Days(day, day)
     totals = [
-        Cell("", total.people(), (total.views, total.visits, total.visitors)) for total in reader.by_day(one)
+        Cell("", total.people(), (total.views, total.visits, total.visitors)) for total in reader.by_day(span)
     ]
     cells = {TOTAL: totals} | {
         dimension.value: [
-            slice_.cell(by_views=dimension in BY_VIEWS) for slice_ in reader.breakdown(one, dimension)
+            slice_.cell(by_views=dimension in BY_VIEWS) for slice_ in reader.breakdown(span, dimension)
         ]
         for dimension in dimensions
     }
     rows = [
         (*row[:3], *(rounded(count) if isinstance(count, int) else None for count in row[3:]))
-        for name, some in cells.items()
-        for row in _shown(day, name, some)
+        for name, found in cells.items()
+        for row in _shown(day, name, found)
     ]
     return Table(SUMS_COLUMNS, rows, _about(day, "sums", RULE))
 
 
 def hits_table(rows: HitRows, day: int) -> Table:
-    """Return a day's single hits, without keys."""
+    """Return a day's single hits, without visitor keys."""
     lasting = itemgetter(*map(COLUMNS.index, LASTING))
     return Table(
         HIT_COLUMNS,
@@ -87,7 +87,7 @@ def hits_table(rows: HitRows, day: int) -> Table:
 
 
 def _shown(day: int, table: str, cells: Sequence[Cell]) -> Iterator[tuple[object, ...]]:
-    """Give the rows of a table; visitors are a second column, hidden by the same rule."""
+    """Yield the rows of a table. Visitors are a second column, which is suppressed by the same rule."""
     shown = suppress(cells)
     every = [*shown.rows, *([shown.other] if shown.other else [])]
     visitors = column({cell.value: cell.counts[-1] for cell in every})
@@ -104,5 +104,5 @@ def _about(day: int, what: str, says: str) -> dict[str, str]:
 
 
 def date_of(day: int) -> str:
-    """Return a day as in 2026-11-20."""
+    """Return a day since 1970 as text, such as 2026-11-20."""
     return f"{datetime.fromtimestamp(day * SECONDS_OF_DAY, UTC):%Y-%m-%d}"
