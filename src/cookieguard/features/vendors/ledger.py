@@ -334,10 +334,8 @@ _AFTER: Mapping[str, Callable[[Fields, Overlay], Overlay]] = {
     "purpose": lambda fields, before: {**before, "purpose": fields.get("purpose", "")},
     "add": _facts,
 }
-KINDS: Mapping[str, Kind] = {
-    "confirm": "confirm",
-    "stop": "stop",
-}  # of acts on a change; all others propose one
+# Acts on a change; all others propose one
+KINDS: Mapping[str, Kind] = {"confirm": "confirm", "stop": "stop"}
 ACTS = frozenset({*_AFTER, *KINDS, "undo"})
 
 
