@@ -855,6 +855,26 @@ def test_store_that_is_down_at_the_start_holds_what_may_have_changed(world: Worl
     assert [one.name for one in fresh.config.vendors if one.held] == ["Ads"]
 
 
+def test_machine_that_never_read_a_row_loads_no_undeclared_host_while_the_store_is_down(world: World) -> None:
+    world.brings_in(NEW)
+    world.close()
+    store = world.state / "store.db"
+    store.rename(world.folder / "away.db")
+    store.mkdir()
+    (world.state / COPY).unlink()
+
+    fresh = world.start(undeclared="report")
+
+    assert Visitor(fresh).loads() == {
+        "pay.example"
+    }  # new.example is a vendor that this machine does not know
+    store.rmdir()
+    (world.folder / "away.db").rename(store)
+    wait_until(lambda: fresh.config.undeclared == "report", "the store is read", seconds=10)
+    assert Visitor(fresh).loads() == {"pay.example"}
+    assert agreed(world, fresh).loads() == {"ads.example", "pay.example", "new.example"}
+
+
 # Reach
 
 

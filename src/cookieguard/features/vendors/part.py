@@ -15,6 +15,7 @@ from typing import Any
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
+from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.terms import News
 from cookieguard.errors import ConfigError
@@ -78,8 +79,9 @@ class VendorsPart(Part):
         # Until the store answers, all rows of the copy count as broken; without a copy, a row of an unknown vendor does
         unread = [] if seen is not None else [None]
         self.known = replace(ledger_by(unread, config, seen or {}), broken=())
-        self.vendors = config.vendors  # in force
-        self._news: News = {}
+        self._in_force: tuple[Config, News] = config, {}
+        self.vendors = config.vendors
+        self._is_blind = seen is None  # no row was ever read here: any host may be a vendor's of the console
         self._shelved: list[Opened | None] | None = None  # the rows at the last read
         outbox = outbox_opener(config.store, guard.state.path, environ=guard.environ)
         self._outbox = Questions("vendors", outbox, broken_by=(OutboxDown,), patience=CLOSE_SECONDS)
@@ -224,7 +226,7 @@ class VendorsPart(Part):
         shelved, before = store.shelf(NAMESPACE), self.known.broken
         if shelved == self._shelved:
             return
-        self._shelved = shelved
+        self._shelved, self._is_blind = shelved, False
         self.known = known = ledger_by(shelved, self._config, self.known.rows)
         with suppress(OSError):  # the disk is full, but this worker keeps the rows in memory
             self._copy.add(known.rows)
@@ -254,9 +256,11 @@ class VendorsPart(Part):
         vendors = ledger.declared(config, known)
         asked = {(vendor.name, vendor.purpose) for vendor in vendors if not vendor.held}
         news = {name: found for name, found in known.news.items() if (name, found[0]) in asked}
-        if (vendors, news) != (self.vendors, self._news):
-            self._renew(replace(config, vendors=vendors), news)
-            self.vendors, self._news = vendors, news
+        undeclared = "block" if self._is_blind else config.undeclared
+        in_force = replace(config, vendors=vendors, undeclared=undeclared), news
+        if in_force != self._in_force:
+            self._renew(*in_force)
+            self._in_force, self.vendors = in_force, vendors
 
 
 def serve(guard: Guard) -> VendorsPart | None:
