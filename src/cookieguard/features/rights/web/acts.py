@@ -1,7 +1,7 @@
-"""What the forms of `{prefix}privacy` do: ask for a code, show it, send a request, withdraw one, fetch a copy.
+"""The forms of {prefix}privacy: get and enter a code, send or withdraw a request, download a copy, end sessions.
 
-Only a page of the shop may post them. A request needs a login that is fresh, or a code; another customer's request
-answers like one that is not there.
+Only a page of the shop may post them. A request needs a fresh login or a code. The answer about another customer's
+request is the same as about one that does not exist.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ COPY_HEADERS = {
     "x-content-type-options": "nosniff",
 }
 CODE_LENGTH = 20
-ERASE = "erase"  # what the page that asks again posts
+ERASE = "erase"  # the act that the confirmation page posts
 
 
 async def answer_privacy(exchange: Exchange, receive: Receive, *, room: Room) -> Response:
@@ -92,26 +92,26 @@ async def _show_own(exchange: Exchange, room: Room) -> Response:
     asker = await asker_of(exchange)
     requests = await requests_of(room, asker.number)
     response = await show(exchange, Shown(asker=asker, requests=requests), room)
-    answers = [one.id for one in requests if one.owes_answer]
+    answers = [request.id for request in requests if request.answer_pending]
     if answers and room.desk is not None and _is_seen(exchange):
-        await answer_of(room.desk.ask(lambda queue: _tell(queue, exchange, answers)))
+        await answer_of(room.desk.ask(lambda queue: _note_read(queue, exchange, answers)))
     return response
 
 
 def _is_seen(exchange: Exchange) -> bool:
-    """Return whether somebody looks at the answer: no picture of another page, HEAD or fetch ahead of a click."""
+    """Return whether a person sees the answer: not for HEAD, a prefetch, or a page loaded as a subresource."""
     is_page = exchange.destination is None or exchange.request.is_navigation
     return exchange.request.method == "GET" and is_page and not is_ahead(exchange.headers)
 
 
-def _tell(queue: Requests, exchange: Exchange, answers: list[str]) -> None:
+def _note_read(queue: Requests, exchange: Exchange, answers: list[str]) -> None:
     """Note that the person has the answers that their page shows."""
     for id_ in answers:
-        queue.change(id_, lambda one: answer_told(one, now=exchange.now, by=PERSON, text="on the page"))
+        queue.change(id_, lambda old: answer_told(old, now=exchange.now, by=PERSON, text="on the page"))
 
 
 class _PostedForm:
-    """Hold what one posted form needs."""
+    """Hold a posted form, and the room and the exchange in which it is answered."""
 
     def __init__(self, exchange: Exchange, room: Room, desk: Desk, fields: dict[str, str]) -> None:
         self.exchange = exchange
@@ -125,7 +125,7 @@ class _PostedForm:
         self._pass = TokenCodec(exchange.parts.keyring, kind=TokenKind.MAIL, name="privacy-pass", sealed=True)
 
     async def asker(self) -> Asker:
-        """Return who posts: by the pass that a code was given for, else by the session."""
+        """Return who posted the form: by the pass that a valid code earned, else by the session."""
         text = self.fields.get("pass", "")
         if not text:
             return await asker_of(self.exchange)
@@ -136,13 +136,13 @@ class _PostedForm:
         return Asker(number=str(opened.payload["c"]), is_fresh=True, proof=text)
 
     def pass_for(self, number: str) -> Asker:
-        """Return who showed a code, with the pass for what they do next."""
+        """Return a guest whose code was valid, with a pass for their next forms."""
         now, host = self.exchange.now, self.exchange.request.origin.host
         text = self._pass.dumps({"c": number}, host=host, issued=now, expires=now + PASS_LIFE)
         return Asker(number=number, is_fresh=True, proof=text)
 
     def may(self, what: str) -> bool:
-        """Return whether this address, and nobody behind it, has a turn left this hour."""
+        """Count an attempt, and return whether the network address had one left this hour."""
         turns = {"code": self.desk.codes, "try": self.desk.tries, "request": self.desk.requests}[what]
         return turns.take(self.exchange.throttle_key(f"privacy {what}"), self.exchange.now)
 
@@ -162,7 +162,7 @@ class _PostedForm:
 
 
 async def _send_code(at: _PostedForm) -> Response:
-    """Send a code to an address that is on file; the answer is the same for one that is not."""
+    """Send a code to an address on file; the response is the same for an unknown address."""
     if not at.may("code"):
         return await at.page("often", status=429)
     try:
@@ -193,7 +193,7 @@ async def _make_code(
 
 
 async def _open(at: _PostedForm) -> Response:
-    """Let a guest in by a code."""
+    """Identify a guest by a code."""
     address, code = at.fields.get("address", "").strip(), at.fields.get("code", "").strip()[:CODE_LENGTH]
     sync = at.exchange.parts.store_sync
     if not at.may("try"):
@@ -210,7 +210,7 @@ async def _open(at: _PostedForm) -> Response:
 
 
 async def _ask(at: _PostedForm) -> Response:
-    """Put a request into the queue; ask once more about one to erase."""
+    """Put a request into the queue; an erasure must first be confirmed on a page of its own."""
     asker = await at.asker()
     if not asker.number or not asker.is_fresh:
         return await at.page("fresh", status=403, asker=asker)
@@ -223,7 +223,7 @@ async def _ask(at: _PostedForm) -> Response:
 
 
 async def _erase(at: _PostedForm) -> Response:
-    """Put a confirmed request to erase into the queue."""
+    """Put a confirmed request for erasure into the queue."""
     asker = await at.asker()
     if not asker.number or not asker.is_fresh:
         return await at.page("fresh", status=403, asker=asker)
@@ -259,13 +259,13 @@ async def _record(at: _PostedForm, asker: Asker, kind: RequestKind) -> Response:
 
 
 async def _withdraw(at: _PostedForm) -> Response:
-    """Take a request back that nobody has begun to work at."""
+    """Withdraw a request of which no step is done."""
     asker = await at.asker()
     id_ = at.fields.get("id", "")
 
     def change(queue: Requests) -> bool:
-        def withdrawn(one: Request) -> Request:
-            return noted(one, Act.WITHDRAWN, now=at.exchange.now, by=PERSON)
+        def withdrawn(old: Request) -> Request:
+            return noted(old, Act.WITHDRAWN, now=at.exchange.now, by=PERSON)
 
         return _own(queue, id_, asker) is not None and queue.change(id_, withdrawn) is not None
 
@@ -279,7 +279,7 @@ async def _withdraw(at: _PostedForm) -> Response:
 
 
 async def _copy(at: _PostedForm) -> Response:
-    """Send the copy of their data, to a fresh login or a code."""
+    """Return the copy of a customer's data, if they have a fresh login or a code."""
     asker = await at.asker()
     if not asker.number or not asker.is_fresh:
         return await at.page("fresh", status=403, asker=asker)
@@ -309,13 +309,13 @@ async def _sessions(at: _PostedForm) -> Response:
 
 
 async def _end_one(at: _PostedForm) -> Response:
-    """Log the customer out on one device, and have that browser be remembered no more."""
+    """Log the customer out on one device, and end its remembered login."""
     asker = await at.asker()
     if not asker.number or asker.proof:
         return await at.page("fresh", status=403, asker=asker)
     handle, number = at.fields.get("id", ""), asker.number
     found = await logins_of_customer(at.exchange, number)
-    login = next((one for one in found if one.handle == handle), None)
+    login = next((login for login in found if login.handle == handle), None)
     sync, identity = at.exchange.parts.store_sync, at.exchange.parts.identity
     if login is None or sync is None or identity is None:
         return await at.page("down", status=404, asker=asker)
@@ -331,7 +331,7 @@ async def _end_one(at: _PostedForm) -> Response:
 
 
 async def _end_sessions(at: _PostedForm, number: str) -> bool:
-    """End all sessions at once; where the store is down this worker obeys already, and the others once it is back."""
+    """End all sessions; if the store is down, this worker ends them at once, and the others when it is back."""
     sync, identity = at.exchange.parts.store_sync, at.exchange.parts.identity
     if sync is None or identity is None:
         return False
@@ -341,7 +341,7 @@ async def _end_sessions(at: _PostedForm, number: str) -> bool:
 
 
 def _own(queue: Requests, id_: str, asker: Asker) -> Request | None:
-    """Return a request if it is this person's."""
+    """Return a request if it is this person's, else None."""
     found = queue.find(id_) if asker.number else None
     return found if found is not None and found.customer == asker.number else None
 
