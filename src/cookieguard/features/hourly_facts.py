@@ -44,7 +44,7 @@ class Amount(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Hold what the job found, without figures of too few people; `trouble` says why all figures are missing."""
+    """Hold the results of the job, without figures of too few people; `trouble` says why all figures are missing."""
 
     at: datetime
     span: str = ""
@@ -55,7 +55,7 @@ class Facts:
     held: int = 0
     """How many third parties were held."""
     findings: Sequence[Finding] = ()
-    """What the doctor found, without people's tasks."""
+    """The findings of the doctor, without people's tasks."""
     trouble: str = ""
 
     @property

@@ -81,9 +81,7 @@ async def show_vendors(
     asked = dict.fromkeys(FIELDS, "") | first_values(exchange.request.query, len(FIELDS))
     config, host, vendor = exchange.parts.config, asked["host"], asked["vendor"]
     look = await to_thread.run_sync(partial(_read_look, config, place, exchange.now))
-    found = (
-        party for party in look["parties"] if (vendor == party.name if party.vendor else host in party.hosts)
-    )
+    found = (row for row in look["parties"] if (vendor == row.name if row.vendor else host in row.hosts))
     party = next(found, None)
     draft, after, error, status = "", config, "", 404 if party is None and (host or vendor) else 200
     if party is not None and party.vendor is None and asked["own"]:

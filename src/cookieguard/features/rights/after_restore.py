@@ -103,9 +103,7 @@ class AfterRestore:
         for name, database, kinds in self._databases():
             mark = mark_of(database, self.journal.name)
             entries: Sequence[Entry] = [] if self.journal.is_followed(mark) else self.journal.read(now)
-            lacks = [
-                line for line in entries if line.kind in kinds and (line.number > mark or not line.number)
-            ]
+            lacks = [row for row in entries if row.kind in kinds and (row.number > mark or not row.number)]
             if lacks:
                 yield Behind(name, self.erased.requests(lacks), self.erased.ended(lacks))
 
@@ -128,7 +126,7 @@ class AfterRestore:
             self.note_applied(behind)
 
     def note_applied(self, behind: Behind) -> None:
-        """Report what was applied: in the log, and in the journal for doctor."""
+        """Report the applied entries in the log, and in the journal for the doctor."""
         logger.warning("journal: a backup was restored; applied again to %s", behind)
         text = base64.b64encode(str(behind).encode()).decode()
         self.journal.write(APPLIED, [text], self._clock(), in_both=False)

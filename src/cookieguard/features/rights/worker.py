@@ -35,7 +35,7 @@ from cookieguard.features.rights.own_data import (
     stored_of,
 )
 from cookieguard.features.rights.protocol import QueueDown
-from cookieguard.features.rights.reerasure import Open, catch_up, erase_again
+from cookieguard.features.rights.reerasure import OpenShop, catch_up, erase_again
 from cookieguard.features.rights.refusals_by_staff import opt_out
 from cookieguard.features.rights.requests import ERASED, Requests
 from cookieguard.features.rights.values.answers import answer_of, needs_words
@@ -131,9 +131,9 @@ class Worker:
         """Erase recently erased customers again, because a restored backup may contain them; return how many."""
         return await erase_again(self._opened(), now=self._clock())
 
-    def _opened(self) -> Open:
+    def _opened(self) -> OpenShop:
         opened = self._config, self._requests, self._store, self._personal, self._restore.erased, self._hooks
-        return Open(*opened, ask=self._in_thread)
+        return OpenShop(*opened, ask=self._in_thread)
 
     async def _end(self, request: Request, working: asyncio.Task[float | None], tries: int) -> None:
         error = working.exception()

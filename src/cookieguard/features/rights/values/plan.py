@@ -37,13 +37,13 @@ MEANING: dict[str, str] = {
     Step.COLLECT.value: "collects the copy of their data",
     Step.SIGNAL.value: "applies the opt-out on every device",
 }
-"""What each step does, in words for staff; the name of a manual step says it."""
+"""The work of each step, in words for staff; a manual step is named by its work."""
 BY_HAND = {
     Step.SHOP.value: "the shop's own data",
     Step.COLLECT.value: "the copy of their data",
     "by hand": "your own systems",
 }
-"""What staff handle in a manual step; an entry of `rights.by_hand` is shown as it is."""
+"""The work that staff do in a manual step; an entry of `rights.by_hand` is shown as it is."""
 NAMES: dict[RequestKind, str] = {
     RequestKind.EXPORT: "request for a copy",
     RequestKind.CORRECT: "request for a correction",

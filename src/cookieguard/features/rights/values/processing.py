@@ -21,7 +21,7 @@ ARTICLES = {
     "law": "art. 6(1)(c)",
     "interest": "art. 6(1)(f)",
 }
-CONTROLLER = ("name", "address", "email")  # what art. 30 asks for in any case
+CONTROLLER = ("name", "address", "email")  # required by art. 30 in any case
 VENDOR = ("role", "data", "retention", "country")
 REGISTER = ("role", "purpose", "data", "hosts", "cookies", "retention", "country", "transfer")
 

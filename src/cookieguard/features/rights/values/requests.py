@@ -110,7 +110,7 @@ class Request:
     zone: str = "UTC"
     """The shop's time zone, in which the days until the deadline are counted."""
     steps: tuple[str, ...] = ()
-    """What a worker or staff must do before the request is done."""
+    """The steps that a worker or staff must do before the request is done."""
     let_in: tuple[str, ...] | None = None
     """The names of the vendors to notify; None until the first step, which may destroy the records of them."""
     events: tuple[Event, ...] = ()

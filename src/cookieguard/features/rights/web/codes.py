@@ -1,6 +1,6 @@
 """The codes by which guests prove their mail address: for one use, ten minutes and a few tries; stored as digests.
 
-A code is valid only in the browser that asked for it, whose form carries a ticket: a stranger's tries use up no other.
+A code is valid only in the browser that asked for it, whose form has a ticket, so strangers cannot use up its tries.
 """
 
 from __future__ import annotations
