@@ -1,4 +1,4 @@
-"""Make the parts of all features, and the pages that need several of them, such as what is due."""
+"""Create the parts of all features in a web worker, and the staff pages that need several features."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from cookieguard.web.pages.router import file_response
 from cookieguard.web.parts.guard import Core, Guard
 from cookieguard.web.parts.part import READ, READ_AND_POST, Page, Part
 
-# Pages with figures of many rooms: name, role, title, and the module and function that answer. The modules bring
-# dashboard and doctor, which take 60 ms of CPU and 1.5 MB, so each is imported when the page is first asked for.
+# Pages with figures of many features: name, role, title, and the module and function that answer. The modules import
+# dashboard and doctor, which takes 60 ms of CPU and 1.5 MB, so each is imported when its page is first requested.
 LATER = (
     ("health", "officer", "Health", "overview", "show_health"),
     (OVERVIEW_PAGE, ANYONE, "Overview", "overview", "show_overview"),
@@ -55,7 +55,7 @@ def serve(guard: Guard) -> None:
 
 
 class OfficePart(Part):
-    """Serve the pages that show several parts, and the style sheet of all pages of staff."""
+    """Serve the staff pages that need several features, and the style sheet of all staff pages."""
 
     def __init__(self, guard: Guard, place: Place) -> None:
         people = guard.part(PeoplePart)

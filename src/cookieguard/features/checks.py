@@ -1,4 +1,4 @@
-"""The doctor with the checks of all features, and what is due in all of them, day by day."""
+"""Run the doctor with the checks of all features, and list the tasks of all features by day."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ WEEK = 7  # days
 def examine(
     config: Config, *, environ: Mapping[str, str], now: datetime, asks: bool = False
 ) -> list[Finding]:
-    """Return all findings, those of features that are switched off among them. `asks` opens linked pages."""
+    """Return all findings, also those of features that are switched off. `asks` opens linked pages."""
     checks = {feature.name: partial(_all_of, feature) for feature in FEATURES}
     config = with_vendors(Shop(config=config, environ=environ, now=now)).config
     return doctor.examine(config, checks, environ=environ, now=now, asks=asks)
 
 
 def with_vendors(shop: Shop) -> Shop:
-    """Return a shop with the vendors in force; if the store cannot be read, with the file's, and a check says so."""
+    """Return the shop with the vendors in force, or with its file's if the store is down, which a check reports."""
     with suppress(StoreDown, ConfigError):
         return replace(shop, config=in_force(shop))
     return shop
 
 
 def checks_of(shop: Shop) -> list[Finding]:
-    """Return the findings of the core and of all features, without what is due for people."""
+    """Return the findings of the core and of all features, without people's tasks."""
     checks: dict[str, doctor.Check] = {feature.name: feature.checks for feature in FEATURES}
     return doctor.examine(shop.config, checks, environ=shop.environ, now=shop.now)
 
 
 def due_of(shop: Shop, *, is_quick: bool = False) -> list[Finding]:
-    """Return what is due in the core and in all features, and what is wrong there: first the wrong, by their days.
+    """Return the tasks and the failures of the core and of all features: failures first, then by day.
 
     `is_quick` leaves out the checks of features, which may take seconds.
     """
@@ -55,40 +55,40 @@ def due_of(shop: Shop, *, is_quick: bool = False) -> list[Finding]:
     }
     checks = {**doctor.DUE, **of_features}
     found = chain.from_iterable(doctor.findings_of(name, check, shop) for name, check in checks.items())
-    return sorted(found, key=lambda one: (one.is_fine, not one.is_due, one.day))
+    return sorted(found, key=lambda finding: (finding.is_fine, not finding.is_due, finding.day))
 
 
 def quick_of(shop: Shop) -> list[Finding]:
-    """Return what the checks find that take no time."""
-    return [one for name, check in doctor.QUICK.items() for one in doctor.findings_of(name, check, shop)]
+    """Return the findings of the checks that are quick."""
+    return [found for name, check in doctor.QUICK.items() for found in doctor.findings_of(name, check, shop)]
 
 
 def tasks_by_day(found: Sequence[Finding], today: date) -> dict[str, list[Finding]]:
-    """Return what people have to do under its day: first what is late, last what has no day."""
+    """Return people's tasks grouped by day: overdue ones first, those without a day last."""
     groups: dict[str, list[Finding]] = {}
-    tasks = [one for one in found if one.is_due or one.task]
-    for one in sorted(tasks, key=lambda one: _day(one, today)):
-        groups.setdefault(_name(_day(one, today), today), []).append(one)
+    tasks = [finding for finding in found if finding.is_due or finding.task]
+    for task in sorted(tasks, key=lambda task: _day(task, today)):
+        groups.setdefault(_name(_day(task, today), today), []).append(task)
     return groups
 
 
 def today_of(shop: Shop) -> date:
-    """Return the day it is where the shop is."""
+    """Return today's date in the shop's time zone."""
     return shop.now.astimezone(zone_of(shop.config.rights.time_zone)).date()
 
 
-def time_of(one: Finding, today: date) -> str:
-    """Return the day by which it is to be done, or how late it is; empty for no day."""
-    if one.day == date.max:
+def time_of(finding: Finding, today: date) -> str:
+    """Return the day by which a task is due, or how late it is; empty if it has no day."""
+    if finding.day == date.max:
         return ""
-    ahead = (one.day - today).days
+    ahead = (finding.day - today).days
     if ahead < 0:
         return f"{-ahead} {'day' if ahead == -1 else 'days'} late"
-    return f"by {one.day:%-d %B}"
+    return f"by {finding.day:%-d %B}"
 
 
-def _day(one: Finding, today: date) -> date:
-    return today if one.day == date.max and not one.is_fine else one.day  # what is broken waits for no day
+def _day(finding: Finding, today: date) -> date:
+    return today if finding.day == date.max and not finding.is_fine else finding.day  # a failure is due today
 
 
 def _name(day: date, today: date) -> str:
@@ -103,4 +103,4 @@ def _all_of(feature: Feature, shop: Shop) -> Iterator[Finding]:
 
 
 def _due_of(feature: Feature, shop: Shop) -> Iterator[Finding]:
-    return chain(feature.due(shop), (one for one in feature.checks(shop) if not one.is_fine))
+    return chain(feature.due(shop), (finding for finding in feature.checks(shop) if not finding.is_fine))

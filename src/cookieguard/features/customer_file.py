@@ -1,4 +1,4 @@
-"""A customer's file at {prefix}file: what each feature keeps of them, opened by their code or by two persons."""
+"""The staff page {prefix}file: a customer's data in all features, opened by their code or by two members of staff."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from cookieguard.features.rights.own_data import copies_of, stored_of
 from cookieguard.features.rights.requests import Requests
 from cookieguard.features.rights.values.answers import READ_FIRST
 from cookieguard.features.rights.values.answers import answer_of as standard_answer
-from cookieguard.features.rights.values.by_staff import is_readable, told_of
+from cookieguard.features.rights.values.by_staff import in_words, is_readable
 from cookieguard.features.rights.values.plan import NAMES, Step
 from cookieguard.features.rights.values.requests import WORKER, Act, Request, noted, step_done
 from cookieguard.features.rights.values.rules import RequestKind
@@ -62,12 +62,12 @@ Row = tuple[str, Mapping[str, Any]]
 
 
 class _Closed(Exception):
-    """Say why the file stays closed, with the status."""
+    """Report why the file stays closed, with the status of the response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerFile:
-    """Open files to staff: each once, counted, and written down before anything is shown."""
+    """Show customers' files to staff, once per code; each look is counted and journaled before anything is shown."""
 
     staff: StaffGuard
     place: Place
@@ -119,7 +119,7 @@ class CustomerFile:
         has_hooks, now = bool(self.place.config.rights.hooks), exchange.now
         return {
             "number": number,
-            "requests": [(one, told_of(one, now, has_hooks=has_hooks)) for one in reversed(requests)],
+            "requests": [(asked, in_words(asked, now, has_hooks=has_hooks)) for asked in reversed(requests)],
             "names": NAMES,
             "records": [values for kind, values in rows if kind == LOG],
             "kept": [
@@ -151,7 +151,7 @@ class CustomerFile:
         )
 
     def _code(self, keyring: Keyring, look: Look, number: str) -> str:
-        """Write a look down, which opens the notice to the customer, and return a code that opens the file."""
+        """Record a look, which starts the notice to the customer, and return a code that opens the file."""
         with closing(self._store(keyring)) as store:
             BreakGlass(store, Recipients(keyring), self.access.acts).add(look, number)
         return self.access.permissions.make(number, FILE, look.at).result(TIMEOUT)
@@ -169,7 +169,7 @@ class CustomerFile:
                 content = await make_copy(
                     request, rows, config, hooks=self.desk.hooks, seconds=HOOK_SECONDS, now=now
                 )
-            except Exception as error:  # noqa: BLE001 - whatever the shop's hook raises
+            except Exception as error:  # noqa: BLE001 - the shop's hook may raise anything
                 return {"copy": "", "message": f"The answer was not made: {reason_of(error, request)}."}
             keep = partial(_keep, id_=request.id, content=content, by=member.name, now=now)
             if not await answer_of(self.desk.ask(keep)):
@@ -180,7 +180,7 @@ class CustomerFile:
         return {"copy": page, **sends}
 
     def _rows(self, keyring: Keyring, number: str) -> list[Row]:
-        """Return what our store and each feature keep of a customer, as in the copy of their data."""
+        """Return a customer's data in our store and in each feature, as in the copy of their data."""
         with closing(self._store(keyring)) as store:
             rows = stored_of(store, number)
         return [*rows, *copies_of(personal_of(self.place), number)]
@@ -195,14 +195,14 @@ def _kept(queue: Requests, *, id_: str) -> bytes | None:
 
 
 def _keep(queue: Requests, *, id_: str, content: bytes, by: str, now: datetime) -> bool:
-    """Keep a copy that was read, unless the request was answered or its customer erased meanwhile."""
+    """Store a copy for an officer to send; return False if it was answered or the customer erased meanwhile."""
 
-    def read(one: Request) -> Request:
-        done = step_done(one, Step.COLLECT, now=now, by=WORKER)
+    def read(request: Request) -> Request:
+        done = step_done(request, Step.COLLECT, now=now, by=WORKER)
         return noted(done, Act.NOTE, now=now, by=by, name=READ_FIRST, text="an officer sends it")
 
-    for one in queue.of_customer(read(queue.require(id_)).customer):
-        if one.kind is RequestKind.ERASE and one.done_steps and (one.closed_at or now) >= now:
+    for request in queue.of_customer(read(queue.require(id_)).customer):
+        if request.kind is RequestKind.ERASE and request.done_steps and (request.closed_at or now) >= now:
             return False
     queue.keep_file(id_, content)
     return queue.change(id_, read).is_open
@@ -218,9 +218,9 @@ def _lines_of(value: Any, path: str = "") -> list[tuple[str, str]]:
 
 
 def _logins(kept: Sequence[Sequence[Any]]) -> list[tuple[str, str]]:
-    """Return when each login began and in which browser; a session's id stands in no page."""
-    logins = [Login(*one) for one in kept]
-    lines = [(f"{one.began:%Y-%m-%d %H:%M} UTC", one.agent or "not known") for one in logins]
+    """Return when each login began and in which browser, without the ids of sessions."""
+    logins = [Login(*row) for row in kept]
+    lines = [(f"{login.began:%Y-%m-%d %H:%M} UTC", login.agent or "not known") for login in logins]
     return [line for since, browser in lines for line in (("Since", since), ("Browser", browser))]
 
 

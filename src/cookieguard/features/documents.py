@@ -1,4 +1,4 @@
-"""Documents made from what is declared: the record of processing (art. 30 GDPR), and texts for the shop's policy."""
+"""Documents made from the configuration: the record of processing (art. 30 GDPR), and texts for the shop's policy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_FIELDS = 5
 
 
 def processing_page(config: Config, *, today: date, shell: Shell | None = None) -> bytes:
-    """Return the record of processing as a page to print: in a shell, or as a file that links to nothing."""
+    """Return the record of processing as a page to print: in the console's shell, or as a file without links."""
     shown = shell or Shell(shop=config.controller.name or shop_name(config.origins))
     values = {"facts": facts_of(config, today=today), "report": shell is None, "policy": FILE_POLICY}
     return staff_page("processing.html", shown, today=today, **values)

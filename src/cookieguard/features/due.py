@@ -1,4 +1,4 @@
-"""What is due, at {prefix}due: one list by day, each line a link to where it is done; for support and officer."""
+"""The staff page {prefix}due: the tasks of support and officer, listed by day and linked to the pages for them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ COMMAND = re.compile(r"(cookieguard [^,;:()\n]+[^,;:()\n ])")
 async def show_due(
     exchange: Exchange, _: Receive, member: Member, *, staff: StaffGuard, place: Place
 ) -> Response:
-    """Answer GET {prefix}due with what the member may do."""
+    """Answer GET {prefix}due with the tasks that the member may do."""
     await staff.note_look(exchange, member, "what is due")
     config, ring = exchange.parts.config, exchange.parts.keyring
     shop = Shop(config=config, environ=place.environ, now=exchange.now, given=ring)
-    found = [one for one in await to_thread.run_sync(due_of, shop) if member.may(one.role or OFFICER)]
+    found = [task for task in await to_thread.run_sync(due_of, shop) if member.may(task.role or OFFICER)]
     days = tasks_by_day(found, today := today_of(shop))
     values = {
-        "count": sum(one.is_due for one in found),
+        "count": sum(task.is_due for task in found),
         "days": days,
         "is_officer": member.may(OFFICER),
         "time_of": partial(time_of, today=today),

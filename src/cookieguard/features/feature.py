@@ -1,6 +1,6 @@
-"""The interface of a capability: the part that a worker runs, and the jobs, checks and commands outside of it.
+"""The interface of a feature: the part that a web worker runs, and the jobs, checks and commands outside of it.
 
-Rule: each module is imported when it is asked, as `jobs.py` of the room for `jobs`, whose function is `jobs_of`.
+Rule: a module of a feature is imported on first use: `jobs` imports its `jobs.py` and calls `jobs_of` there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """Hold what is needed outside a request; creating one writes no file."""
+    """Hold what code outside a web request needs; creating one writes no file."""
 
     config: Config
     state: Path
@@ -31,10 +31,10 @@ class Place(NamedTuple):
 
 
 class PersonalData(Protocol):
-    """Reach what a feature keeps of customers. Each act may be repeated without harm; it raises what stores raise."""
+    """Copy and erase a feature's data of customers. Repeating a call does no harm; it raises what stores raise."""
 
     def copy(self, number: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        """Return a customer's data as rows of their copy: what each is, and its values by their names."""
+        """Return a customer's data as rows of their copy: the kind of each, and its values by name."""
 
     def erase(self, number: str, now: datetime) -> None:
         """Delete a customer's data."""
@@ -42,29 +42,29 @@ class PersonalData(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """Describe one capability: its folder, and which of the modules below that has."""
+    """Describe one feature: the name of its folder, and the optional modules in it."""
 
     name: str
     modules: tuple[str, ...]
     commands: Mapping[str, str] = field(default_factory=dict)
-    """Each command, and the module below `cli` that has a function or group of this name."""
+    """Each command, with the module below `cli` that has a function or group of this name."""
     is_on: Callable[[Config], bool] = lambda config: True
-    """Whether a worker has a part of it. If not, nothing of the room is imported."""
+    """Whether a worker runs its part. If not, none of its modules is imported."""
 
     def serve(self, guard: Guard) -> Part | None:
-        """Return what a worker runs, made after the parts of earlier features; None if the feature is off."""
+        """Return the part that a worker runs, made after those of earlier features; None if the feature is off."""
         if not self.is_on(guard.config):
             return None
         part: Part | None = import_module(f"cookieguard.features.{self.name}.part").serve(guard)
         return part
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
-        """Return the hourly steps by name, also of a capability that is off, because its data remain."""
+        """Return the hourly jobs by name, also of a feature that is off, because its data remain."""
         steps: Mapping[str, Step] = self._ask("jobs", place, {})
         return steps
 
     def personal(self, place: Place) -> PersonalData | None:
-        """Return the data it keeps under customer numbers, also of a capability that is off."""
+        """Return the feature's data under customer numbers, also of a feature that is off."""
         data: PersonalData | None = self._ask("personal", place, None)
         return data
 
@@ -74,7 +74,7 @@ class Feature:
         return found
 
     def due(self, shop: Shop) -> Iterator[Finding]:
-        """Yield what people have to do, now or later, for doctor, letter and the Due page; creates no file."""
+        """Yield people's tasks, due now or later, for doctor, letter and the Due page; creates no file."""
         found: Iterator[Finding] = self._ask("due", shop, iter(()))
         return found
 

@@ -1,4 +1,4 @@
-"""The facts of the Overview that take time: figures of 30 days, and what the doctor finds wrong.
+"""The facts of the Overview that take time: figures of 30 days, and the findings of the doctor.
 
 The hourly job writes them into a file of the state directory, so no request waits for them.
 """
@@ -32,7 +32,7 @@ from cookieguard.storage.state_directory import StateDirectory
 
 FACTS_FILE = "overview"
 RANGE = RANGES["30"]
-LEAST = 50  # orders in each of two periods: of fewer, counts rounded to ten say nothing about a change
+LEAST = 50  # orders in each of two periods; with fewer, counts rounded to ten show no reliable change
 
 
 class Amount(NamedTuple):
@@ -44,7 +44,7 @@ class Amount(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Hold what the job found, without figures of too few people; `trouble` says why all figures are missing."""
+    """Hold the results of the job, without figures of too few people; `trouble` says why all figures are missing."""
 
     at: datetime
     span: str = ""
@@ -55,28 +55,28 @@ class Facts:
     held: int = 0
     """How many third parties were held."""
     findings: Sequence[Finding] = ()
-    """What the doctor found, without what is due for people."""
+    """The findings of the doctor, without people's tasks."""
     trouble: str = ""
 
     @property
     def trackers(self) -> list[str]:
         """Trackers that the shop's own hosts serve to everybody."""
-        return [one.found for one in self.findings if one.advice == TRACKER_ADVICE]
+        return [finding.found for finding in self.findings if finding.advice == TRACKER_ADVICE]
 
     @property
     def broken(self) -> list[tuple[str, str]]:
         """The checks that failed: the name of each, then what it found."""
-        return [(one.check, one.found) for one in self.findings if not one.is_fine]
+        return [(finding.check, finding.found) for finding in self.findings if not finding.is_fine]
 
 
 def write_facts(place: Place, times: Times) -> int:
     """Write the facts of this hour, as a step of the hourly job; removes nothing."""
     shop = Shop(config=place.config, environ=place.environ, now=times.now)
-    findings = [(one.check, one.found, one.mend, one.advice) for one in checks_of(shop)]
+    findings = [(finding.check, finding.found, finding.mend, finding.advice) for finding in checks_of(shop)]
     facts: dict[str, Any] = {"at": times.now.isoformat(), "findings": findings}
     try:
         facts |= _figures(shop)
-    except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; the page names it
+    except Exception as error:  # noqa: BLE001 - an engine's driver may raise anything; the page names the error
         facts["trouble"] = type(error).__name__
     StateDirectory(place.state).replace(FACTS_FILE, json.dumps(facts).encode())
     return 0
@@ -87,7 +87,7 @@ def read_facts(state: Path) -> Facts | None:
     try:
         found = json.loads((state / FACTS_FILE).read_bytes())
         figures = {name: Amount(*amount) for name, amount in found.pop("figures", {}).items()}
-        findings = [Finding(*one) for one in found["findings"]]
+        findings = [Finding(*row) for row in found["findings"]]
         typed = {"at": datetime.fromisoformat(found["at"]), "figures": figures, "findings": findings}
         return Facts(**{**found, **typed})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -109,7 +109,7 @@ def _figures(shop: Shop) -> dict[str, Any]:
             "held": len(held.hosts) if held.range == RANGE else 0,
         }
         if overview.range == RANGE:
-            visits = {one.name: Amount(one.value, one.change) for one in overview.figures}["Visits"]
+            visits = {shown.name: Amount(shown.value, shown.change) for shown in overview.figures}["Visits"]
             orders = _orders(reader, int(now.timestamp()) // SECONDS_OF_DAY)
             found |= {"span": overview.span, "figures": {"Visits": visits, **orders}}
     return found
@@ -118,7 +118,7 @@ def _figures(shop: Shop) -> dict[str, Any]:
 def _orders(reader: HitReader, today: int) -> Mapping[str, Amount]:
     """Return how often goals with a value were reached and about how much they were worth, if there are such goals.
 
-    Only whole days are compared. No change is shown if it would leave few people beside a longer range.
+    Only whole days are compared. No change is shown if a longer range minus both periods would leave few people.
     """
     now, last, before, around = (
         _Goals(reader, Days(today - first, today - end))
@@ -139,14 +139,14 @@ class _Goals:
     """Sum up the goals with a value in a range, from figures that may be shown."""
 
     def __init__(self, reader: HitReader, days: Days) -> None:
-        cells = [one.cell(by_views=True) for one in reader.breakdown(days, Dimension.GOAL)]
+        cells = [row.cell(by_views=True) for row in reader.breakdown(days, Dimension.GOAL)]
         goals, self._steps = goals_and_steps(suppress(cells))
         names = {row.value.rpartition(VALUE_SIGN)[0] for row in self._steps.rows}
         self._orders = [row for row in goals.rows if row.value in names]
 
     @property
     def orders(self) -> int:
-        """How often they were reached, each rounded."""
+        """How often they were reached, with each count rounded."""
         return sum(rounded(row.counts[0]) for row in self._orders)
 
     @property

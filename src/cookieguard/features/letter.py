@@ -1,6 +1,6 @@
-"""The weekly letter to owner and officer: what is due, each with a link to where it is done, and the log's checkpoint.
+"""The weekly letter to owner and officer: the tasks that are due, each with a link, and the consent log's checkpoint.
 
-It says of no customer who they are. A part that cannot be read says so: a letter is never silently short.
+It names no customer. If a part cannot be read, the letter says so, and is never silently incomplete.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cookieguard.features.checks import due_of, tasks_by_day, time_of, today_of,
 from cookieguard.features.records.store.open import stores_if_made
 from cookieguard.keyring import Keyring
 
-MOST_TASKS = 7  # the page has the others: the letter has about ten lines
+MOST_TASKS = 7  # so that the letter has about ten lines; the Due page has the others
 LONGEST_LINE = 300
 NOTHING = "Nothing is due."
 ALL = "Everything that is due"
@@ -34,7 +34,7 @@ class Part(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """Hold a letter; `due` counts the things that somebody must do."""
+    """Hold a letter; `due` counts the tasks that are due."""
 
     subject: str
     head: str
@@ -49,17 +49,17 @@ class Letter(NamedTuple):
 
 
 def write_letter(config: Config, keyring: Keyring, now: datetime) -> Letter:
-    """Write the letter of this moment; reads files and stores, so call it outside the event loop."""
+    """Return the letter as of `now`; reads files and stores, so call it outside the event loop."""
     shop = with_vendors(Shop(config=config, environ=os.environ, now=now.astimezone(UTC), given=keyring))
     found = due_of(shop)
-    due, base = [one for one in found if one.is_due], config.staff_base or config.prefix
+    due, base = [finding for finding in found if finding.is_due], config.staff_base or config.prefix
     urgent = due[:MOST_TASKS]
     days = tasks_by_day(urgent, today := today_of(shop))
     parts = [
-        Part(title=day, lines=tuple(_line(one, base, today) for one in tasks), is_due=True)
+        Part(title=day, lines=tuple(_line(finding, base, today) for finding in tasks), is_due=True)
         for day, tasks in days.items()
     ]
-    later = sum(bool(one.task) for one in found) - sum(bool(one.task) for one in urgent)
+    later = sum(bool(finding.task) for finding in found) - sum(bool(finding.task) for finding in urgent)
     more = f"{later} more: " if later > 0 else ""
     last = [*([] if due else [NOTHING]), f"{more}{base}due", *_checkpoint(shop)]
     parts.append(Part(title=ALL, lines=tuple(map(plain, last))))
@@ -69,21 +69,21 @@ def write_letter(config: Config, keyring: Keyring, now: datetime) -> Letter:
     return Letter(f"Privacy of {host}, {subject}", f"Privacy of {host}, {head}", tuple(parts), len(due))
 
 
-def _line(one: Finding, base: str, today: date) -> str:
-    """Return what to do, and where: a page, or what the person who runs the server does."""
-    when = time_of(one, today)
-    said = plain(f"{one.what} ({when})" if when else one.what)
-    return f"{said}: {base}{one.page}" if one.page else plain(f"{said}; {one.mend or one.advice}")
+def _line(task: Finding, base: str, today: date) -> str:
+    """Return a task, with its page or with the remedy for the person who runs the server."""
+    when = time_of(task, today)
+    said = plain(f"{task.what} ({when})" if when else task.what)
+    return f"{said}: {base}{task.page}" if task.page else plain(f"{said}; {task.mend or task.advice}")
 
 
 def plain(text: str) -> str:
-    """Return a text as one line that moves no cursor and turns no direction: hosts and errors are others' words."""
-    kept = "".join(one if unicodedata.category(one)[0] != "C" else " " for one in text[:LONGEST_LINE])
+    """Return text as one line without control and bidirectional characters, which hosts and errors may contain."""
+    kept = "".join(char if unicodedata.category(char)[0] != "C" else " " for char in text[:LONGEST_LINE])
     return " ".join(kept.split())
 
 
 def one_line(text: str) -> str:
-    """Return a text as `plain` does, its indent kept."""
+    """Return text as `plain` does, but keep its indent."""
     return " " * (len(text) - len(text.lstrip(" "))) + plain(text)
 
 
@@ -92,7 +92,7 @@ def _checkpoint(shop: Shop) -> Sequence[str]:
     try:
         with stores_if_made(shop.config, shop.state, environ=shop.environ) as stores:
             note = None if stores is None else stores.log.checkpoint()
-    except Exception as error:  # noqa: BLE001 - a store's driver raises what it likes; told in its place
+    except Exception as error:  # noqa: BLE001 - a store's driver may raise anything; the letter reports it
         return [f"The checkpoint of the consent log cannot be read ({type(error).__name__})"]
     if note is None:
         return []

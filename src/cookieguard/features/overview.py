@@ -1,6 +1,6 @@
-"""The Overview at {prefix}overview, an owner's first screen: one line for each of what left, what is due, and so on.
+"""The staff pages {prefix}overview, with a line each for leaks, figures, tasks and failures, and {prefix}health.
 
-Health at {prefix}health has all that the doctor finds, with the remedy of each; what is broken comes first.
+Health lists all findings of the doctor with their remedies; failed checks come first.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Line:
     change: int | None = None
     note: str = ""
     details: Sequence[tuple[str, str]] = ()
-    """What there is in particular, each with the page on which something is done about it."""
+    """The single items, each with the page on which staff deal with it."""
     state: str = ""
     """GOOD or BAD; empty for a figure, which is neither."""
 
@@ -99,7 +99,7 @@ def _read(shop: Shop, member: Member) -> tuple[Facts | None, Sequence[Line]]:
 
 
 def _left(config: Config, facts: Facts | None) -> Line:
-    """Return what left the shop before consent: what settings let out, and the trackers on its own hosts."""
+    """Return the leaks before consent: those that settings allow, and trackers on the shop's own hosts."""
     found = [*_openings(config), *([] if facts is None else facts.trackers)]
     notes = [NOT_YET] if facts is None else []
     if facts is not None and facts.held:
@@ -112,7 +112,7 @@ def _left(config: Config, facts: Facts | None) -> Line:
         page=VENDORS,
         text=_count(len(found)) if found else "Nothing that cookieguard knows of" if facts else "",
         note=" ".join([*notes, COVERS]),
-        details=[(one, VENDORS) for one in found],
+        details=[(text, VENDORS) for text in found],
         state=BAD if found else GOOD if facts else "",
     )
 
@@ -148,9 +148,9 @@ def _figures(config: Config, facts: Facts | None) -> Iterator[Line]:
 
 def _due(shop: Shop, due: Sequence[Finding], member: Member) -> Line:
     today = today_of(shop)
-    found = [one for one in due if one.is_due and member.may(one.role or OFFICER)]
-    whens = [f" ({when})" if (when := time_of(one, today)) else "" for one in found]
-    lines = [(one.what + when, one.page or DUE_PAGE) for one, when in zip(found, whens, strict=True)]
+    found = [task for task in due if task.is_due and member.may(task.role or OFFICER)]
+    whens = [f" ({when})" if (when := time_of(task, today)) else "" for task in found]
+    lines = [(task.what + when, task.page or DUE_PAGE) for task, when in zip(found, whens, strict=True)]
     return Line(
         title="Due",
         page=DUE_PAGE,
@@ -161,18 +161,18 @@ def _due(shop: Shop, due: Sequence[Finding], member: Member) -> Line:
 
 
 def _broken(shop: Shop, facts: Facts | None, due: Sequence[Finding]) -> Line:
-    """Return the failed checks: those of the last hour, and those that take no time as they are now."""
+    """Return the failed checks: the slow ones as of the last hour, the quick ones as of now."""
     now = quick_of(shop)
-    known = {one.check for one in (*now, *due)}  # what is due has a line of its own
+    known = {finding.check for finding in (*now, *due)}  # tasks have a line of their own
     hourly = [] if facts is None else [f"{name}: {said}" for name, said in facts.broken if name not in known]
-    found = [*(one.what for one in now if not one.is_fine), *hourly]
+    found = [*(finding.what for finding in now if not finding.is_fine), *hourly]
     is_checked = facts is not None
     return Line(
         title="Broken",
         page=HEALTH_PAGE,
         text=_count(len(found)) if found else "Nothing" if is_checked else "",
         note=f"Last checked at {facts.at:%H:%M} UTC. Checked every hour." if facts else NOT_YET,
-        details=_shown([(one, HEALTH_PAGE) for one in found], HEALTH_PAGE),
+        details=_shown([(text, HEALTH_PAGE) for text in found], HEALTH_PAGE),
         state=BAD if found else GOOD if is_checked else "",
     )
 

@@ -1,4 +1,4 @@
-"""Records at {prefix}record: one as a person reads it, with its signed file; the newest; those of a day or customer."""
+"""The staff page {prefix}record: one consent record with what its visitor saw, and lists by day or customer."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from cookieguard.web.pages.form import Receive
 
 RECORD_PAGE = "record"
 MOST_FIELDS = 5
-MOST_LISTED = 50  # records of one page of a list; each is opened, in 0.1 ms
-MOST_DIGITS = 4  # of the number of a page
-COPIED = " \u2066\u2069"  # pages isolate an id from text that runs the other way, and a copied id brings that along
+MOST_LISTED = 50  # records on one page of a list; opening each takes 0.1 ms
+MOST_DIGITS = 4  # of a page number
+COPIED = " \u2066\u2069"  # pages wrap ids in bidirectional isolates, which a copied id may still contain
 UNKNOWN = "There is no record with this id, or it was deleted at the end of its retention period."
 ERASED = "This person's data was erased, so the record can no longer be read."
 BROKEN = "This record cannot be opened, because it was changed. Run cookieguard log verify."
@@ -49,19 +49,19 @@ NO_DAY = "The day is not valid. Enter one like 2027-01-31."
 
 
 class _Replay(NamedTuple):
-    """Hold what is shown of a record, or why it is not."""
+    """Hold a record with what its visitor saw, or the reason why it cannot be shown."""
 
     message: str = ""
     record: dict[str, Any] | None = None
     document: Mapping[str, Any] = {}
-    """The document of what was shown, whose digest the record has; empty in earlier records."""
+    """The document that lists what was shown; the record has its digest. Empty for earlier records."""
     shown: ShownText = ShownText()
     file: bytes = b""
     """The signed file; empty until the record is sealed."""
 
 
 class _Line(NamedTuple):
-    """Hold a record in a list: its time, and what it says; only why it does not, where it cannot be read."""
+    """Hold a record in a list: its time, and its content or the reason why it cannot be read."""
 
     made: datetime
     record: dict[str, Any] | None = None
@@ -70,7 +70,7 @@ class _Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
-    """Show records to an officer; each look is in the access journal first."""
+    """Show records to an officer, after writing each look into the access journal."""
 
     staff: StaffGuard
     log: ConsentLog
@@ -106,7 +106,7 @@ class Records:
             "record": record,
             "subject": subject_in(record),
             "answers": answers_in(record),
-            "titles": {one.id: one.title for one in shown_purposes(exchange.parts.config, "en")},
+            "titles": {purpose.id: purpose.title for purpose in shown_purposes(exchange.parts.config, "en")},
             "shown": replay.shown,
             "frame": frame,
             "policy": _policy(exchange, replay, self.versions()),
@@ -129,7 +129,7 @@ class Records:
         return self._page(exchange, member, rows=rows or (), page=page, day=day)
 
     async def _of_customer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
-        """Show the records of a customer who gave a code; it is used up, and counted before it is tried."""
+        """Show the records of a customer by their code; the look is journaled first, and the code is used up."""
         fields = await posted(exchange, receive, RECORD_PAGE)
         number, code = fields.get("customer", "").strip(), fields.get("code", "").strip()
         if not (number and code):
@@ -156,7 +156,7 @@ class Records:
 
 
 def subject_in(record: Mapping[str, Any]) -> str:
-    """Return whom a record is about; empty where it is the shop."""
+    """Return the person that a record is about; empty if it is about the shop."""
     return str(record.get("dpv:hasDataSubject", {}).get("@id", ""))
 
 
@@ -184,7 +184,7 @@ def _listed(stores: Stores, *, day: date | None, page: int) -> list[_Line]:
     since, until = b"", b"\xff"
     if day is not None:
         first = datetime.combine(day, time(), UTC).timestamp()
-        since, until = (time_of(max(0, int(one * 1000))) for one in (first, first + 86_400))
+        since, until = (time_of(max(0, int(moment * 1000))) for moment in (first, first + 86_400))
     rows = stores.log.newest(since=since, until=until, skipped=page * MOST_LISTED, count=MOST_LISTED + 1)
     return [_line(stores, row) for row in rows]
 
@@ -206,14 +206,14 @@ def _line(stores: Stores, row: Row) -> _Line:
 
 
 def _policy(exchange: Exchange, replay: _Replay, versions: Sequence[Version]) -> dict[str, Any]:
-    """Return the policy text of that version, in the language that was shown; without one only its name."""
+    """Return the policy text of the record's version, in the language that was shown; if it is lost, its name."""
     notice = (replay.record or {}).get("dpv:hasNotice", {})
     version, language = notice.get("dct:hasVersion", ""), notice.get("dct:language", "")
-    found = next((one for one in versions if one.name == version), None)
+    found = next((candidate for candidate in versions if candidate.name == version), None)
     if found is None:
         return {"version": version, "text": ""}
     named = replay.document.get(POLICY_TEXTS, {})  # translations may have been added since
-    texts = {one: text for one, text in found.texts.items() if one in named} or found.texts
+    texts = {lang: text for lang, text in found.texts.items() if lang in named} or found.texts
     lang, text = replace(found, texts=texts).text(language, exchange.parts.config.consent.language)
     html = Markup(render(text.markdown))  # noqa: S704 - of the shop's own policy, in which `render` lets no HTML through
     shown = {"version": version, "lang": lang, "digest": text.digest, "text": html}

@@ -1,4 +1,4 @@
-"""All that is done every hour, and what only the owner's command does: the jobs of all features and of the core."""
+"""The jobs of all features and of the core: those that a worker runs every hour, and those of the owner's command."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ DAY_KEY_USES = ("choices", "log", "log-pair", "visitor", "visitor-pair")
 
 
 def open_retention(place: Place, clock: Callable[[], datetime] | None = None) -> Retention | None:
-    """Return the job of a worker, None if nothing is kept, and nothing ever was. Raises ConfigError."""
+    """Return the hourly job of a worker; None if data are not kept and never were. Raises ConfigError."""
     config = place.config
-    keeping = (config.log, config.stats, config.vault, config.proof, config.csp)  # csp: what browsers report
+    keeping = (config.log, config.stats, config.vault, config.proof, config.csp)  # csp: reports of browsers
     is_on = any(settings.enabled for settings in keeping) or config.policy.folder
     if not (is_on or (place.state / RECORD_FILE).exists()):
         return None
@@ -33,19 +33,19 @@ def open_retention(place: Place, clock: Callable[[], datetime] | None = None) ->
 
 
 def jobs_of(place: Place) -> dict[str, Step]:
-    """Return what a worker does, by name; data of a feature that was switched off go as well."""
+    """Return the jobs of a worker by name; they also delete data of features that were switched off."""
     of_features = {name: step for feature in FEATURES for name, step in feature.jobs(place).items()}
     return {**of_features, **_jobs_of_core(place)}
 
 
 def jobs_of_owner(place: Place) -> dict[str, Step]:
-    """Return what the command does as well: keys that no worker can read, and the store while no worker runs."""
+    """Return the command's extra jobs: keys that no worker can read, and the store while no worker runs."""
     return {"store": partial(_forget_in_store, place), **keys_of(place)}
 
 
 def _jobs_of_core(place: Place) -> Mapping[str, Step]:
     config = place.config
-    # In a worker the thread of the store forgets as well
+    # In a worker, the store's own thread deletes what has expired
     has_thread = config.identity.enabled and config.store.enabled
     store: dict[str, Step] = {} if has_thread else {"store": partial(_forget_in_store, place)}
     return {
@@ -55,7 +55,7 @@ def _jobs_of_core(place: Place) -> Mapping[str, Step]:
         "hour keys": partial(_forget_keys, place, _expire_hours),
         "keys on the disk": lambda _: remove_keys_on_disk(StateDirectory(place.state)),
         "undeclared loads": partial(_drop_loads, place),
-        # Imported by the job, in its thread, because it brings the dashboard
+        # Imported in the job's thread, because it imports the dashboard
         "overview": lambda times: import_module("cookieguard.features.hourly_facts").write_facts(
             place, times
         ),

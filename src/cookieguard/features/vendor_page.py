@@ -1,5 +1,4 @@
-"""The vendors at {prefix}vendors: each third party that was seen or is declared, and for an undeclared one the lines
-of cookieguard.toml that three answers lead to."""
+"""The staff page {prefix}vendors: all third parties, seen or declared, and drafted settings for undeclared ones."""
 
 from __future__ import annotations
 
@@ -40,11 +39,11 @@ from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
 
 TITLE = "Vendors"
-OFFICER = "officer"  # drafts; analysts look
+OFFICER = "officer"  # may draft; analysts only read
 # The fields of the query: which vendor, which of the list, the answers, and whether their lines are a file.
 FIELDS = "host vendor show own who name privacy_url purpose reason file".split()
 MOST_SHOWN = 300  # pages and reports may name any number of hosts
-SCAN_FILE = "scan.json"  # in the state directory, where `cookieguard scan --save` is asked to put it
+SCAN_FILE = "scan.json"  # in the state directory; the page tells staff to run `cookieguard scan --save` with this path
 MOST_BYTES = 4 * 1024 * 1024
 DETAILS = ("contract_end", "role", "country", "transfer", "data", "retention", "privacy_url", "reason")
 STATES = ("undeclared", "missing", "complete")  # in the order of the list
@@ -59,12 +58,12 @@ class Sighting(NamedTuple):
     since: date
     pages: Sequence[str]
     vendor: str = ""
-    views: str = ""  # on which it was held, as the statistics show them
-    by: str = ""  # whose script asked for it
+    views: str = ""  # the number of views on which it was held, as the statistics show it
+    by: str = ""  # the vendor or host whose script requested it
 
 
 class Party(NamedTuple):
-    """Hold a third party: a declared vendor with the settings that it lacks, or the undeclared hosts of one owner."""
+    """Hold a third party: a declared vendor and the settings that it lacks, or the undeclared hosts of one owner."""
 
     name: str
     hosts: Sequence[str]
@@ -78,11 +77,11 @@ class Party(NamedTuple):
 async def show_vendors(
     exchange: Exchange, _: Receive, member: Member, *, staff: StaffGuard, place: Place
 ) -> Response:
-    """Answer GET {prefix}vendors with the list, and with host= or vendor= with one of it; with own= it has a draft."""
+    """Answer GET {prefix}vendors with the list; with host= or vendor= one of its parties; with own= also a draft."""
     asked = dict.fromkeys(FIELDS, "") | first_values(exchange.request.query, len(FIELDS))
     config, host, vendor = exchange.parts.config, asked["host"], asked["vendor"]
     look = await to_thread.run_sync(partial(_read_look, config, place, exchange.now))
-    found = (one for one in look["parties"] if (vendor == one.name if one.vendor else host in one.hosts))
+    found = (row for row in look["parties"] if (vendor == row.name if row.vendor else host in row.hosts))
     party = next(found, None)
     draft, after, error, status = "", config, "", 404 if party is None and (host or vendor) else 200
     if party is not None and party.vendor is None and asked["own"]:
@@ -121,17 +120,17 @@ async def show_vendors(
 
 
 def _read_look(config: Config, place: Place, now: datetime) -> Mapping[str, Any]:
-    """Read, outside the event loop, all third parties, the range of the figures, and why there are none."""
+    """Return all third parties, the range of the figures, and why there are none; blocks, so call it in a thread."""
     seen, span, trouble = list[Sighting](), "", "empty" if config.stats.enabled else "off"
     try:
         shop = Shop(config=config, environ=place.environ, now=now)
         held = read_tab(shop, "held", "30") if config.stats.enabled else None
         if held is not None and held.range is not None:
             span, trouble = held.range.label, ""
-        for one in () if held is None else held.hosts:
-            pages = [page for page, _ in one.pages if page != OTHER]
-            seen.append(Sighting(one.host, "held", one.since, pages, one.vendor, one.views))
-    except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; the page names it
+        for row in () if held is None else held.hosts:
+            pages = [page for page, _ in row.pages if page != OTHER]
+            seen.append(Sighting(row.host, "held", row.since, pages, row.vendor, row.views))
+    except Exception as error:  # noqa: BLE001 - an engine's driver may raise anything; the page names the error
         trouble = type(error).__name__
     for report in read_reports(place.state):
         how = "blocked" if report.is_held else "loaded"
@@ -141,15 +140,15 @@ def _read_look(config: Config, place: Place, now: datetime) -> Mapping[str, Any]
 
 
 def _scanned(file: Path) -> Sequence[Sighting]:
-    """Return what the scan found whose result is kept in the state directory; nothing without one."""
+    """Return the sightings of the scan whose result is in the state directory; none without a result."""
     try:
         with file.open("rb") as opened:
             facts = json.loads(opened.read(MOST_BYTES))
         day = datetime.fromisoformat(facts["at"]).date()
         return [
-            Sighting(str(host), "scan", day, [str(page) for page in one["pages"]], str(one["declared"]))
-            for one in facts["parties"]
-            for host in one["hosts"]
+            Sighting(str(host), "scan", day, [str(page) for page in party["pages"]], str(party["declared"]))
+            for party in facts["parties"]
+            for host in party["hosts"]
         ]
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
@@ -159,25 +158,25 @@ def _parties_of(config: Config, sightings: Iterable[Sighting]) -> Sequence[Party
     """Return all third parties: the undeclared first, then vendors with missing details, then the others."""
     own, site, catalogue = own_hosts(config), shop_site(config), load_catalogue()
     register = Register(purposes=config.asked, vendors=config.vendors, first_party_hosts=own)
-    declared: dict[str, list[Sighting]] = {one.name: [] for one in config.vendors}
+    declared: dict[str, list[Sighting]] = {vendor.name: [] for vendor in config.vendors}
     others: dict[str, list[Sighting]] = {}
-    for one in sightings:
-        bare = one.host.removeprefix("*.")
-        if not HOST_NAME.fullmatch(bare):  # browsers and pages may say anything
+    for sighting in sightings:
+        bare = sighting.host.removeprefix("*.")
+        if not HOST_NAME.fullmatch(bare):  # browsers and pages may report any text as a host
             continue
-        verdict = register.judge(one.host, None, "", shop=site)
-        name = one.vendor if one.vendor in declared else verdict.vendor
+        verdict = register.judge(sighting.host, None, "", shop=site)
+        name = sighting.vendor if sighting.vendor in declared else verdict.vendor
         if name is not None:
-            declared[name].append(one)
-        elif verdict.is_undeclared and not register.is_named(one.host):
-            owners = catalogue.sharing(one.host)
+            declared[name].append(sighting)
+        elif verdict.is_undeclared and not register.is_named(sighting.host):
+            owners = catalogue.sharing(sighting.host)
             name = owners[0].name if len(owners) == 1 else site_of(bare).domain
-            others.setdefault(name or one.host, []).append(one)
-    found = [_declared(one, declared[one.name]) for one in config.vendors]
+            others.setdefault(name or sighting.host, []).append(sighting)
+    found = [_declared(sighting, declared[sighting.name]) for sighting in config.vendors]
     for name, seen in others.items():
-        hosts = list(dict.fromkeys(one.host for one in seen))
+        hosts = list(dict.fromkeys(sighting.host for sighting in seen))
         found.append(Party(name, hosts, catalogue.sharing(hosts[0]), seen))
-    return sorted(found, key=lambda one: STATES.index(one.state))
+    return sorted(found, key=lambda party: STATES.index(party.state))
 
 
 def _declared(vendor: Vendor, seen: Sequence[Sighting]) -> Party:
@@ -190,7 +189,7 @@ def _declared(vendor: Vendor, seen: Sequence[Sighting]) -> Party:
 
 
 def _draft_of(config: Config, party: Party, answers: Mapping[str, str]) -> tuple[str, Config]:
-    """Return the lines that answers lead to, and the configuration with them; raises ConfigError for what it is not."""
+    """Return the drafted lines, and the configuration with them; raises ConfigError if that is not valid."""
     lines = _lines(config, party, answers)
     after = with_lines(config, lines)
     # These raise for a host that two vendors have, and for a cookie with two purposes
@@ -202,11 +201,11 @@ def _draft_of(config: Config, party: Party, answers: Mapping[str, str]) -> tuple
 def _lines(config: Config, party: Party, answers: Mapping[str, str]) -> str:
     if answers["own"] == "yes":
         return first_party_line(*config.first_party_hosts, *party.hosts)
-    entry = next((one for one in party.known if one.id == answers["who"]), None)
+    entry = next((entry for entry in party.known if entry.id == answers["who"]), None)
     purpose = answers["purpose"]
     if not purpose:
         raise ConfigError("purpose", was="empty", allowed="one of the shop's purposes")
-    fields = {one: text for one in ("privacy_url", "reason") if (text := answers[one].strip())}
+    fields = {name: text for name in ("privacy_url", "reason") if (text := answers[name].strip())}
     if purpose != NECESSARY:
         fields.pop("reason", None)
     elif not (fields.get("reason") or (entry and entry.necessary_when)):

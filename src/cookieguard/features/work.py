@@ -1,4 +1,4 @@
-"""The work at requests, with the personal data of all features."""
+"""Open the worker that answers privacy requests, with the personal data of all features."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from cookieguard.storage.store.open import store_opener
 
 
 def personal_of(place: Place) -> Mapping[str, PersonalData]:
-    """Return the personal data of each feature by its name, those of features that are switched off among them."""
+    """Return the personal data of each feature by its name, also of features that are switched off."""
     found = {feature.name: feature.personal(place) for feature in FEATURES}
     return {name: data for name, data in found.items() if data is not None}
 
@@ -45,7 +45,7 @@ async def open_worker(
     clock: Callable[[], datetime] | None = None,
     lease_seconds: float = LEASE_SECONDS,
 ) -> AsyncIterator[Worker]:
-    """Open what work needs; `hooks` in place of those that are configured. Raises ConfigError, QueueDown, StoreDown."""
+    """Open a worker; `hooks` replace the configured ones. Raises ConfigError, QueueDown and StoreDown."""
     found = os.environ if environ is None else environ
     clock = clock or partial(datetime.now, UTC)
     if hooks is None:
@@ -60,7 +60,7 @@ async def open_worker(
         closing(store_opener(config, state.path, environ=found, keyring=keyring)()) as store,
         ThreadPoolExecutor(1, thread_name_prefix="cookieguard-work") as thread,
     ):
-        log = open_log(config, state, keyring, environ=found)  # it opens nothing before the first record
+        log = open_log(config, state, keyring, environ=found)  # opens no file before the first record
         place = Place(config, state.path, found)
         worker = Worker(
             config,
@@ -84,9 +84,9 @@ async def open_worker(
 
 
 async def work_once(config: Config, *, hooks: Any = None) -> bool:
-    """Do what is due of one request, in whatever process this is called; False where nothing is due.
+    """Do the due work of one request, in the calling process; return False if none is due.
 
-    Raises ConfigError, and QueueDown or StoreDown where the store does not answer.
+    Raises ConfigError, and QueueDown or StoreDown if the store does not answer.
     """
     async with open_worker(config, hooks=hooks) as opened:
         return await opened.work_once()

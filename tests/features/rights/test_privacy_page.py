@@ -410,7 +410,7 @@ def test_answer_counts_as_told_only_once_somebody_looks_at_it(
     def is_owed(method: str, **headers: str) -> bool:
         sent = [*anna._headers(), *((name.replace("_", "-"), value) for name, value in headers.items())]
         assert ask(anna.app, path=PAGE, method=method, headers=sent).status == 200
-        return queued(opened, lambda queue: queue.find(id_).owes_answer)
+        return queued(opened, lambda queue: queue.find(id_).answer_pending)
 
     assert is_owed("HEAD")
     assert is_owed("GET", sec_fetch_dest="image", sec_fetch_site="cross-site")

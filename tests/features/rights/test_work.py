@@ -324,7 +324,7 @@ def test_erasure_is_done_again_after_a_backup_was_brought_back(shop: Shop) -> No
 def test_erasure_whose_letter_is_still_to_be_written_is_done_again_too(shop: Shop) -> None:
     shop.ask()
     shop.work()
-    assert shop.found().owes_answer
+    assert shop.found().answer_pending
 
     assert shop.again() == 1
     assert shop.hooks.called == [f"erase {ANNA}"] * 2

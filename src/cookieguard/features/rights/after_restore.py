@@ -1,4 +1,4 @@
-"""Apply the journal to databases that a backup set back: before a worker's first request, and before other work."""
+"""Apply the journal of erasures and ended sessions to databases that were restored from a backup."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from cookieguard.storage.store.protocol import Store, StoreDown
 logger = logging.getLogger("cookieguard")
 
 STORE, OUTBOX, QUEUE = "store", "outbox", "requests"
-# Each database by name, the end of its file's name beside the store's, its tables, and the lines it follows.
+# Each database: its name, the ending of its file's name, its tables, and the kinds of journal lines that it applies.
 FOLLOWERS = (
     (STORE, ".db", protocol.TABLES, frozenset({ERASED, ENDED})),
     (OUTBOX, outbox.FILE_ENDING, outbox.TABLES, frozenset({ERASED})),
@@ -39,7 +39,7 @@ FOLLOWERS = (
 
 
 class Behind(NamedTuple):
-    """Name a database that was set back, and what the journal has that it lacks."""
+    """Name a restored database, and the entries of the journal that it lacks."""
 
     name: str
     requests: Sequence[Request]
@@ -50,7 +50,7 @@ class Behind(NamedTuple):
 
 
 class AfterRestore:
-    """Compare the databases with the journal, and apply what they lack. Each act may be repeated without harm."""
+    """Compare the databases with the journal, and apply the entries that they lack. Applying one twice does no harm."""
 
     def __init__(
         self,
@@ -67,30 +67,30 @@ class AfterRestore:
         self.erased = ErasedCustomers(self.journal, keyring)
 
     def attach(self, store: Store) -> None:
-        """Apply the journal to store and outbox, then have the store write endings into it. Raises StoreDown."""
+        """Apply the journal to store and outbox, then make the store journal ended sessions. Raises StoreDown."""
         now = self._clock()
         try:
             number = self.journal.merge(now)
             has_mark = mark_of(store.database, self.journal.name) >= 0
-            is_new = not has_mark and all(one.kind not in (ERASED, ENDED) for one in self.journal.read(now))
-            if is_new:  # a release before the journal erased these already
+            is_new = not has_mark and all(line.kind not in (ERASED, ENDED) for line in self.journal.read(now))
+            if is_new:  # an earlier release, which had no journal, erased these already
                 self.erased.import_old()
                 number = self.journal.merge(now)
             else:
                 self._apply(store, now)
-            if not self.erased.unreadable:  # else they are tried at each start, and doctor stays red
+            if not self.erased.unreadable:  # otherwise each start tries again, and the doctor reports it
                 self.raise_marks(number, (STORE, OUTBOX, QUEUE) if is_new else (STORE, OUTBOX))
         except (OSError, CookieGuardError) as error:
             raise StoreDown(f"the journal of erasures cannot be applied ({error})") from error
         store.endings = self
 
     def write_erased(self, request: Request) -> None:
-        """Write that a customer is erased from now on; until the queue has it as done, the request is worked on."""
+        """Write that a customer is erased from now on; the queue keeps the request open until every step is done."""
         if line := self.erased.write(request, self._clock()):
             self.raise_marks(line)
 
     def write(self, revocations: Sequence[Revocation]) -> int:
-        """Write endings into the journal; return the number of the last line, 0 for none."""
+        """Write ended sessions into the journal; return the number of the last line, 0 for none."""
         return self.erased.write_ended(revocations, self._clock())
 
     @property
@@ -99,23 +99,23 @@ class AfterRestore:
         return self.journal.name
 
     def behind(self, now: datetime) -> Iterator[Behind]:
-        """Yield the databases that lack some of these lines; creates no file."""
+        """Yield the databases that lack entries of the journal; creates no file."""
         for name, database, kinds in self._databases():
             mark = mark_of(database, self.journal.name)
             entries: Sequence[Entry] = [] if self.journal.is_followed(mark) else self.journal.read(now)
-            lacks = [one for one in entries if one.kind in kinds and (one.number > mark or not one.number)]
+            lacks = [row for row in entries if row.kind in kinds and (row.number > mark or not row.number)]
             if lacks:
                 yield Behind(name, self.erased.requests(lacks), self.erased.ended(lacks))
 
     def raise_marks(self, number: int, names: Sequence[str] = (STORE, OUTBOX, QUEUE)) -> None:
-        """Note that databases have followed the journal up to a line."""
+        """Store in these databases that they have applied the journal up to a line."""
         for name, database, _ in self._databases():
             if name in names:
                 mark_of(database, self.journal.name)
                 raise_mark(database, self.journal.name, number)
 
     def _apply(self, store: Store, now: datetime) -> None:
-        for behind in [one for one in self.behind(now) if one.name != QUEUE]:
+        for behind in [lagging for lagging in self.behind(now) if lagging.name != QUEUE]:
             config = self._place.config
             these = [data for name, data in self._personal(self._place).items() if name != LOG]
             for request in behind.requests:
@@ -126,7 +126,7 @@ class AfterRestore:
             self.note_applied(behind)
 
     def note_applied(self, behind: Behind) -> None:
-        """Report what was applied: in the log, and in the journal for doctor."""
+        """Report the applied entries in the log, and in the journal for the doctor."""
         logger.warning("journal: a backup was restored; applied again to %s", behind)
         text = base64.b64encode(str(behind).encode()).decode()
         self.journal.write(APPLIED, [text], self._clock(), in_both=False)

@@ -1,4 +1,4 @@
-"""What `cookieguard doctor` and the letter say of the journal of erasures and endings."""
+"""The doctor's checks of the journal of erasures and ended sessions, which is applied after a restored backup."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OFF = "rights.backup_days is 0: a restore brings back erased people and ended se
 
 
 def checks_of(shop: Shop) -> Iterator[Finding]:
-    """Yield the state of the journal; creates no file. Raises what the databases raise."""
+    """Yield findings about the journal; creates no file. Raises what the databases raise."""
     config = shop.config
     if not (config.store.enabled and shop.state.is_dir()):
         return
@@ -30,7 +30,7 @@ def checks_of(shop: Shop) -> Iterator[Finding]:
         return
     try:
         keyring = shop.keyring
-    except ConfigError:  # the keys' own line says so
+    except ConfigError:  # the doctor's check of the keys reports it
         return
     place = Place(config, shop.state, shop.environ)
     yield from _journal(AfterRestore(place, keyring, personal=lambda _: {}, clock=lambda: shop.now), shop.now)
@@ -43,12 +43,12 @@ def _journal(restore: AfterRestore, now: datetime) -> Iterator[Finding]:
     if journal.trouble:
         yield Finding(CHECK, f"{journal.trouble}; erasures wait", "make that file writable again")
     if behind:
-        told = "; ".join(map(str, behind))
-        yield Finding(CHECK, f"a backup was restored, and the journal is not applied to {told}", APPLY)
+        lacking = "; ".join(map(str, behind))
+        yield Finding(CHECK, f"a backup was restored, and the journal is not applied to {lacking}", APPLY)
     for entry in entries:
         if entry.kind == APPLIED:
-            told = base64.b64decode(entry.text).decode()
-            yield Finding(CHECK, f"applied on {entry.at.date()} after a restore to {told}")
+            applied_to = base64.b64decode(entry.text).decode()
+            yield Finding(CHECK, f"applied on {entry.at.date()} after a restore to {applied_to}")
     if journal.second is None:
         yield Finding(CHECK, ALONE, "", SET)
     elif not (journal.trouble or behind):

@@ -22,7 +22,7 @@ from cookieguard.features.rights.values.requests import Request
 from cookieguard.rights.hooks import Exported
 
 JSON_NAME, PAGE_NAME = "data.json", "index.html"
-EARLIEST = (1980, 1, 1, 0, 0, 0)  # a zip knows no day before
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest time that the zip format can store
 
 
 async def make_copy(
@@ -41,16 +41,16 @@ async def make_copy(
 
 
 def write_copy(request: Request, rows: Sequence[Exported], config: Config, *, now: datetime) -> bytes:
-    """Return the zip. Every value is text of somebody's: the page escapes all of it."""
+    """Return the zip. All values are untrusted text, which the page escapes."""
     moment = now.timetuple()[:6] if now.year > EARLIEST[0] else EARLIEST
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in (
             (JSON_NAME, _json(request, rows, config, now)),
             (PAGE_NAME, _page(request, rows, config, now)),
         ):
             archive.writestr(zipfile.ZipInfo(name, moment), text.encode(), zipfile.ZIP_DEFLATED)
-    return held.getvalue()
+    return zipped.getvalue()
 
 
 def _json(request: Request, rows: Sequence[Exported], config: Config, now: datetime) -> str:
@@ -59,17 +59,17 @@ def _json(request: Request, rows: Sequence[Exported], config: Config, now: datet
         "request": request.id,
         "controller": {"name": config.controller.name, "address": list(config.controller.address)},
         "kinds": {
-            one.id: {
-                "title": nearest_text(one.title, request.language, config.consent.language)[0],
-                "purpose": nearest_text(one.purpose, request.language, config.consent.language)[0],
-                "basis": one.basis,
-                "reason": one.reason,
-                "retention": one.retention,
-                "recipients": list(one.recipients),
+            kind.id: {
+                "title": nearest_text(kind.title, request.language, config.consent.language)[0],
+                "purpose": nearest_text(kind.purpose, request.language, config.consent.language)[0],
+                "basis": kind.basis,
+                "reason": kind.reason,
+                "retention": kind.retention,
+                "recipients": list(kind.recipients),
             }
-            for one in config.data
+            for kind in config.data
         },
-        "rows": [_facts(one) for one in rows],
+        "rows": [_facts(row) for row in rows],
     }
     return json.dumps(document, ensure_ascii=False, indent=1, default=str)
 
@@ -85,8 +85,8 @@ def _facts(row: Exported) -> dict[str, Any]:
 def _page(request: Request, rows: Sequence[Exported], config: Config, now: datetime) -> str:
     texts = RightsTexts.of(config.language_for(request.language))
     known = {
-        one.id: nearest_text(one.title, texts.lang, config.consent.language)[0] or one.id
-        for one in config.data
+        kind.id: nearest_text(kind.title, texts.lang, config.consent.language)[0] or kind.id
+        for kind in config.data
     }
     sections: dict[str, list[Exported]] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""The open requests, each with its deadline: for doctor, letter and the page of what is due."""
+"""The open requests with their deadlines, as findings for the doctor, the weekly letter and the Due page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cookieguard.storage.state_directory import StateDirectory
 
 CHECK = PAGE = "requests"
 SOON = 7  # days
-MOST = 10  # requests: the list has the others
+MOST = 10  # requests with a line of their own; the list has the others
 LIST = "cookieguard requests list"
 BRING_BACK = "restore the keyring that has their key"
 TASKS = {
@@ -25,8 +25,8 @@ TASKS = {
     Standing.COOKIEGUARD: "Check on the {}",
     Standing.UNSENT: "Send the answer to the {}",
 }
-"""The next step of a request; of all others it is to answer it."""
-BEGIN_ANEW = f"{BRING_BACK}; if it is lost for good, {{away}} and ask the people to send their requests again"
+"""The next task of staff in each standing; in all others it is to answer the request."""
+START_OVER = f"{BRING_BACK}; if it is lost for good, {{away}} and ask the people to send their requests again"
 
 
 def due_of(shop: Shop) -> Iterator[Finding]:
@@ -41,30 +41,30 @@ def due_of(shop: Shop) -> Iterator[Finding]:
     try:
         with closing(requests_opener(config, shop.keyring, directory, environ=environ)()) as queue:
             pending, unreadable = queue.survey(shop.now)
-    except ConfigError:  # the keys' own line says so
+    except ConfigError:  # the doctor's check of the keys reports it
         return
     except SealBroken:
         away = f"move {file} away" if file is not None else "drop the tables cookieguard_rights*"
-        yield Finding(CHECK, "no key in the keyring opens the queue", BEGIN_ANEW.format(away=away))
+        yield Finding(CHECK, "no key in the keyring opens the queue", START_OVER.format(away=away))
         return
     if unreadable:
         yield Finding(CHECK, f"{some_of(unreadable)} cannot be read, and the deadline still runs", BRING_BACK)
     answer = f"answer it at {config.prefix}requests?id={{}}; all of them: {LIST}"
-    yield from (_request(one, answer.format(one.id)) for one in pending[:MOST])
+    yield from (_request(row, answer.format(row.id)) for row in pending[:MOST])
     if len(pending) > MOST:
         count, most_urgent = len(pending) - MOST, _request(pending[MOST], "answer these as well")
-        told, task = f"{count} more are open; see: {LIST}", f"Answer {count} more requests"
-        yield most_urgent._replace(found=told, task=task, page=PAGE)
+        text, task = f"{count} more are open; see: {LIST}", f"Answer {count} more requests"
+        yield most_urgent._replace(found=text, task=task, page=PAGE)
 
 
-def _request(one: Pending, answer: str) -> Finding:
-    days = abs(one.days_left)
-    told = (
-        f"{one.id}: {NAMES[one.kind]}, {days} {'day' if days == 1 else 'days'} "
-        f"{'late' if one.days_left < 0 else 'left'}, due on {one.due}"
+def _request(row: Pending, answer: str) -> Finding:
+    days = abs(row.days_left)
+    text = (
+        f"{row.id}: {NAMES[row.kind]}, {days} {'day' if days == 1 else 'days'} "
+        f"{'late' if row.days_left < 0 else 'left'}, due on {row.due}"
     )
-    told += f"; {one.told}" + (f"; {one.trouble}" if one.trouble else "")
-    mend = answer if one.days_left < 0 else ""
-    advice = answer if not mend and (one.days_left <= SOON or one.trouble) else ""
-    page, task = f"{PAGE}?id={one.id}", TASKS.get(one.standing, "Answer the {}").format(NAMES[one.kind])
-    return Finding(CHECK, told, mend, advice, day=one.due, role="support", task=task, page=page)
+    text += f"; {row.told}" + (f"; {row.trouble}" if row.trouble else "")
+    mend = answer if row.days_left < 0 else ""
+    advice = answer if not mend and (row.days_left <= SOON or row.trouble) else ""
+    page, task = f"{PAGE}?id={row.id}", TASKS.get(row.standing, "Answer the {}").format(NAMES[row.kind])
+    return Finding(CHECK, text, mend, advice, day=row.due, role="support", task=task, page=page)

@@ -1,4 +1,4 @@
-"""Put a request into the queue: whoever asks twice for the same gets the one that is open."""
+"""Add a person's request to the queue; asking twice for the same returns the open request."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from cookieguard.features.rights.values.requests import (
 from cookieguard.features.rights.values.rules import Law, RequestKind
 
 LONGEST_LANGUAGE = 20
-OLDEST = timedelta(days=3_660)  # of what comes in: more is a slip of the pen
-MOST_OPEN = 20  # of one person: who asks more often is answered by the first ones
+OLDEST = timedelta(days=3_660)  # an earlier day of receipt is taken for a typing error
+MOST_OPEN = 20  # undecided requests of one person; the next one is refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRequest:
-    """Hold what is asked, by whom, and how it is known who that is."""
+    """Hold what a person asks for, who they are, and how they were identified."""
 
     kind: RequestKind
     via: Via
@@ -42,15 +42,15 @@ class NewRequest:
     entered_by: str = ""
     policy: str = ""
     in_doubt: bool = False
-    """Whether it is in doubt who asks: nothing is done before the person showed it."""
+    """Whether the person's identity is in doubt; no step is done until they prove it."""
     law: Law | None = None
     received: datetime | None = None
-    """When it came in; None for now."""
+    """When the shop received it; None means now."""
 
 
 def ask(queue: Requests, config: Config, asking: NewRequest, *, now: datetime) -> tuple[Request, bool]:
-    """Add a request, and return it; the second value says whether it is new. Raises RequestRefused, QueueDown."""
-    # A login's number is taken as it is: one with spaces behind it, as databases pad them, is another one without.
+    """Add a request unless the same is open; return it, and whether it is new. Raises RequestRefused, QueueDown."""
+    # A login's number stays unchanged: a database may pad it with spaces, and without them it is another number.
     number = clean(asking.customer, LONGEST_NAME) if asking.via is Via.STAFF else asking.customer
     contact, text = clean(asking.contact, LONGEST_NAME), clean(asking.text)
     if asking.kind in BY_WORDS and not text:
@@ -61,12 +61,12 @@ def ask(queue: Requests, config: Config, asking: NewRequest, *, now: datetime) -
     if received < now - OLDEST:
         raise RequestRefused(f"the day received is {received.date()}; allowed: a day in the last ten years")
     known = queue.of_customer(number) if number else queue.of_contact(contact)
-    still = [one for one in known if one.may_change]
-    alike = [one for one in still if one.kind is asking.kind and one.text == text]
-    # Who showed who they are has a request of their own: a letter that anybody may have written does not hold it up.
-    same = next((one for one in alike if asking.via is Via.STAFF or one.via is not Via.STAFF), None)
-    if same is None and len(still) >= MOST_OPEN:
-        raise RequestRefused(f"this person has {len(still)} open requests; allowed: at most {MOST_OPEN}")
+    undecided = [request for request in known if request.may_change]
+    alike = [request for request in undecided if request.kind is asking.kind and request.text == text]
+    # An identified person gets a request of their own: an open letter, which anybody may have sent, must not delay it.
+    same = next((old for old in alike if asking.via is Via.STAFF or old.via is not Via.STAFF), None)
+    if same is None and len(undecided) >= MOST_OPEN:
+        raise RequestRefused(f"this person has {len(undecided)} open requests; allowed: at most {MOST_OPEN}")
     if same is not None:
         return same, False
     request = Request(
@@ -82,7 +82,7 @@ def ask(queue: Requests, config: Config, asking: NewRequest, *, now: datetime) -
         entered_by=clean(asking.entered_by, LONGEST_NAME),
         policy=asking.policy,
         zone=config.rights.time_zone,
-        # Who has no number is known to no hook and to no store of ours: staff answer.
+        # Neither the hooks nor our store know a person without a number, so staff do the work.
         steps=steps_of(asking.kind, config) if number else ("by hand",),
     )
     if asking.in_doubt:
@@ -94,7 +94,7 @@ def ask(queue: Requests, config: Config, asking: NewRequest, *, now: datetime) -
 
 
 def _confirm(queue: Requests, entered: Sequence[Request], now: datetime) -> None:
-    """Have the customer's own request approve erasures that staff entered for them."""
+    """Approve the erasures that staff entered for a customer who now asks themselves."""
     for request in filter(needs_approval, entered):
         text = "the customer asked for it themselves"
         queue.change(request.id, partial(noted, act=Act.APPROVED, now=now, by=PERSON, text=text))

@@ -1,4 +1,4 @@
-"""Who was erased and which sessions ended, in the journal: each sealed with the keyring, kept `rights.backup_days`."""
+"""The journal's lines about erased customers and ended sessions: sealed with the keyring, kept `rights.backup_days`."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ BEFORE = "erased-customers"  # the file of older releases
 TIDIED = "journal-tidied"
 LINE = re.compile(rb"([0-9T:.-]{19,26}Z) ([A-Za-z0-9+/=]+)\n")
 ABOUT = "erased customer"
-# What a login makes; a guest's session and an old cart let nobody into an account.
+# Only what a login creates: a guest's session or an old cart gives access to no account.
 JOURNALED = frozenset({Revoked.CUSTOMER, Revoked.SESSION, Revoked.SERIES})
-AT_ONCE = 200  # endings of one line: about 30 KB
+AT_ONCE = 200  # ended sessions in one line of about 30 KB
 
 
 class ErasedCustomers:
@@ -38,17 +38,17 @@ class ErasedCustomers:
         self._seal = Seal(keyring)
         self._key_id = keyring.signing.id
         self.unreadable = 0
-        """How many erasures could not be opened: their key is not in the keyring."""
+        """How many erasures could not be opened because their key is not in the keyring."""
 
     def write(self, request: Request, now: datetime) -> int:
-        """Write that a customer is erased from now on, in both places; return the line's number. Raises OSError."""
+        """Write an erasure into both places of the journal; return the line's number. Raises OSError."""
         return self.journal.write(ERASED, [self._sealed(dumps(request))], now, in_both=True)
 
     def write_ended(self, revocations: Iterable[Revocation], now: datetime) -> int:
-        """Write which logins ended; return the line's number, 0 for none. The second place may follow later."""
-        rows = [[one.what, one.key, one.at, one.until] for one in revocations if one.what in JOURNALED]
-        some = [json.dumps(rows[at : at + AT_ONCE]).encode() for at in range(0, len(rows), AT_ONCE)]
-        sealed = [self._sealed(one) for one in some]
+        """Write ended logins; return the line's number, 0 for none. The journal's second place may follow later."""
+        rows = [[end.what, end.key, end.at, end.until] for end in revocations if end.what in JOURNALED]
+        chunks = [json.dumps(rows[at : at + AT_ONCE]).encode() for at in range(0, len(rows), AT_ONCE)]
+        sealed = [self._sealed(chunk) for chunk in chunks]
         try:
             return self.journal.write(ENDED, sealed, now, in_both=False) if sealed else 0
         except OSError as error:  # the logout itself must not fail
@@ -56,11 +56,11 @@ class ErasedCustomers:
             return 0
 
     def requests(self, entries: Iterable[Entry]) -> list[Request]:
-        """Return the requests in these lines, each once, as it was last."""
-        return list({one.id: one for one in self._opened(entries, ERASED, loads)}.values())
+        """Return the requests in these lines, each once in its newest version."""
+        return list({request.id: request for request in self._opened(entries, ERASED, loads)}.values())
 
     def ended(self, entries: Iterable[Entry]) -> list[Revocation]:
-        """Return the endings in these lines."""
+        """Return the ended sessions in these lines."""
         lines = self._opened(entries, ENDED, json.loads)
         return [Revocation(Revoked(what), *rest) for line in lines for what, *rest in line]
 
@@ -73,16 +73,16 @@ class ErasedCustomers:
         path.unlink(missing_ok=True)
 
     def tidy(self, now: datetime) -> None:
-        """Delete old lines, and seal requests with the key that signs now; raises OSError."""
+        """Delete old lines, and reseal erasures with the signing key; raises OSError."""
         self.import_old()
         self.journal.rewrite(self._sealed_again, now)
 
     def tidy_daily(self, now: datetime) -> None:
         """Tidy once a day and for each new key, because all of the journal is read for it; raises OSError."""
-        path, told = self.journal.path.with_name(TIDIED), f"{now:%Y-%m-%d} {self._key_id}"
-        if not path.exists() or path.read_text() != told:
+        path, stamp = self.journal.path.with_name(TIDIED), f"{now:%Y-%m-%d} {self._key_id}"
+        if not path.exists() or path.read_text() != stamp:
             self.tidy(now)
-            replace_private(path, told.encode())
+            replace_private(path, stamp.encode())
 
     def _sealed(self, plain: bytes) -> str:
         return base64.b64encode(self._seal.close(plain, about=ABOUT)).decode()
@@ -97,12 +97,12 @@ class ErasedCustomers:
                     logger.error("journal: a line of %s cannot be read: %s", entry.at.date(), error)
 
     def _sealed_again(self, entry: Entry) -> Entry:
-        # Endings end with the key that sealed them: no cookie of theirs is valid without it.
+        # Ended sessions are not resealed: without the key that sealed them, their cookies are invalid anyway.
         sealed = base64.b64decode(entry.text) if entry.kind == ERASED else b""
         if not sealed or self._seal.is_current(sealed):
             return entry
         try:
             plain = self._seal.open(sealed, about=ABOUT)
-        except SealBroken:  # it stays as it is: a key that comes back opens it
+        except SealBroken:  # left unchanged: it opens again once its key is restored
             return entry
         return entry._replace(text=self._sealed(plain))

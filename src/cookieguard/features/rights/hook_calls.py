@@ -1,4 +1,4 @@
-"""Load the shop's hooks, call one whichever way it is written, and name what it raised without whom it is about."""
+"""Load the shop's hooks, call them (sync or async), and describe their errors without personal data."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ ALLOWED = "'module:name' of a class or an object with the methods export, erase 
 
 
 class HookAnswer(CookieGuardError):
-    """Say that a hook returned what it may not."""
+    """Report that a hook returned a wrong value, took too long, or raised what would end the worker."""
 
 
 def load_hooks(setting: str) -> Any:
-    """Import the shop's hooks, from the working directory or what is installed; None where none are set.
+    """Import the shop's hooks from the working directory or an installed package; None if none are set.
 
     Raises ConfigError.
     """
@@ -44,8 +44,8 @@ def load_hooks(setting: str) -> Any:
 
 
 def require_hooks(hooks: Any, name: str) -> None:
-    """Raise ConfigError where an object lacks a method."""
-    missing = [one for one in NEEDED if not callable(getattr(hooks, one, None))]
+    """Raise ConfigError if an object lacks one of the required methods."""
+    missing = [method for method in NEEDED if not callable(getattr(hooks, method, None))]
     if missing:
         raise ConfigError("rights.hooks", was=f"{name} without {', '.join(missing)}", allowed=ALLOWED)
 
@@ -53,29 +53,29 @@ def require_hooks(hooks: Any, name: str) -> None:
 async def exported(hooks: Any, customer: str, *, seconds: float | None = None) -> list[Exported]:
     """Return the rows of a customer's copy; raises HookAnswer if the hook takes longer than `seconds`."""
     found = await _call(hooks.export, customer, seconds=seconds)
-    return [_require(one, Exported, "export") for one in found or ()]
+    return [_require(row, Exported, "export") for row in found or ()]
 
 
 async def retained_by(
     hook: Callable[[str], Any], customer: str, *, seconds: float | None = None
 ) -> list[Retained]:
-    """Return what an erasure or a restriction leaves."""
+    """Call the hook for an erasure or a restriction, and return the data that the shop must keep."""
     name = getattr(hook, "__name__", "hook")
     found = await _call(hook, customer, seconds=seconds)
-    return [_dated(_require(one, Retained, name), name) for one in found or ()]
+    return [_dated(_require(row, Retained, name), name) for row in found or ()]
 
 
 async def contact_of(hooks: Any, customer: str, *, seconds: float | None = None) -> Contact | None:
-    """Return where a customer is written to; None where the hooks do not know."""
+    """Return a customer's mail address and language; None if the hooks do not know them."""
     found = await _call(hooks.contact, customer, seconds=seconds) if hasattr(hooks, "contact") else None
     if isinstance(found, str):
         raise HookAnswer("contact returned a str; allowed: a Contact, or None")
-    # An address that a database has not is none of ours.
-    return Contact(*(_text(one).strip() for one in found)) if found and found[0] else None
+    # A NULL of the shop's database becomes an empty text, not the text "None".
+    return Contact(*(_text(part).strip() for part in found)) if found and found[0] else None
 
 
 async def number_of(hooks: Any, address: str) -> str | None:
-    """Return the number of who has this address on file; None where there is none."""
+    """Return the number of the customer with this address on file; None if there is none."""
     found = await _call(hooks.find, address) if hasattr(hooks, "find") else None
     return _text(found) or None
 
@@ -85,7 +85,7 @@ def _text(value: Any) -> str:
 
 
 def reason_of(error: BaseException, request: Request) -> str:
-    """Name an error without whom it is about: a database names the row, and with it an address."""
+    """Describe an error without personal data: a database's error may quote a row, and with it an address."""
     text = f"{type(error).__name__}: {error}"
     for name in filter(None, (request.customer, request.contact)):
         text = text.replace(name, "...")
@@ -93,26 +93,26 @@ def reason_of(error: BaseException, request: Request) -> str:
 
 
 async def _call(hook: Callable[[str], Any], argument: str, *, seconds: float | None = None) -> Any:
-    """Call a hook; raises HookAnswer for what would end the work, or never be told, in place of its answer."""
+    """Call a hook; raises HookAnswer if it takes too long, or raises what would end the worker."""
     name, limit = getattr(hook, "__name__", "hook"), asyncio.timeout(seconds)
     try:
         async with limit:
             return await _answer(hook, argument)
     except TimeoutError as error:
-        if not limit.expired():  # the hook's own
+        if not limit.expired():  # raised by the hook itself
             raise
         raise HookAnswer(f"{name} took longer than {seconds} s (rights.hook_seconds)") from error
     except (asyncio.CancelledError, SystemExit) as error:
         task = asyncio.current_task()
-        if task is not None and task.cancelling():  # this work was called off, not the hook's own
+        if task is not None and task.cancelling():  # the worker cancels this task; the hook did not raise it
             raise
         raise HookAnswer(f"{name} raised {type(error).__name__}; allowed: any Exception") from error
 
 
 async def _answer(hook: Callable[[str], Any], argument: str) -> Any:
-    """Return what a hook does; what is not written for the event loop gets a thread, what it iterates by included."""
+    """Return a hook's answer; a hook that is not async runs in a thread, and so does its iterator."""
     if inspect.isasyncgenfunction(hook):
-        return [one async for one in hook(argument)]
+        return [row async for row in hook(argument)]
     if inspect.iscoroutinefunction(hook):
         return await _gathered(await hook(argument))
     answer = await call_in_thread(lambda: _in_thread(hook, argument))
@@ -123,23 +123,23 @@ def _in_thread(hook: Callable[[str], Any], argument: str) -> Any:
     try:
         answer = hook(argument)
         return list(answer) if isinstance(answer, Iterator) else answer
-    except StopIteration as error:  # no future takes it: who waits would wait for ever
+    except StopIteration as error:  # a future cannot carry it, so its waiter would never wake up
         raise RuntimeError("hook raised StopIteration") from error
 
 
 async def _gathered(answer: Any) -> Any:
-    return [one async for one in answer] if hasattr(answer, "__aiter__") else answer
+    return [row async for row in answer] if hasattr(answer, "__aiter__") else answer
 
 
-def _dated(one: Retained, hook: str) -> Retained:
-    """Return what stays until a day; of a time, as databases have them, the day counts."""
+def _dated(row: Retained, hook: str) -> Retained:
+    """Return the row with `until` as a date: databases may return a time, of which only the day counts."""
     try:
-        return one._replace(until=None if one.until is None else date.fromisoformat(str(one.until)[:10]))
+        return row._replace(until=None if row.until is None else date.fromisoformat(str(row.until)[:10]))
     except ValueError as error:
-        raise HookAnswer(f"{hook} returned until={one.until!r}; allowed: a datetime.date, or None") from error
+        raise HookAnswer(f"{hook} returned until={row.until!r}; allowed: a datetime.date, or None") from error
 
 
-def _require(one: Any, wanted: type[Value], hook: str) -> Value:
-    if isinstance(one, wanted):
-        return one
-    raise HookAnswer(f"{hook} returned a {type(one).__name__}; allowed: {wanted.__name__} values")
+def _require(value: Any, wanted: type[Value], hook: str) -> Value:
+    if isinstance(value, wanted):
+        return value
+    raise HookAnswer(f"{hook} returned a {type(value).__name__}; allowed: {wanted.__name__} values")

@@ -24,8 +24,8 @@ from cookieguard.features.rights.values.requests import (
 from cookieguard.mail.messages import AddressError, build_message
 
 Change = Callable[[str, Callable[[Request], Request]], Awaitable[Request]]
-TIMEOUT = 20.0  # seconds for one step of the relay
-USUAL_CODE = 8  # digits; a longer one is the last of a day
+TIMEOUT = 20.0  # seconds for each step of the SMTP dialogue
+USUAL_CODE = 8  # digits; only the last code of a day is longer
 ASKED = {
     "erase": "has asked us to erase their personal data. Please erase what you hold about them on our behalf.",
     "deactivate": "has asked us to restrict the processing of their data. Please stop using what you hold about them.",
@@ -33,7 +33,7 @@ ASKED = {
 
 
 class NotTold(CookieGuardError):
-    """Say that a mail did not go out; never to whom."""
+    """Report that a mail was not sent, without naming the recipient."""
 
 
 class Letters:
@@ -56,14 +56,14 @@ class Letters:
             lines = [texts.line("due", date=request.due(now)).translate(PLAIN), "", request.delay]
         return texts.lang, texts.texts["mail_answer"].translate(PLAIN), [*lines, "", self._signature]
 
-    async def tell(self, request: Request, *, now: datetime) -> None:
-        """Send that mail; raises NotTold."""
+    async def mail_person(self, request: Request, *, now: datetime) -> None:
+        """Send the mail of `mail_of` to the person; raises NotTold."""
         lang, subject, lines = self.mail_of(request, now=now)
         name = f"{request.id}.{'delay' if request.may_change else 'answer'}"
         await self.send(request.contact, subject, lines, name=name, language=lang, now=now)
 
     def _place_of(self, request: Request, lang: str) -> list[str]:
-        """Return the address of the page that a copy lies on; nothing where the shop has none, or names no origin."""
+        """Return a line with the address of the copy's page, if there is a copy, the page, and a configured origin."""
         config = self._config
         has_page = config.origins and config.rights.enabled
         if not has_copy(request) or request.state is State.REFUSED or not has_page:
@@ -81,12 +81,12 @@ class Letters:
         )
 
     async def recipient(self, vendor: Vendor, request: Request, *, now: datetime) -> None:
-        """Tell a vendor of an erasure or a restriction; raises NotTold."""
-        who = f"The customer we know as {request.customer} {ASKED[request.kind]}"
+        """Notify a vendor of an erasure or a restriction; raises NotTold."""
+        wish = f"The customer we know as {request.customer} {ASKED[request.kind]}"
         lines = [
             f"To {vendor.name}:",
             "",
-            who,
+            wish,
             f"This is a notification under Article 19 GDPR. Our reference: {request.id}.",
             "",
             self._signature,
@@ -98,7 +98,7 @@ class Letters:
     async def send(
         self, address: str, subject: str, lines: Sequence[str], *, name: str, language: str, now: datetime
     ) -> None:
-        """Send one mail; raises NotTold. Sent again it has the same Message-ID."""
+        """Send one mail; raises NotTold. `name` makes the Message-ID, so a repeated mail has the same one."""
         try:
             message = build_message(
                 sender=self._config.mail.sender,
@@ -136,15 +136,17 @@ async def notify_vendors(
     *,
     clock: Callable[[], datetime],
 ) -> Request:
-    """Mail each vendor that the customer let in, once; without a relay staff get a step for each. Raises NotTold."""
-    to_tell = [one for one in vendors if one.name in (request.let_in or ()) and one.privacy_contact]
+    """Mail each vendor that the customer agreed to, once; without a relay, add manual steps. Raises NotTold."""
+    to_mail = [
+        vendor for vendor in vendors if vendor.name in (request.let_in or ()) and vendor.privacy_contact
+    ]
     if not letters.can_send:
-        by_hand = [f"tell {vendor.name}" for vendor in to_tell]
+        by_hand = [f"tell {vendor.name}" for vendor in to_mail]
         return await change(
-            request.id, lambda one: replace(one, steps=tuple(dict.fromkeys((*one.steps, *by_hand))))
+            request.id, lambda old: replace(old, steps=tuple(dict.fromkeys((*old.steps, *by_hand))))
         )
-    known = {one.name for one in request.events if one.act is Act.NOTE and one.by == WORKER}
-    for vendor in to_tell:
+    known = {event.name for event in request.events if event.act is Act.NOTE and event.by == WORKER}
+    for vendor in to_mail:
         name = f"told {vendor.name}"
         if name not in known:
             await letters.recipient(vendor, request, now=clock())
@@ -153,16 +155,16 @@ async def notify_vendors(
     return request
 
 
-async def tell(letters: Letters, request: Request, change: Change, *, now: datetime) -> Request:
+async def mail(letters: Letters, request: Request, change: Change, *, now: datetime) -> Request:
     """Mail the person the answer, or why it takes longer; raises NotTold.
 
-    Without an address or a relay it waits for the page, or for a letter that staff sends.
+    Without a mail address or a relay, the person reads the answer on their page, or staff send a letter.
     """
     if not letters.can_send or "@" not in request.contact:
         return request
-    is_answer = request.owes_answer
+    is_answer = request.answer_pending
     try:
-        await letters.tell(request, now=now)
+        await letters.mail_person(request, now=now)
     except NotTold as error:
         error.cookieguard_step = "answer" if is_answer else TOLD_OF_DELAY  # type: ignore[attr-defined]
         raise
@@ -173,5 +175,5 @@ async def tell(letters: Letters, request: Request, change: Change, *, now: datet
 
 
 def has_relay(config: Config, environ: Mapping[str, str]) -> bool:
-    """Return whether mails can be sent."""
+    """Return whether a sender and a relay are configured."""
     return bool(config.mail.sender and (config.mail.url or config.mail.environment in environ))

@@ -1,4 +1,4 @@
-"""The customer's data in the store that belong to no other room, and the record of an erasure."""
+"""Copy and delete a customer's cart, orders, refusals and logins in the store, and record an erasure."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from cookieguard.storage.store.logins import LOGINS_NAMESPACE
 from cookieguard.storage.store.protocol import Store
 from cookieguard.storage.store.remember_me import BROWSERS_NAMESPACE, SERIES_NAMESPACE, WARNING_NAMESPACE
 
-CONSENT = "consent"  # the namespace of what customers refused
+CONSENT = "consent"  # the store's namespace for refusals of customers
 KIND = "erasure"
-SECONDS = 10.0  # for one record
-LOG = "records"  # the feature whose data have a step of their own
+SECONDS = 10.0  # to append one record
+LOG = "records"  # the feature whose personal data Step.LOG erases
 LOG_KEPT = "consent-log"
 LOG_REASON = "art. 17(3)(e) GDPR: to defend a claim about consent"
 
 
 def end_sessions(store: Store, number: str, config: Config, *, now: datetime) -> None:
-    """End all sessions of a customer, on every worker within 5 s, and let no browser remember them."""
+    """End all sessions of a customer, on every worker within 5 s, and delete their remembered logins."""
     remembered = timedelta(seconds=config.cookies.remember.max_age)
     life = Life.of(config.identity, remembered=remembered)
     store.record([ended_customer(number, now=now, longest=life.longest)])
@@ -42,14 +42,14 @@ def end_sessions(store: Store, number: str, config: Config, *, now: datetime) ->
 
 
 def erase_stored(store: Store, personal: Iterable[PersonalData], number: str, *, now: datetime) -> None:
-    """Delete cart, orders and refusals of a customer, and these data of features."""
+    """Delete a customer's cart, orders and refusals, and their data in these features."""
     for data in personal:
         data.erase(number, now)
     owner = f"c:{number}"
     store.erase(StoreNamespace.CART, owner)
     store.erase(StoreNamespace.ORDERS, owner)
     store.erase(CONSENT, number)
-    store.erase_owned(StoreNamespace.OVERSIZED, owner)  # the last: it empties the journal as well
+    store.erase_owned(StoreNamespace.OVERSIZED, owner)  # last, because it also empties the database's journal
 
 
 def stored_of(store: Store, number: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -61,11 +61,11 @@ def stored_of(store: Store, number: str) -> list[tuple[str, Mapping[str, Any]]]:
         ("logins", LOGINS_NAMESPACE, number),
     ]
     read = {name: store.read(namespace, key) for name, namespace, key in places}
-    return [(name, {"JSON": json.loads(one.value)}) for name, one in read.items() if one is not None]
+    return [(name, {"JSON": json.loads(entry.value)}) for name, entry in read.items() if entry is not None]
 
 
 def copies_of(personal: Mapping[str, PersonalData], number: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return what the features keep of a customer, for their copy; the consent log is the last."""
+    """Return a customer's data in all features, for their copy; the consent log comes last."""
     names = sorted(personal, key=lambda name: name == LOG)
     return [row for name in names for row in personal[name].copy(number)]
 
@@ -73,7 +73,7 @@ def copies_of(personal: Mapping[str, PersonalData], number: str) -> list[tuple[s
 def record_erasure(
     log: LogWriter | None, request: Request, kept: Sequence[tuple[str, str]], *, now: datetime
 ) -> None:
-    """Write down that an erasure happened: its reference, day and steps, and nobody's number. Raises LogDown."""
+    """Record an erasure: its request, when it came in, and which data are kept; no number. Raises LogDown."""
     if log is None:
         return
     facts = {

@@ -1,4 +1,4 @@
-"""Requests of customers in a worker: the desk that takes them, and the pages where they ask and staff answer."""
+"""Privacy requests in a web worker: the pages where customers send them and staff answer them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FRAGMENT_HEADERS = {
 
 
 class RightsPart(Part):
-    """Own the desk, which needs a store."""
+    """Own the desk, which exists if the shop has a store, and serve the pages of requests."""
 
     def __init__(self, guard: Guard) -> None:
         config, store, records = guard.config, guard.store, guard.find(RecordsPart)
@@ -60,7 +60,7 @@ def _pages(guard: Guard, room: Room) -> Iterator[Page]:
 
 
 async def show_cookies(exchange: Exchange, _: Receive) -> Response:
-    """Answer GET {prefix}cookies, in the language of `lang` or of the browser; the table alone with `fragment`."""
+    """Answer GET {prefix}cookies in the language of `lang` or of the browser; with `fragment`, only the table."""
     parts, lang = exchange.parts, language_asked(exchange)
     if "fragment" in exchange.request.query.split("&"):
         return HTMLResponse(parts.declaration.table(lang, base=exchange.own_base), headers=FRAGMENT_HEADERS)

@@ -1,4 +1,4 @@
-"""What the queue of requests takes and gives: sealed rows."""
+"""The sealed rows of the request queue, and the error raised when the queue cannot be reached."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from cookieguard.errors import CookieGuardError
 
 
 class QueueDown(CookieGuardError):
-    """Say that the queue could not be asked; the reason holds no URL and no value."""
+    """Report that the queue cannot be reached; the reason contains no URL and no stored value."""
 
 
 class Row(NamedTuple):
-    """Hold a request as it lies in the queue: whose (a name that tells nobody who it is), and sealed what it says."""
+    """Hold a request as the queue stores it: sealed, with a pseudonym of the person in `who`."""
 
     id: str
     who: str
@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """Hold a request that is leased to this worker; `tries` counts how often work at it failed since some succeeded."""
+    """Hold a request that this worker has leased; `tries` counts the failures since the last success."""
 
     row: Row
     tries: int

@@ -1,4 +1,4 @@
-"""The queue of requests: sealed rows, each leased to one worker at a time. In a file it is beside the store's."""
+"""The database tables of the request queue: sealed rows, each leased to one worker at a time."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ BY_STATE = f"SELECT {COLUMNS} FROM cookieguard_rights WHERE is_open = :is_open O
 NEWEST_CLOSED = f"""
     SELECT {COLUMNS} FROM cookieguard_rights WHERE NOT is_open ORDER BY place DESC LIMIT :count OFFSET :skipped
 """  # noqa: S608
-# A request that is woken while a worker has it gets LONG_AGO, which no claim leaves and no release takes away.
+# WAKE sets LONG_AGO. A claim replaces it and a release keeps it, so a request woken during work is claimed again.
 CLAIM = f"""
     UPDATE cookieguard_rights SET lease = :lease, lease_until = later(:seconds),
         work_at = CASE WHEN work_at = LONG_AGO THEN now() ELSE work_at END
@@ -63,7 +63,7 @@ CLAIM = f"""
         ) ORDER BY work_at LIMIT 1 /*lock*/
     ) RETURNING {COLUMNS}, tries
 """  # noqa: S608
-# Two workers that claim at the same time would not see each other's lease; one request of a person is worked at.
+# Claims take turns: two at once would not see each other's lease, and could lease two requests of one person.
 CLAIM_IN_TURN = "cookieguard rights claim"
 RENEW = """
     UPDATE cookieguard_rights SET lease_until = later(:seconds)
@@ -86,35 +86,35 @@ FORGET = "DELETE FROM cookieguard_rights WHERE id = :id"
 
 
 class Queue:
-    """Keep requests, in a file or a server's database. Used by one thread at a time.
+    """Store requests in a file or a database server. Used by one thread at a time.
 
-    Raises QueueDown where it cannot be asked, and where a backup took the place of the file in use: what would be
-    written is lost, and what is read is old. Times are durations: the database has the clock that all workers share.
+    Raises QueueDown if the database cannot be reached, and if a backup replaced the open file, since writes would be
+    lost and reads outdated. Times are durations, because all workers share only the database's clock.
     """
 
     def __init__(self, place: Path | str) -> None:
         self._database = open_database(place, TABLES)
 
     def secret(self, sealed: bytes) -> bytes:
-        """Return the queue's secret, sealed: the one that is there, else the one that is given."""
+        """Return the queue's sealed secret; a new queue stores the given one first."""
         with self._database.transaction():
             self._database.write(SECRET, sealed=sealed)
             return bytes(self._database.value(READ_SECRET))
 
     def put_secret(self, sealed: bytes, *, before: bytes) -> None:
-        """Keep the secret under another seal, where `before` is what is kept."""
+        """Store the resealed secret, if the stored one is still `before`."""
         self._database.write(PUT_SECRET, sealed=sealed, before=before)
 
     def add(self, row: Row, *, work_in: float | None) -> bool:
-        """Add a request; False where one of this id is there. None: there is no work at it."""
+        """Add a request; return False if its id is in use. `work_in` is None if there is no work on it."""
         return self._database.write(ADD, **row._asdict(), work_in=work_in) > 0
 
     def read(self, id_: str) -> Row | None:
-        """Return a request."""
+        """Return a request; None if its id is unknown."""
         return next(iter(self._rows(READ, id=id_)), None)
 
     def write(self, row: Row) -> bool:
-        """Write a request over the version it was made of; False where another one is there by now."""
+        """Replace the version from which `row` was made; return False if a newer one is stored by now."""
         return self._database.write(WRITE, **row._asdict()) > 0
 
     def of(self, who: str) -> Sequence[Row]:
@@ -122,60 +122,60 @@ class Queue:
         return self._rows(OF, who=who)
 
     def open_rows(self) -> Sequence[Row]:
-        """Return all that are open."""
+        """Return all open requests."""
         return self._rows(BY_STATE, is_open=True)
 
     def closed_rows(self) -> Sequence[Row]:
-        """Return all that are closed."""
+        """Return all closed requests."""
         return self._rows(BY_STATE, is_open=False)
 
     def newest_closed(self, skipped: int, count: int) -> Sequence[Row]:
-        """Return so many that are closed, the newest first."""
+        """Return `count` closed requests after the first `skipped`, the newest first."""
         return self._rows(NEWEST_CLOSED, skipped=skipped, count=count)
 
     def claim(self, lease: str, seconds: float) -> Claimed | None:
-        """Lease a request that has work due, of a person of whom no other one is leased; None where there is none."""
+        """Lease a request with due work whose person has no other leased request; None if there is none."""
         with self._database.transaction():
             self._database.take_turns(CLAIM_IN_TURN)
             found = self._database.row(CLAIM, lease=lease, seconds=seconds)
         return None if found is None else Claimed(_row(*found[:-1]), found[-1])
 
     def renew(self, id_: str, lease: str, seconds: float) -> bool:
-        """Keep a lease longer; False where it is another worker's by now."""
+        """Extend a lease; return False if it has ended, and another worker may have the request."""
         return self._database.write(RENEW, id=id_, lease=lease, seconds=seconds) > 0
 
     def release(self, id_: str, lease: str, *, work_in: float | None, failed: bool) -> bool:
-        """End a lease; say when there is work again, None for none; False where it was another worker's."""
+        """End a lease, with the next work in `work_in` seconds or never; return False if it is another worker's."""
         return self._database.write(RELEASE, id=id_, lease=lease, work_in=work_in, failed=failed) > 0
 
     def wake(self, id_: str) -> None:
-        """Have work at a request begin at once, whatever it waited for; while it is leased, once that lease ends."""
+        """Make work on a request due at once; if the request is leased, once that lease ends."""
         self._database.write(WAKE, id=id_)
 
     def keep_file(self, id_: str, content: bytes) -> None:
-        """Keep what a request brought forth, in place of what was there."""
+        """Store the file that a request produced, in place of an earlier one."""
         self._database.write(KEEP, id=id_, content=content)
 
     def file(self, id_: str) -> bytes | None:
-        """Return what a request brought forth."""
+        """Return the file that a request produced; None if there is none."""
         content = self._database.value(FILE, id=id_)
         self._database.require_own()
         return None if content is None else bytes(content)
 
     def forget_file(self, id_: str) -> None:
-        """Delete what a request brought forth, from the journal too."""
+        """Delete the file that a request produced, also from the database's journal."""
         self._database.write(FORGET_FILE, id=id_)
         self._database.empty_journal()
 
     def forget(self, id_: str) -> None:
-        """Delete a request and what it brought forth, from the journal too."""
+        """Delete a request and its file, also from the database's journal."""
         with self._database.transaction():
             self._database.write(FORGET_FILE, id=id_)
             self._database.write(FORGET, id=id_)
         self._database.empty_journal()
 
     def close(self) -> None:
-        """Let go of the connection; never raises."""
+        """Close the connection; never raises."""
         self._database.close()
 
     def _rows(self, statement: str, **values: object) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Refusals that staff enter for a customer: they count on each of the customer's devices, as the customer's own do."""
+"""Refusals that staff enter for a customer; like the customer's own, they apply on all of the customer's devices."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.storage.store.protocol import Store, StoreDown
 
 NAMESPACE = "consent"
-LONGEST = timedelta(days=400)
+LONGEST = timedelta(days=400)  # without max_age: no browser keeps a cookie longer (RFC 6265bis)
 
 
 def opt_out(store: Store, number: str, config: Config, *, now: datetime) -> None:
-    """Note an opt-out of sale and sharing, as if each browser of the customer sent the signal; raises StoreDown."""
+    """Store an opt-out of sale and sharing, as if each browser of the customer sent GPC; raises StoreDown."""
     _refuse(store, number, config, lambda before: replace(before, gpc=int(now.timestamp())), now=now)
 
 
@@ -44,7 +44,7 @@ def _refuse(
     *,
     now: datetime,
 ) -> None:
-    """Write a refusal under the customer's number, and have their sessions ask for it."""
+    """Store a refusal under the customer's number, and make their sessions load it."""
     idle = timedelta(days=config.identity.idle_days)
     life = timedelta(seconds=config.cookies.consent.max_age) or LONGEST
 

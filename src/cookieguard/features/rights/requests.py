@@ -1,7 +1,7 @@
-"""Requests as staff, pages and workers see them: opened, changed over the version that was read, sealed again.
+"""The request queue with its seals opened, for staff, pages and workers: find, list, change and lease requests.
 
-`survey` is what a letter or a page shows of the queue: nothing of it says who asked. A row that does not open
-stops no list and no worker; it is named.
+`survey` lists the queue for a letter or a page, without naming any person. A row that cannot be opened stops neither
+a list nor a worker; its id is reported.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cookieguard.errors import ConfigError
 from cookieguard.features.rights.protocol import QueueDown, Row
 from cookieguard.features.rights.queue import Queue
 from cookieguard.features.rights.values.as_json import dumps, loads
-from cookieguard.features.rights.values.by_staff import Standing, needs_approval, standing_of, told_of
+from cookieguard.features.rights.values.by_staff import Standing, in_words, needs_approval, standing_of
 from cookieguard.features.rights.values.requests import Request, RequestRefused, by_days_left
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.keyring import Keyring
@@ -32,17 +32,17 @@ logger = logging.getLogger("cookieguard")
 
 FILE_ENDING = "-requests.db"
 SECRET, SECRET_BYTES = "secret", 32
-TRIES = 20  # of two who change the same at once one begins anew
-NOBODY = "erased"  # whose an erased person's request is
+TRIES = 20  # of two concurrent changes to a request, one is repeated on the new version
+ERASED = "erased"  # the contact in a request whose person was erased
 CONTACT = "contact:"
 ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 UNREADABLE = "cannot be read: its key is not in the keyring, or it was changed; its deadline still runs"
 APPROVAL = "approval by a second person"
-UNREADABLE_SECONDS = 6 * 3600.0  # until a worker tries a row again that did not open: a key may come back
+UNREADABLE_SECONDS = 6 * 3600.0  # before a worker retries an unreadable row: its key may be restored
 
 
 class Pending(NamedTuple):
-    """Say of a request what anybody of the staff may read: never who asked, and no word of theirs."""
+    """Summarize a request for any member of the staff, without the person and their words."""
 
     id: str
     kind: RequestKind
@@ -52,17 +52,17 @@ class Pending(NamedTuple):
     due: date
     days_left: int
     left: tuple[str, ...]
-    """The steps that are not done."""
+    """The steps that are still to be done."""
     standing: Standing
     told: str
-    """Where it stands, as staff read it."""
+    """The standing in words for staff, with manual steps and a hold."""
     trouble: str
-    """Which step failed the last time, and how; empty where none did."""
+    """The step that failed last, and its error; empty if it was done since."""
     closed: date | None
 
 
 class Requests:
-    """Be the queue, opened with the shop's keyring. Used by one thread at a time; raises QueueDown and SealBroken."""
+    """Open and seal the queue's requests with the keyring, in one thread. Raises QueueDown and SealBroken."""
 
     def __init__(self, queue: Queue, keyring: Keyring, *, has_hooks: bool = False) -> None:
         self.queue = queue
@@ -73,12 +73,12 @@ class Requests:
         self._secret = self._seal.open(self._sealed_secret, about=SECRET)
 
     def add(self, request: Request, *, has_work: bool) -> bool:
-        """Add a request; False where one of its id is there."""
+        """Add a request; return False if its id is already in the queue."""
         return self.queue.add(self._row(request, 0), work_in=0 if has_work else None)
 
     def find(self, id_: str) -> Request | None:
-        """Return a request."""
-        # A NUL byte would be a fault of the connection to PostgreSQL, and close the queue.
+        """Return a request; None if its id is unknown."""
+        # PostgreSQL's driver takes a NUL byte for a broken connection, which would close the queue.
         row = self.queue.read(id_) if ID.fullmatch(id_) else None
         return None if row is None else self._open(row)
 
@@ -93,11 +93,11 @@ class Requests:
         return list(self._readable(self.queue.of(who_of(self._secret, number))))
 
     def of_contact(self, contact: str) -> list[Request]:
-        """Return the requests of a person without a number, by where they are answered."""
+        """Return the requests of a person without a customer number, by the address for the answer."""
         return list(self._readable(self.queue.of(who_of(self._secret, CONTACT + contact.lower()))))
 
     def every_open(self, now: datetime) -> list[Request]:
-        """Return all open requests, those first that are due first."""
+        """Return all open requests, the most urgent first."""
         return by_days_left(self._readable(self.queue.open_rows()), now)
 
     def every_closed(self) -> list[Request]:
@@ -105,21 +105,21 @@ class Requests:
         return list(self._readable(self.queue.closed_rows()))
 
     def survey(self, now: datetime) -> tuple[list[Pending], list[str]]:
-        """Return what is open, with the days that are left, and the ids of what does not open, for letter and page."""
+        """Return the open requests, the most urgent first, and the ids of those that cannot be opened."""
         rows = [(row.id, self._opened(row)) for row in self.queue.open_rows()]
-        opened = by_days_left((one for _, one in rows if one is not None), now)
-        return self._surveyed(opened, now), [id_ for id_, one in rows if one is None]
+        opened = by_days_left((request for _, request in rows if request is not None), now)
+        return self._surveyed(opened, now), [id_ for id_, request in rows if request is None]
 
     def survey_closed(self, now: datetime, *, skipped: int, count: int) -> tuple[list[Pending], bool]:
-        """Return so many closed requests, the newest first, and whether there are older ones."""
+        """Return `count` closed requests, the newest first, and whether there are older ones."""
         rows = self.queue.newest_closed(skipped, count + 1)
         return self._surveyed(self._readable(rows[:count]), now), len(rows) > count
 
     def _surveyed(self, requests: Iterable[Request], now: datetime) -> list[Pending]:
-        return [_pending(one, now, has_hooks=self._has_hooks) for one in requests]
+        return [_pending(request, now, has_hooks=self._has_hooks) for request in requests]
 
     def change(self, id_: str, change: Callable[[Request], Request]) -> Request:
-        """Write what `change` makes of a request; raises what it raises, and KeyError where there is no such one."""
+        """Store the request that `change` returns; raises what it raises, and KeyError if the id is unknown."""
         for _ in range(TRIES):
             row = self.queue.read(id_)
             if row is None:
@@ -131,7 +131,7 @@ class Requests:
         raise QueueDown("others changed this request at every try")
 
     def claim(self, lease: str, seconds: float) -> tuple[Request, int] | None:
-        """Lease a request with work that is due; None where there is none. The number counts failures."""
+        """Lease a request with due work, and return it with its count of failures; None if no work is due."""
         while (claimed := self.queue.claim(lease, seconds)) is not None:
             request = self._opened(claimed.row)
             if request is not None:
@@ -140,38 +140,38 @@ class Requests:
         return None
 
     def keep_file(self, id_: str, content: bytes) -> None:
-        """Keep what a request brought forth, sealed."""
+        """Store the file that a request produced, such as a copy of personal data, sealed."""
         self.queue.keep_file(id_, self._seal.close(content, about=f"file {id_}"))
 
     def file(self, id_: str) -> bytes | None:
-        """Return what a request brought forth."""
+        """Return the file that a request produced; None if there is none."""
         sealed = self.queue.file(id_)
         return None if sealed is None else self._seal.open(sealed, about=f"file {id_}")
 
     def forget_copies(self, number: str) -> None:
-        """Delete the copies of a customer's data that wait to be fetched."""
+        """Delete the copies of a customer's data that are ready for download."""
         for row in self.queue.of(who_of(self._secret, number)):
             if self.queue.file(row.id) is not None:
                 self.queue.forget_file(row.id)
 
     def forget_person(self, number: str, contact: str) -> None:
-        """Leave of a person's closed requests only what was asked and when: nobody can tell whose they were.
+        """Remove the person from their closed requests: only what was asked, and when, is kept.
 
-        Who has no number is known by where they were answered.
+        A person without a customer number is found by the address for the answer.
         """
-        for one in self.of_customer(number) if number else self.of_contact(contact):
-            if not one.is_open:
-                self.change(one.id, _without_person)
+        for request in self.of_customer(number) if number else self.of_contact(contact):
+            if not request.is_open:
+                self.change(request.id, _without_person)
 
     @property
     def is_sealed_anew(self) -> bool:
-        """Return whether all was sealed anew since another key signs: the secret is the last that is."""
+        """Return whether everything is sealed with the signing key: `seal_anew` reseals the secret last."""
         return self._seal.is_current(self._sealed_secret)
 
     def seal_anew(self) -> None:
-        """Seal everything with the key that signs now, so that the keys before it can be retired.
+        """Reseal everything with the signing key, so that older keys can be retired.
 
-        What does not open stays as it is: it holds nothing up, and a key that comes back opens it.
+        A row that cannot be opened is logged and left unchanged; it opens again once its key is restored.
         """
         for row in (*self.queue.open_rows(), *self.queue.closed_rows()):
             try:
@@ -198,20 +198,20 @@ class Requests:
         raise QueueDown("others changed this request at every try")
 
     def close(self) -> None:
-        """Let go of the queue."""
+        """Close the queue."""
         self.queue.close()
 
     def _row(self, request: Request, version: int) -> Row:
         name = request.customer or CONTACT + request.contact.lower()
-        who = "" if request.contact == NOBODY else who_of(self._secret, name)
+        who = "" if request.contact == ERASED else who_of(self._secret, name)
         sealed = self._seal.close(dumps(request), about=request.id)
         return Row(request.id, who, request.is_open, sealed, version)
 
     def _readable(self, rows: Iterable[Row]) -> Iterator[Request]:
-        return (one for one in map(self._opened, rows) if one is not None)
+        return (request for request in map(self._opened, rows) if request is not None)
 
     def _opened(self, row: Row) -> Request | None:
-        """Return a request; None, and a line in the log, for a row that does not open."""
+        """Return a request; for a row that cannot be opened, None and a line in the log."""
         try:
             return self._open(row)
         except SealBroken as error:
@@ -226,7 +226,7 @@ class Requests:
 
 
 def requests_file(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> Path | None:
-    """Return the file of the queue; None where it is in a database."""
+    """Return the path of the queue's file; None if the queue is in a database server."""
     file = store_file(config.store, state.path, environ=environ)
     return None if file is None else file.with_name(file.stem + FILE_ENDING)
 
@@ -234,9 +234,9 @@ def requests_file(config: Config, state: StateDirectory, *, environ: Mapping[str
 def requests_opener(
     config: Config, keyring: Keyring, state: StateDirectory, *, environ: Mapping[str, str]
 ) -> Callable[[], Requests]:
-    """Return what opens the queue of a shop: in its store's database, or in a file beside the store's.
+    """Return a function that opens the shop's queue, in the store's database or a file next to the store's.
 
-    Raises ConfigError where the store is switched off.
+    Raises ConfigError if the store is switched off.
     """
     if not config.store.enabled:
         raise ConfigError("store.enabled", was="false", allowed="true, since the store keeps requests")
@@ -256,12 +256,12 @@ def _pending(request: Request, now: datetime, *, has_hooks: bool) -> Pending:
         days_left=request.days_left(now),
         left=((APPROVAL,) if needs_approval(request) else ()) + request.open_steps,
         standing=standing_of(request, has_hooks=has_hooks),
-        told=told_of(request, now, has_hooks=has_hooks),
+        told=in_words(request, now, has_hooks=has_hooks),
         trouble=request.trouble,
         closed=None if request.is_open or request.closed_at is None else request.day(request.closed_at),
     )
 
 
 def _without_person(request: Request) -> Request:
-    events: Sequence[object] = [replace(one, text="") for one in request.events]
-    return replace(request, customer="", contact=NOBODY, text="", events=tuple(events))  # type: ignore[arg-type]
+    events: Sequence[object] = [replace(event, text="") for event in request.events]
+    return replace(request, customer="", contact=ERASED, text="", events=tuple(events))  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""The work that answers requests: leased, done step by step, each noted before the next; whoever dies is replaced.
+"""The worker that answers privacy requests: it leases a request, does its steps, and notes each before the next.
 
-A step may be done twice, after a crash between doing and noting. Of one customer never two are done at once: the
-queue leases one request of a person at a time, and the lease is renewed while a hook runs.
+If a worker dies, another one continues, so a crash between doing and noting a step makes it run twice. The queue leases
+only one request of a person at a time, and the worker renews its lease while a hook runs.
 """
 
 from __future__ import annotations
@@ -22,12 +22,8 @@ from cookieguard.features.feature import PersonalData
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.features.rights.after_restore import AfterRestore
 from cookieguard.features.rights.copy import make_copy
-from cookieguard.features.rights.hook_calls import (
-    contact_of,
-    reason_of,
-    retained_by,
-)
-from cookieguard.features.rights.notifications import Letters, notify_vendors, tell
+from cookieguard.features.rights.hook_calls import contact_of, reason_of, retained_by
+from cookieguard.features.rights.notifications import Letters, mail, notify_vendors
 from cookieguard.features.rights.own_data import (
     LOG,
     LOG_KEPT,
@@ -39,9 +35,9 @@ from cookieguard.features.rights.own_data import (
     stored_of,
 )
 from cookieguard.features.rights.protocol import QueueDown
-from cookieguard.features.rights.reerasure import Open, catch_up, erase_again
+from cookieguard.features.rights.reerasure import OpenShop, catch_up, erase_again
 from cookieguard.features.rights.refusals_by_staff import opt_out
-from cookieguard.features.rights.requests import NOBODY, Requests
+from cookieguard.features.rights.requests import ERASED, Requests
 from cookieguard.features.rights.values.answers import answer_of, needs_words
 from cookieguard.features.rights.values.by_staff import must_wait
 from cookieguard.features.rights.values.let_in import vendors_let_in
@@ -68,7 +64,7 @@ FIRST_DELAY, LONGEST_DELAY = 60.0, 6 * 3600.0  # after a failure: a minute, two,
 
 
 class Worker:
-    """Do the work of one shop, one request after the other. Owns its lease, the open queue and the open store."""
+    """Work on the requests of one shop, one after the other. Owns its lease, the open queue and the open store."""
 
     def __init__(
         self,
@@ -96,17 +92,17 @@ class Worker:
         self._hook_seconds = config.rights.hook_seconds
         self._clock = clock
         self._lease_seconds = lease_seconds
-        self._thread = thread  # for queue and store alone: what is called off goes on in it until it ends
+        self._thread = thread  # only for queue and store: a cancelled call keeps running in it until it ends
         self._lease = ""
 
     async def begin(self) -> None:
-        """Have all sealed by the key of today, and forget of whom no backup can know any more."""
+        """Reseal the queue with the current key, and apply the journal of erasures to restored databases."""
         if not self._requests.is_sealed_anew:
             await self._ask(lambda queue: queue.seal_anew())
         await catch_up(self._opened(), self._restore, now=self._clock())
 
     async def work_once(self) -> bool:
-        """Do what is due of one request; False where nothing is. Raises QueueDown."""
+        """Do the due work of one request; return False if none is due. Raises QueueDown."""
         self._lease = secrets.token_hex(8)
         claimed = await self._ask(lambda queue: queue.claim(self._lease, self._lease_seconds))
         if claimed is None:
@@ -116,7 +112,7 @@ class Worker:
         working = asyncio.create_task(self._work(request))
         try:
             await asyncio.wait((renewing, working), return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():  # the lease is another's
+            if not working.done():  # another worker has the lease
                 return True
             await self._end(request, working, tries)
         finally:
@@ -125,19 +121,19 @@ class Worker:
         return True
 
     async def work_all(self) -> int:
-        """Do all that is due; return how many requests had work."""
+        """Do all due work; return how many requests had some."""
         count = 0
         while await self.work_once():
             count += 1
         return count
 
     async def again(self) -> int:
-        """Erase again who was erased lately: a backup may have brought them back. Return how many."""
+        """Erase recently erased customers again, because a restored backup may contain them; return how many."""
         return await erase_again(self._opened(), now=self._clock())
 
-    def _opened(self) -> Open:
+    def _opened(self) -> OpenShop:
         opened = self._config, self._requests, self._store, self._personal, self._restore.erased, self._hooks
-        return Open(*opened, ask=self._in_thread)
+        return OpenShop(*opened, ask=self._in_thread)
 
     async def _end(self, request: Request, working: asyncio.Task[float | None], tries: int) -> None:
         error = working.exception()
@@ -150,30 +146,30 @@ class Worker:
         step = getattr(error, "cookieguard_step", "")
         logger.warning("request %s: %s: %s; it stays open and is tried again", request.id, step, reason)
 
-        def note(one: Request) -> Request:
-            return try_failed(one, now=self._clock(), name=step, text=reason)
+        def note(old: Request) -> Request:
+            return try_failed(old, now=self._clock(), name=step, text=reason)
 
         await self._ask(lambda queue: queue.change(request.id, note))
         delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(tries, 20))
         await self._release(request.id, work_in=delay, failed=True)
 
     async def _work(self, request: Request) -> float | None:
-        """Do what can be done, then tell of a delay: no step waits for a relay, and no letter for a step that fails."""
+        """Do the possible steps, then mail a notice of delay: neither waits for the other, even if one fails."""
         try:
             more = await self._go_on(request)
         except Exception:
-            with suppress(Exception):  # the step's failure is told; the letter is tried again with it
-                await self._tell_of_delay(request.id)
+            with suppress(Exception):  # the step's error is reported; the mail is tried again with the step
+                await self._mail_delay(request.id)
             raise
-        await self._tell_of_delay(request.id)
+        await self._mail_delay(request.id)
         return more
 
-    async def _tell_of_delay(self, id_: str) -> None:
-        if (found := await self._ask(lambda queue: queue.find(id_))) is not None and found.owes_delay:
-            await self._tell(found)
+    async def _mail_delay(self, id_: str) -> None:
+        if (found := await self._ask(lambda queue: queue.find(id_))) is not None and found.delay_pending:
+            await self._mail(found)
 
     async def _go_on(self, request: Request) -> float | None:
-        """Do what can be done of a request; return in how many seconds there is more, None for when somebody acts."""
+        """Do the possible work on a request; return the seconds until there is more, None if a person must act."""
         if request.may_change:
             request = await self._do_steps(request)
             if must_wait(request):
@@ -184,14 +180,14 @@ class Worker:
                 return None
             answer = answer_of(request, self._config)
             request = await self._change(
-                request.id, lambda one: noted(one, Act.DONE, now=self._clock(), by=WORKER, text=answer)
+                request.id, lambda old: noted(old, Act.DONE, now=self._clock(), by=WORKER, text=answer)
             )
-        if request.owes_answer:
-            request = await self._tell(request)
+        if request.answer_pending:
+            request = await self._mail(request)
         return await self._look_after(request)
 
     async def _do_steps(self, request: Request) -> Request:
-        """Do what a worker can; a hold or a doubt that staff note meanwhile keeps the next step from being done."""
+        """Do the steps that need no person; a hold or a doubt about identity, entered meanwhile, stops the next one."""
         waits = by_hand(request.steps, has_hooks=self._hooks is not None)
         for name in request.open_steps:
             if name in waits:
@@ -201,7 +197,7 @@ class Worker:
             try:
                 request = await self._steps[Step(name)](await self._with_let_in(request))
             except Exception as error:
-                error.cookieguard_step = name  # type: ignore[attr-defined]  # where it is told
+                error.cookieguard_step = name  # type: ignore[attr-defined]  # named in the log
                 raise
             request = await self._change(
                 request.id, partial(step_done, name=name, now=self._clock(), by=WORKER)
@@ -234,25 +230,25 @@ class Worker:
         return request
 
     async def _shop(self, request: Request) -> Request:
-        request = await self._with_contact(request)  # afterwards nobody knows it any more
+        request = await self._with_contact(request)  # the hook deletes it
         await self._note_erased(request)
         hook = self._hooks.erase if request.kind is RequestKind.ERASE else self._hooks.deactivate
         left = await retained_by(hook, request.customer, seconds=self._hook_seconds)
-        return await self._change(request.id, lambda one: with_retained(one, left, now=self._clock()))
+        return await self._change(request.id, lambda old: with_retained(old, left, now=self._clock()))
 
     async def _note_erased(self, request: Request) -> None:
-        """Write into the journal what no backup of the store takes back, before anything is gone."""
+        """Write the erasure into the journal, which outlives a restored backup, before anything is deleted."""
         if request.kind is RequestKind.ERASE:
             await asyncio.to_thread(self._restore.write_erased, request)
 
     async def _with_let_in(self, request: Request) -> Request:
-        """Keep the vendors to notify with the request, before a step ends the records that name them."""
+        """Store the vendors to notify in the request, before a step destroys the records that name them."""
         if request.let_in is not None or Step.RECIPIENTS not in request.open_steps:
             return request
         copied = await asyncio.to_thread(self._personal[LOG].copy, request.customer)
         found = vendors_let_in((record for _, record in copied), self._config.vendors, self._clock())
         return await self._change(
-            request.id, lambda one: replace(one, let_in=found) if one.let_in is None else one
+            request.id, lambda old: replace(old, let_in=found) if old.let_in is None else old
         )
 
     async def _recipients(self, request: Request) -> Request:
@@ -263,14 +259,16 @@ class Worker:
     async def _log(self, request: Request) -> Request:
         now, days = self._clock(), self._config.rights.proof_days
         await self._note_erased(request)
-        left = [(one.name, "" if one.until is None else one.until.isoformat()) for one in request.retained]
+        left = [
+            (item.name, "" if item.until is None else item.until.isoformat()) for item in request.retained
+        ]
         await asyncio.to_thread(lambda: record_erasure(self._log_writer, request, left, now=now))
         if not days:
             await asyncio.to_thread(self._personal[LOG].erase, request.customer, now)
             return request
-        items = [(one.name, one.until, one.text) for one in request.retained if one.name != LOG_KEPT]
+        items = [(item.name, item.until, item.text) for item in request.retained if item.name != LOG_KEPT]
         items.append((LOG_KEPT, request.day(now) + timedelta(days=days), LOG_REASON))
-        return await self._change(request.id, lambda one: with_retained(one, items, now=now))
+        return await self._change(request.id, lambda old: with_retained(old, items, now=now))
 
     async def _collect(self, request: Request) -> Request:
         request = await self._with_contact(request)
@@ -298,21 +296,21 @@ class Worker:
         if contact is None:
             return request
 
-        def with_it(one: Request) -> Request:
-            language = one.language or contact.language
-            return one if one.contact else replace(one, contact=contact.address, language=language)
+        def with_it(old: Request) -> Request:
+            language = old.language or contact.language
+            return old if old.contact else replace(old, contact=contact.address, language=language)
 
         return await self._change(request.id, with_it)
 
-    async def _tell(self, request: Request) -> Request:
-        return await tell(self._letters, await self._with_contact(request), self._change, now=self._clock())
+    async def _mail(self, request: Request) -> Request:
+        return await mail(self._letters, await self._with_contact(request), self._change, now=self._clock())
 
     async def _look_after(self, request: Request) -> float | None:
-        """See to what is left of a closed request; return in how many seconds there is more."""
+        """Delete what a closed request no longer needs; return the seconds until there is more to do."""
         closed, rights = request.closed_at, self._config.rights
         if closed is None:
             return None
-        if request.kind is RequestKind.ERASE and request.state is State.DONE and request.contact != NOBODY:
+        if request.kind is RequestKind.ERASE and request.state is State.DONE and request.contact != ERASED:
             return await self._look_after_erased(request, closed)
         if request.kind is RequestKind.EXPORT:
             if (left := self._seconds(closed + timedelta(days=rights.export_days))) > 0:
@@ -324,8 +322,8 @@ class Worker:
         return None
 
     async def _look_after_erased(self, request: Request, closed: datetime) -> float | None:
-        """Erase once more when something need not stay any longer; in the end nobody can tell who it was."""
-        days = [one.until for one in request.retained if one.until is not None]
+        """Erase retained data once their day is over, and at last remove the person from the request."""
+        days = [item.until for item in request.retained if item.until is not None]
         if request.retained:
             if not days:
                 return 86400.0
@@ -335,34 +333,34 @@ class Worker:
             return 0.0 if not request.retained else 86400.0
         if (left := self._seconds(closed + timedelta(days=self._config.rights.backup_days))) > 0:
             return left
-        if request.is_open:  # somebody has to tell them first
+        if request.is_open:  # the person must get the answer first
             return 86400.0
         await self._ask(lambda queue: queue.forget_person(request.customer, request.contact))
         return 86400.0
 
     async def _erase_rest(self, request: Request) -> Request:
         now, number = self._clock(), request.customer
-        stays = [one for one in request.retained if one.name == LOG_KEPT]
+        stays = [item for item in request.retained if item.name == LOG_KEPT]
         if stays and self._until(request, stays[0].until) <= 0:
             await asyncio.to_thread(self._personal[LOG].erase, number, now)
             stays = []
         left = []
         if self._hooks is not None:
             left = await retained_by(self._hooks.erase, number, seconds=self._hook_seconds)
-        items = [*left, *((one.name, one.until, one.text) for one in stays)]
-        return await self._change(request.id, lambda one: with_retained(one, items, now=now))
+        items = [*left, *((item.name, item.until, item.text) for item in stays)]
+        return await self._change(request.id, lambda old: with_retained(old, items, now=now))
 
     def _until(self, request: Request, day: date | None) -> float:
-        """Return the seconds until a day is over; 0 where it is, or there is none."""
+        """Return the seconds until a day is over; 0 if it is over, or None."""
         return 0.0 if day is None else self._seconds(request.end_of(day))
 
     def _seconds(self, moment: datetime) -> float:
         return max(0.0, (moment - self._clock()).total_seconds())
 
     async def _renew(self, id_: str) -> None:
-        """Keep the lease while there is work; ends where another worker has it.
+        """Renew the lease until the work ends; return if another worker has the lease.
 
-        A queue that is down is asked again: a hook that runs cannot be stopped, and a lease outlives a restart.
+        If the queue is down, try again: a running hook cannot be stopped, and the lease survives a restart.
         """
         while True:
             await asyncio.sleep(min(RENEW_SECONDS, self._lease_seconds / 4))

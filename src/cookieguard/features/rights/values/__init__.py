@@ -1,1 +1,1 @@
-"""Requests as values: what the law gives, what is due, and what may happen next. No I/O and no clock."""
+"""Privacy requests as values: their deadlines, their steps, and the acts that are allowed. No I/O and no clock."""

@@ -1,4 +1,4 @@
-"""The words of a request: what a person reads on the page and in mails, in the languages there are."""
+"""The texts about a request that its person reads on the page and in mails, in each language."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from cookieguard.features.rights.values.plan import BY_WORDS, Step
 from cookieguard.features.rights.values.requests import WORKER, Act, Request
 from cookieguard.features.rights.values.rules import RequestKind
 
-READ_FIRST = "read before it is sent"  # the note of an officer, who sends the copy then
-PLAIN = dict.fromkeys(map(ord, FSI + PDI))  # mail programs show them as boxes
+READ_FIRST = "read before it is sent"  # the note of an officer who read the copy and then sends it
+PLAIN = dict.fromkeys(map(ord, FSI + PDI))  # mail programs show these isolates as boxes
 
 
 class RightsTexts(SectionTexts):
@@ -22,7 +22,7 @@ class RightsTexts(SectionTexts):
 
 
 def answer_of(request: Request, config: Config) -> str:
-    """Return the words that a request is closed with once its steps are done."""
+    """Return the standard answer that closes a request once its steps are done."""
     texts = RightsTexts.of(config.language_for(request.language))
     lines = [texts.texts[f"done_{request.kind.replace('-', '_')}"]] if request.kind not in BY_WORDS else []
     lines += retained_lines(request, config, texts)
@@ -30,30 +30,31 @@ def answer_of(request: Request, config: Config) -> str:
 
 
 def has_copy(request: Request) -> bool:
-    """Return whether a worker collected the copy that was asked for; what staff sent lies on no page."""
+    """Return whether a worker collected the copy; a copy that staff made by hand is on no page."""
     return any(
-        one.act is Act.STEP and one.name == Step.COLLECT and one.by == WORKER for one in request.events
+        event.act is Act.STEP and event.name == Step.COLLECT and event.by == WORKER
+        for event in request.events
     )
 
 
 def needs_words(request: Request) -> bool:
-    """Return whether a person of the staff gives the answer, also of a copy that they made by hand or read first."""
-    is_read_first = any(one.act is Act.NOTE and one.name == READ_FIRST for one in request.events)
+    """Return whether staff must write the answer, as they must for a copy that they made by hand or read first."""
+    is_read_first = any(event.act is Act.NOTE and event.name == READ_FIRST for event in request.events)
     is_copy = request.kind is RequestKind.EXPORT
     return request.kind in BY_WORDS or (is_copy and (is_read_first or not has_copy(request)))
 
 
 def retained_lines(request: Request, config: Config, texts: RightsTexts) -> list[str]:
-    """Return what stays, until when and why."""
+    """Return a line for each kind of data that is kept: until when, and why."""
     titles = {
-        one.id: nearest_text(one.title, texts.lang, config.consent.language)[0] or one.id
-        for one in config.data
+        kind.id: nearest_text(kind.title, texts.lang, config.consent.language)[0] or kind.id
+        for kind in config.data
     }
     lines = []
-    for one in request.retained:
-        name = titles.get(one.name, one.name)
-        if one.until is None:
-            lines.append(texts.line("stays", name=name, reason=one.text))
+    for item in request.retained:
+        name = titles.get(item.name, item.name)
+        if item.until is None:
+            lines.append(texts.line("stays", name=name, reason=item.text))
         else:
-            lines.append(texts.line("stays_until", name=name, date=one.until, reason=one.text))
+            lines.append(texts.line("stays_until", name=name, date=item.until, reason=item.text))
     return lines

@@ -1,4 +1,4 @@
-"""What the shop's people do to a request, on their page and by command: which role an act takes, and steps by hand."""
+"""The acts of staff on a request, by page or command: the role that each needs, and what a request waits for."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.identity.staff_token import Member, person_of
 
 SUPPORT, OFFICER = "support", "officer"
-LOOK = SUPPORT  # to see whose request it is
+LOOK = SUPPORT  # to see the person of a request
 ENTER = SUPPORT
 KNOWN, IN_DOUBT = "known", "in-doubt"
-# Whether it is known who wrote what is entered: whoever enters it says so, there is no default
+# Whether staff know the sender of a letter that they enter: they must choose, there is no default
 WHO = (KNOWN, IN_DOUBT)
 DUTIES: Mapping[Act, str] = {
     Act.STEP: SUPPORT,
@@ -40,11 +40,11 @@ DUTIES: Mapping[Act, str] = {
     Act.REFUSED: OFFICER,
     Act.TOLD: OFFICER,
 }
-"""The role that an act takes: support looks after requests, an officer decides them."""
+"""The role that an act needs: support handles requests, an officer decides them."""
 
 
 class Said(NamedTuple):
-    """Hold who acts and when, and what they say with it: words, a step by its name, the last day of a hold."""
+    """Hold who acts and when, with the words, the name of the step, or the last day of a hold that the act needs."""
 
     by: str
     now: datetime
@@ -54,7 +54,7 @@ class Said(NamedTuple):
 
 
 def acted(request: Request, act: Act, said: Said, *, has_hooks: bool) -> Request:
-    """Return the request with an act of the staff; raises RequestRefused."""
+    """Return the request after an act of staff; raises RequestRefused."""
     _require_second(request, act, said.by)
     if act is Act.STEP:
         return _stepped(request, said, has_hooks=has_hooks)
@@ -70,7 +70,7 @@ def acted(request: Request, act: Act, said: Said, *, has_hooks: bool) -> Request
 
 def _stepped(request: Request, said: Said, *, has_hooks: bool) -> Request:
     step, waits = said.step, by_hand(request.open_steps, has_hooks=has_hooks)
-    if must_wait(request):  # else a step would begin what a second person has to approve
+    if must_wait(request):  # no step may begin before identity and approval are settled
         raise RequestRefused(f"request {request.id} is {standing_of(request, has_hooks=has_hooks)}")
     if step not in waits and step not in request.done_steps:  # one that a worker does
         raise RequestRefused(f"step is {step[:80]!r}; allowed: {', '.join(waits) or 'none is left for you'}")
@@ -95,7 +95,7 @@ def needs_approval(request: Request) -> bool:
 
 
 class Standing(StrEnum):
-    """Say in the words of every page where a request stands."""
+    """Say what a request waits for, or how it ended, in the words of every page."""
 
     PROOF = "waiting for proof of the person's identity"
     APPROVAL = "waiting for approval by a second person"
@@ -118,8 +118,8 @@ NEXT: Mapping[Standing, Act] = {
 
 
 def standing_of(request: Request, *, has_hooks: bool) -> Standing:
-    """Return where a request stands."""
-    if request.owes_answer:
+    """Return what a request waits for, or how it ended."""
+    if request.answer_pending:
         return Standing.UNSENT
     if not request.may_change:
         return Standing[request.state.name]
@@ -132,18 +132,18 @@ def standing_of(request: Request, *, has_hooks: bool) -> Standing:
     return Standing.COOKIEGUARD if request.open_steps else Standing.ANSWER
 
 
-def told_of(request: Request, now: datetime, *, has_hooks: bool) -> str:
-    """Return where a request stands, with what staff do by hand and the last day of a hold."""
-    told = standing_of(request, has_hooks=has_hooks).value
-    if told == Standing.BY_HAND:
+def in_words(request: Request, now: datetime, *, has_hooks: bool) -> str:
+    """Return the standing of a request in words, with its manual steps and the last day of a hold."""
+    words = standing_of(request, has_hooks=has_hooks).value
+    if words == Standing.BY_HAND:
         steps = by_hand(request.open_steps, has_hooks=has_hooks)
-        told += f": {', '.join(BY_HAND.get(one, one) for one in steps)}"
+        words += f": {', '.join(BY_HAND.get(step, step) for step in steps)}"
     until = request.held_until if request.may_change else None
-    return told if until is None or request.end_of(until) <= now else f"{told}; on hold until {until}"
+    return words if until is None or request.end_of(until) <= now else f"{words}; on hold until {until}"
 
 
 def next_act(request: Request, member: Member, *, has_hooks: bool) -> Act | None:
-    """Return what a member does next; None if it is the turn of a worker or of another member."""
+    """Return the act that a member does next; None if a worker or another member must act first."""
     act = NEXT.get(standing_of(request, has_hooks=has_hooks))
     is_first = act is Act.APPROVED and person_of(member.name) == person_of(request.entered_by)
     return act if act is not None and member.may(DUTIES[act]) and not is_first else None
@@ -157,7 +157,7 @@ def is_readable(request: Request, now: datetime, *, has_hooks: bool) -> bool:
 
 
 def must_wait(request: Request) -> bool:
-    """Return whether no step may be done yet: it is in doubt who asks, or one person alone wants an erasure."""
+    """Return whether no step may be done yet: the identity is in doubt, or an erasure is not approved."""
     return request.state is State.IDENTITY or needs_approval(request)
 
 

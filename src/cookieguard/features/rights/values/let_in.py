@@ -1,4 +1,4 @@
-"""Which vendors a customer's own choices let in, by the records of the consent log."""
+"""Find the vendors that a customer agreed to, from the records of the consent log."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cookieguard.features.records.values.consents import CONSENT, GIVEN
 def vendors_let_in(
     records: Iterable[Mapping[str, Any]], vendors: Sequence[Vendor], now: datetime
 ) -> tuple[str, ...]:
-    """Return the names of the vendors that a customer's grants let in, also those withdrawn since.
+    """Return the names of the vendors that a customer agreed to, even if they withdrew that since.
 
-    A vendor with a lapsed contract is held, so only grants until its last day let it in. A vendor declared after the
-    newest choice is let in while that choice counts. A necessary vendor has no grant.
+    A vendor is blocked once its contract has lapsed, so only choices up to its last day count. A vendor declared after
+    the newest choice is included while that choice is valid. A necessary vendor needs no consent, so it is left out.
     """
     found: set[str] = set()
-    choices = sorted((one for one in records if one.get("cg:kind") == CONSENT), key=_time)
+    choices = sorted((record for record in records if record.get("cg:kind") == CONSENT), key=_time)
     for record in choices:
         day, counts = _time(record).astimezone(UTC).date(), record is choices[-1] and _counts(record, now)
         for purpose, named in _granted(record).items():
@@ -34,8 +34,8 @@ def vendors_let_in(
 
 
 def _granted(record: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    granted = (one for one in record.get("dpv:hasProcess", ()) if one.get("dpv:hasConsentStatus") == GIVEN)
-    recipients = {str(one["dpv:hasPurpose"]): one.get("dpv:hasRecipient", ()) for one in granted}
+    granted = (part for part in record.get("dpv:hasProcess", ()) if part.get("dpv:hasConsentStatus") == GIVEN)
+    recipients = {str(part["dpv:hasPurpose"]): part.get("dpv:hasRecipient", ()) for part in granted}
     recipients.pop(NECESSARY, None)  # earlier releases gave it a status of consent
     return recipients
 

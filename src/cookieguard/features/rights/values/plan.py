@@ -1,4 +1,4 @@
-"""Which steps a request takes, and in which order."""
+"""The steps that each kind of request takes, in their order, and their names for staff."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class Step(StrEnum):
     SESSIONS = "sessions"
     """All sessions of the customer end, on every worker within 5 s; no browser remembers them."""
     STORED = "stored"
-    """What our store keeps under the number goes: cart, orders' ids, refusals, lists of mail."""
+    """Data stored under the customer number are deleted: cart, ids of orders, refusals, mailing lists."""
     SHOP = "shop"
-    """The shop's hook."""
+    """The shop's hook erases the customer or restricts the processing."""
     RECIPIENTS = "recipients"
-    """Each vendor that the customer's grants let in gets one mail (art. 19 GDPR)."""
+    """Each vendor that the customer agreed to gets one mail (art. 19 GDPR)."""
     LOG = "log"
     """The key of their records in the consent log is destroyed."""
     COLLECT = "collect"
-    """The shop's hook yields the copy."""
+    """The shop's hook exports the data for the copy."""
     SIGNAL = "signal"
-    """The opt-out counts for the customer on every device."""
+    """The opt-out applies on all of the customer's devices."""
 
 
 MEANING: dict[str, str] = {
@@ -37,13 +37,13 @@ MEANING: dict[str, str] = {
     Step.COLLECT.value: "collects the copy of their data",
     Step.SIGNAL.value: "applies the opt-out on every device",
 }
-"""What the shop's people read of a step; one by hand says it itself."""
+"""The work of each step, in words for staff; a manual step is named by its work."""
 BY_HAND = {
     Step.SHOP.value: "the shop's own data",
     Step.COLLECT.value: "the copy of their data",
     "by hand": "your own systems",
 }
-"""What staff read of a step that they do by hand; one of `rights.by_hand` says it itself."""
+"""The work that staff do in a manual step; an entry of `rights.by_hand` is shown as it is."""
 NAMES: dict[RequestKind, str] = {
     RequestKind.EXPORT: "request for a copy",
     RequestKind.CORRECT: "request for a correction",
@@ -52,7 +52,7 @@ NAMES: dict[RequestKind, str] = {
     RequestKind.OBJECT: "objection",
     RequestKind.OPT_OUT: "opt-out",
 }
-"""The words in which staff read a request."""
+"""The name of each kind of request, as staff read it."""
 WORK: dict[RequestKind, tuple[Step, ...]] = {
     RequestKind.EXPORT: (Step.COLLECT,),
     RequestKind.CORRECT: (),
@@ -61,17 +61,17 @@ WORK: dict[RequestKind, tuple[Step, ...]] = {
     RequestKind.OBJECT: (),
     RequestKind.OPT_OUT: (Step.SIGNAL,),
 }
-OPT_OUT_BY_HAND = "opt out of sale and sharing"  # where we hold nobody's choice on every device
+OPT_OUT_BY_HAND = "opt out of sale and sharing"  # if refusals do not follow customers to their devices
 NEEDS_HOOKS = (Step.SHOP, Step.COLLECT)
-BY_WORDS = tuple(kind for kind, steps in WORK.items() if not steps)  # a person of the staff finds the answer
+BY_WORDS = tuple(kind for kind, steps in WORK.items() if not steps)  # staff write the answer
 
 
 def steps_of(kind: RequestKind, config: Config) -> tuple[str, ...]:
-    """Return the steps of a request. Where nobody can do one by itself, staff do it by hand, and it says so."""
+    """Return the steps of a request; staff do by hand what neither cookieguard nor a hook can do."""
     found: list[str] = []
     for step in WORK[kind]:
         if step is Step.RECIPIENTS:
-            has_contact = config.console.applies or any(one.privacy_contact for one in config.vendors)
+            has_contact = config.console.applies or any(vendor.privacy_contact for vendor in config.vendors)
             found += [step.value] if has_contact else []
         elif step is Step.SIGNAL and not follows(config):
             found.append(OPT_OUT_BY_HAND)
@@ -85,11 +85,11 @@ def steps_of(kind: RequestKind, config: Config) -> tuple[str, ...]:
 
 
 def by_hand(steps: Sequence[str], *, has_hooks: bool) -> tuple[str, ...]:
-    """Return the steps that wait for a person of the staff."""
+    """Return the steps that staff must do by hand."""
     ours = {step.value for step in Step if has_hooks or step not in NEEDS_HOOKS}
-    return tuple(one for one in steps if one not in ours)
+    return tuple(step for step in steps if step not in ours)
 
 
 def follows(config: Config) -> bool:
-    """Return whether what a customer refuses counts on every device."""
+    """Return whether a customer's refusals apply on all of their devices."""
     return config.consent.enabled and config.consent.follow_customer and config.identity.enabled

@@ -1,4 +1,4 @@
-"""The record of processing activities (art. 30 GDPR), made of what is configured."""
+"""The record of processing activities (art. 30 GDPR), made from the configuration."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ ARTICLES = {
     "law": "art. 6(1)(c)",
     "interest": "art. 6(1)(f)",
 }
-CONTROLLER = ("name", "address", "email")  # what art. 30 asks for in any case
+CONTROLLER = ("name", "address", "email")  # required by art. 30 in any case
 VENDOR = ("role", "data", "retention", "country")
 REGISTER = ("role", "purpose", "data", "hosts", "cookies", "retention", "country", "transfer")
 
 
 def facts_of(config: Config, *, today: date) -> dict[str, Any]:
-    """Return the record: the controller, each kind of data, form and vendor, what we keep, and what is missing."""
+    """Return the record: the controller, kinds of data, forms, vendors, cookieguard's own data, and gaps."""
     ours, lang = tomllib.loads(STATIC.joinpath("kept.toml").read_text("utf-8")), config.consent.language
     return {
         "controller": asdict(config.controller),
-        "processing": [_entry(one, language_of(lang)) for one in config.data],
-        "forms": [asdict(one) for one in config.forms],
-        "vendors": [_vendor(one, today) for one in config.vendors],
+        "processing": [_entry(kind, language_of(lang)) for kind in config.data],
+        "forms": [asdict(form) for form in config.forms],
+        "vendors": [_vendor(vendor, today) for vendor in config.vendors],
         "kept": list(_counting(ours["kept"], config)),
-        "measures": [one["text"] for one in _counting(ours["measures"], config)],
+        "measures": [row["text"] for row in _counting(ours["measures"], config)],
         "missing": list(_missing(config, ours["eea"])),
     }
 
 
 def _counting(rows: Sequence[Mapping[str, str]], config: Config) -> Iterator[dict[str, str]]:
-    """Yield the rows whose setting is on, with the figures of the configuration."""
+    """Yield the rows whose setting is on, with the configured figures filled in."""
     kept = ", ".join(f"{kind} {days} days" for kind, days in config.proof.kept_days.items())
     for row in rows:
         if "when" not in row or attrgetter(row["when"])(config):
@@ -75,7 +75,7 @@ def _entry(kind: DataKind, lang: str) -> dict[str, Any]:
 
 
 def _vendor(vendor: Vendor, today: date) -> dict[str, Any]:
-    """Return a row of the register: who it is, what it gets on which basis, and whether its contract still runs."""
+    """Return a vendor's row of the register: the data it gets, the legal basis, and whether it is blocked."""
     is_necessary = vendor.purpose == NECESSARY
     return {
         "vendor": vendor.name,

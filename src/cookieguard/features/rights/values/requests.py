@@ -1,7 +1,6 @@
-"""One request of a person: what was asked, all that happened since, and when the law wants it answered.
+"""A privacy request as a value: what a person asked for, every event since, and the legal deadline for the answer.
 
-Rule: a request is a value, and what happens makes a new one. Nothing closes without words for the person, and nothing
-closes while a step is left.
+Rule: an event returns a new request. A decision needs words for the person, and a done request has no open step.
 """
 
 from __future__ import annotations
@@ -18,25 +17,25 @@ from cookieguard.features.rights.values.rules import RULES, Law, RequestKind, Ru
 
 LONGEST_TEXT = 2_000
 LONGEST_NAME = 200
-MOST_EVENTS = 500  # tries of a step that fails for months, with the notes of those who look after it
-LAST_DAY = date(9999, 12, 30)  # with a day behind it in every time zone
+MOST_EVENTS = 500  # enough for a step that fails for months, and for the notes of staff about it
+LAST_DAY = date(9999, 12, 30)  # the next day still exists in every time zone
 LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class RequestRefused(CookieGuardError):
-    """Say why something cannot be done with a request, and what can."""
+    """Report why an act on a request is not allowed, and what is allowed."""
 
 
 class Via(StrEnum):
-    """Name how it is known who asks."""
+    """Name how the person who asks was identified."""
 
     LOGIN = "login"
-    """A login that was fresh."""
+    """A fresh login."""
     CODE = "code"
     """A code sent to the address on file."""
     STAFF = "staff"
-    """Entered by staff, for a letter or a call."""
+    """Entered by staff from a letter or a call."""
 
 
 class Act(StrEnum):
@@ -46,13 +45,13 @@ class Act(StrEnum):
     IDENTITY_SHOWN = "identity-shown"
     EXTENDED = "extended"
     HELD = "held"
-    """A law or a dispute forbids to go on before a day."""
+    """A law or a dispute forbids further work until a day is over."""
     STEP = "step"
     FAILED = "failed"
     KEPT = "kept"
-    """Something stays for a reason, until a day."""
+    """A kind of data is kept for a reason, until a day."""
     GONE = "gone"
-    """What stayed went."""
+    """A kind of data that was kept is deleted."""
     NOTE = "note"
     APPROVED = "approved"
     DONE = "done"
@@ -63,7 +62,7 @@ class Act(StrEnum):
 
 
 class State(StrEnum):
-    """Name where a request stands."""
+    """Name the state of a request."""
 
     OPEN = "open"
     IDENTITY = "identity"
@@ -73,9 +72,9 @@ class State(StrEnum):
 
 
 CLOSING = {Act.DONE: State.DONE, Act.REFUSED: State.REFUSED, Act.WITHDRAWN: State.WITHDRAWN}
-ANSWER = "answer"  # the step that is left of what is decided: to tell the person
-TOLD_OF_DELAY = "told of more time"  # the worker's note
-PERSON, WORKER = "person", "cookieguard"  # who did it, beside members of staff
+ANSWER = "answer"  # the only step of a decided request: the person gets the answer
+TOLD_OF_DELAY = "told of more time"  # the name of the worker's note about that mail
+PERSON, WORKER = "person", "cookieguard"  # those who act but are no members of the staff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,20 +99,20 @@ class Request:
     received: datetime
     via: Via
     customer: str = ""
-    """The customer number; empty for who has none."""
+    """The customer number; empty for a person without one."""
     contact: str = ""
-    """Where the answer goes where nobody is logged in: a mail address, or words for a letter."""
+    """Where to send the answer: a mail address, or words such as a postal address."""
     language: str = ""
     text: str = ""
     entered_by: str = ""
     policy: str = ""
     """The version of the policy that an objection is about."""
     zone: str = "UTC"
-    """Whose calendar has the days of its clock: the time zone of where the shop is."""
+    """The shop's time zone, in which the days until the deadline are counted."""
     steps: tuple[str, ...] = ()
-    """What must be done before it is: by a worker, or by hand."""
+    """The steps that a worker or staff must do before the request is done."""
     let_in: tuple[str, ...] | None = None
-    """The vendors to notify, by name; None before the first step, which may end the records that name them."""
+    """The names of the vendors to notify; None until the first step, which may destroy the records of them."""
     events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
@@ -124,12 +123,12 @@ class Request:
 
     @property
     def rule(self) -> Rule:
-        """Return the rule of its clock."""
+        """Return the law's rule for its deadline."""
         return RULES[self.law, self.kind]
 
     @property
     def state(self) -> State:
-        """Return where it stands."""
+        """Return the state that its events lead to."""
         state = State.OPEN
         for event in self.events:
             if event.act in CLOSING:
@@ -146,98 +145,98 @@ class Request:
         return self.state in (State.OPEN, State.IDENTITY)
 
     @property
-    def owes_answer(self) -> bool:
-        """Return whether it is decided and the person has not been told."""
+    def answer_pending(self) -> bool:
+        """Return whether it is decided but the person does not have the answer yet."""
         is_decided = self.state in (State.DONE, State.REFUSED)
-        return is_decided and all(one.act is not Act.TOLD for one in self.events)
+        return is_decided and all(event.act is not Act.TOLD for event in self.events)
 
     @property
     def is_open(self) -> bool:
-        """Return whether it is not decided yet, or the person has not been told."""
-        return self.may_change or self.owes_answer
+        """Return whether it is not decided yet, or the person does not have the answer yet."""
+        return self.may_change or self.answer_pending
 
     @property
     def answer(self) -> str:
-        """Return the words it was closed with."""
-        return next((one.text for one in reversed(self.events) if one.act in CLOSING), "")
+        """Return the words with which it was closed; empty while it is open."""
+        return next((event.text for event in reversed(self.events) if event.act in CLOSING), "")
 
     @property
     def done_steps(self) -> tuple[str, ...]:
         """Return the steps that are done."""
-        return tuple(one.name for one in self.events if one.act is Act.STEP)
+        return tuple(event.name for event in self.events if event.act is Act.STEP)
 
     @property
     def open_steps(self) -> tuple[str, ...]:
         """Return the steps that are left, in their order."""
-        if self.owes_answer:
+        if self.answer_pending:
             return (ANSWER,)
         done = set(self.done_steps) if self.may_change else set(self.steps)
-        return tuple(one for one in self.steps if one not in done)
+        return tuple(step for step in self.steps if step not in done)
 
     @property
     def retained(self) -> tuple[Event, ...]:
-        """Return what stays, why and until when: the newest word about each kind of data."""
+        """Return the newest event of each kind of data that is kept, with the reason and the last day."""
         newest: dict[str, Event] = {}
-        for one in self.events:
-            if one.act is Act.KEPT:
-                newest[one.name] = one
-            elif one.act is Act.GONE:
-                newest.pop(one.name, None)
+        for event in self.events:
+            if event.act is Act.KEPT:
+                newest[event.name] = event
+            elif event.act is Act.GONE:
+                newest.pop(event.name, None)
         return tuple(newest.values())
 
     @property
     def closed_at(self) -> datetime | None:
         """Return when it was closed."""
-        return next((one.at for one in reversed(self.events) if one.act in CLOSING), None)
+        return next((event.at for event in reversed(self.events) if event.act in CLOSING), None)
 
     @property
     def trouble(self) -> str:
-        """Return what went wrong the last time, and where; empty where the step was done since."""
-        last = next((one for one in reversed(self.events) if one.act in TRIES or _is_told(one)), None)
+        """Return the step that failed last, and its error; empty if it was done since."""
+        last = next((event for event in reversed(self.events) if event.act in TRIES or _is_told(event)), None)
         return f"{last.name}: {last.text}" if last is not None and last.act is Act.FAILED else ""
 
     @property
     def delay(self) -> str:
-        """Return the reason for more time; empty where none was taken."""
-        return next((one.text for one in self.events if one.act is Act.EXTENDED), "")
+        """Return the reason for more time; empty if none was taken."""
+        return next((event.text for event in self.events if event.act is Act.EXTENDED), "")
 
     @property
-    def owes_delay(self) -> bool:
-        """Return whether more time was taken and no mail told the person so."""
-        is_told = any(_is_told(one) and one.name == TOLD_OF_DELAY for one in self.events)
+    def delay_pending(self) -> bool:
+        """Return whether more time was taken but the person has no mail about it yet."""
+        is_told = any(_is_told(event) and event.name == TOLD_OF_DELAY for event in self.events)
         return self.may_change and bool(self.delay) and not is_told
 
     @property
     def held_until(self) -> date | None:
-        """Return the day before which nothing may be done; None where nothing holds it."""
-        last = next((one for one in reversed(self.events) if one.act is Act.HELD), None)
+        """Return the last day of the newest hold; None if it was never on hold."""
+        last = next((event for event in reversed(self.events) if event.act is Act.HELD), None)
         return None if last is None else last.until
 
     def due(self, now: datetime) -> date:
-        """Return the last day on which the answer is in time; while the clock pauses it moves along."""
+        """Return the last day on which the answer is in time; each day of a pause moves it by one."""
         rule = self.rule
-        is_extended = any(one.act is Act.EXTENDED for one in self.events)
+        is_extended = any(event.act is Act.EXTENDED for event in self.events)
         span = rule.extended if is_extended and rule.extended is not None else rule.within
         end = span.after(self.day(self.received))
         return end + timedelta(days=_paused(self, now).days) if rule.pauses else end
 
     def days_left(self, now: datetime) -> int:
-        """Return how many days are left; less than none where it is late."""
+        """Return how many days are left; negative if it is late."""
         return (self.due(now) - self.day(now)).days
 
     def day(self, moment: datetime) -> date:
-        """Return the day of a moment where the shop is."""
+        """Return the day of a moment in the shop's time zone."""
         return moment.astimezone(zone_of(self.zone)).date()
 
     def end_of(self, day: date) -> datetime:
-        """Return the moment at which a day is over where the shop is."""
-        if day >= LAST_DAY:  # a shop says "for ever" so
+        """Return the moment at which a day is over in the shop's time zone."""
+        if day >= LAST_DAY:  # a shop's way to say "for ever"
             return LAST_MOMENT
         return datetime.combine(day + timedelta(days=1), time(), zone_of(self.zone))
 
 
 def noted(request: Request, act: Act, *, now: datetime, by: str, text: str = "", name: str = "") -> Request:
-    """Return the request with one more event; raises RequestRefused where it may not happen now."""
+    """Return the request with one more event; raises RequestRefused if the event is not allowed now."""
     _require_open(request)
     if act in WORDS and not text.strip():
         raise RequestRefused(f"{act} has no text; allowed: {WORDS[act]}")
@@ -247,7 +246,7 @@ def noted(request: Request, act: Act, *, now: datetime, by: str, text: str = "",
 
 
 def step_done(request: Request, name: str, *, now: datetime, by: str, text: str = "") -> Request:
-    """Return the request with a step done; a step that is done already stays as it is."""
+    """Return the request with a step done; unchanged if the step was done before."""
     if name in request.done_steps:
         return request
     if name not in request.steps:
@@ -256,20 +255,20 @@ def step_done(request: Request, name: str, *, now: datetime, by: str, text: str 
 
 
 def try_failed(request: Request, *, now: datetime, name: str, text: str) -> Request:
-    """Return a request at which a try failed: of a step, or to tell the answer. A closed one stays as it is."""
+    """Return the request with a failed try of a step or of the mail; a closed request stays unchanged."""
     event = Event(at=now, act=Act.FAILED, by=WORKER, name=name, text=clean(text))
     return _with(request, event) if request.is_open else request
 
 
 def answer_told(request: Request, *, now: datetime, by: str, text: str = "") -> Request:
-    """Return a decided request whose answer the person has; once is enough."""
-    if not request.owes_answer:
+    """Return a decided request with the event that the person has the answer, which is added only once."""
+    if not request.answer_pending:
         return request
     return _with(request, Event(at=now, act=Act.TOLD, by=clean(by, LONGEST_NAME), text=clean(text)))
 
 
 def put_on_hold(request: Request, *, until: date, reason: str, now: datetime, by: str) -> Request:
-    """Return the request on hold: a law or a dispute forbids to go on before a day."""
+    """Return the request on hold: a law or a dispute forbids further work until a day is over."""
     _require_open(request)
     if not reason.strip():
         raise RequestRefused("the hold has no reason; allowed: the law or dispute that forbids the work")
@@ -279,25 +278,28 @@ def put_on_hold(request: Request, *, until: date, reason: str, now: datetime, by
 def with_retained(
     request: Request, items: Iterable[tuple[str, date | None, str]], *, now: datetime
 ) -> Request:
-    """Return the request with what stays: the kind of data, until when, and why; what is not named any more went."""
-    said = {one.name: (one.until, one.text) for one in request.retained}
+    """Return the request with the kinds of data that are kept, until when and why; others count as deleted."""
+    before = {event.name: (event.until, event.text) for event in request.retained}
     named = {clean(name, LONGEST_NAME): (until, clean(reason)) for name, until, reason in items}
-    for name in said.keys() - named.keys():
+    for name in before.keys() - named.keys():
         request = _with(request, Event(at=now, act=Act.GONE, by=WORKER, name=name))
     for name, item in named.items():
-        if said.get(name) != item:
+        if before.get(name) != item:
             event = Event(at=now, act=Act.KEPT, by=WORKER, name=name, until=item[0], text=item[1])
             request = _with(request, event)
     return request
 
 
 def by_days_left(requests: Iterable[Request], now: datetime) -> list[Request]:
-    """Return open requests, those first that must be answered first."""
-    return sorted((one for one in requests if one.is_open), key=lambda one: (one.due(now), one.received))
+    """Return the open requests, the most urgent first."""
+    return sorted(
+        (request for request in requests if request.is_open),
+        key=lambda request: (request.due(now), request.received),
+    )
 
 
 def clean(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Return text without what moves a cursor or turns the order of others' words, and not longer than it may be."""
+    """Return text without control and bidirectional characters, cut to `longest` characters."""
     return UNPRINTED.sub(" ", text.replace("\r\n", "\n")).strip()[:longest]
 
 
@@ -308,8 +310,6 @@ WORDS = {
     Act.FAILED: "what went wrong",
     Act.NOTE: "the note",
 }
-
-
 TRIES = (Act.STEP, Act.FAILED, Act.TOLD)
 
 
@@ -335,7 +335,7 @@ def _require_in_time(request: Request, now: datetime) -> None:
         raise RequestRefused(
             f"the law {request.law} gives no more time for {request.kind} ({request.rule.source})"
         )
-    if any(one.act is Act.EXTENDED for one in request.events):
+    if any(event.act is Act.EXTENDED for event in request.events):
         raise RequestRefused(f"request {request.id} was already given more time; allowed: once")
     if request.days_left(now) < 0:
         raise RequestRefused(
@@ -373,8 +373,8 @@ CHECKS: dict[Act, Callable[[Request, datetime], None]] = {
 
 def _with(request: Request, event: Event) -> Request:
     events: Sequence[Event] = request.events
-    if len(events) >= MOST_EVENTS:  # the first try that failed, and the newest, say enough
-        spare = next((at for at, one in enumerate(events) if one.act is Act.FAILED), None)
+    if len(events) >= MOST_EVENTS:  # the oldest failed try goes first, since the newer ones are enough
+        spare = next((at for at, event in enumerate(events) if event.act is Act.FAILED), None)
         events = events if spare is None else [*events[:spare], *events[spare + 1 :]]
     return replace(request, events=(*events, event))
 

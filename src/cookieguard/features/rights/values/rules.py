@@ -1,7 +1,7 @@
-"""What a person can ask for, and how long the law gives for the answer, as a table with its sources.
+"""The kinds of privacy requests, and how long the law gives for the answer, as a table with its sources.
 
-Rule: a date is the last day on which an answer is in time. Where a law would move it past a weekend or a holiday, this
-does not: an answer that is early is never late.
+Rule: a date is the last day on which an answer is in time. If a law moves that day past a weekend or a holiday, this
+table does not, because an earlier deadline is always safe.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ YEAR_MONTHS = 12
 
 
 class RequestKind(StrEnum):
-    """Name what can be asked for."""
+    """Name a kind of request."""
 
     EXPORT = "export"
     CORRECT = "correct"
@@ -28,7 +28,7 @@ class RequestKind(StrEnum):
 
 
 class Law(StrEnum):
-    """Name the law whose clock runs."""
+    """Name the law that sets the deadline."""
 
     GDPR = "gdpr"
     CCPA = "ccpa"
@@ -45,7 +45,7 @@ class Span(NamedTuple):
         """Return the last day of this length of time, which begins on the day after `day`."""
         months = day.month - 1 + self.months
         year, month = day.year + months // YEAR_MONTHS, months % YEAR_MONTHS + 1
-        # A month that has no such day ends with its last one (Regulation 1182/71 art. 3(2)(c)).
+        # In a month without this day, the period ends on the month's last day (Regulation 1182/71 art. 3(2)(c)).
         end = date(year, month, min(day.day, monthrange(year, month)[1])) + timedelta(days=self.days)
         left = self.working_days
         while left:
@@ -55,12 +55,12 @@ class Span(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """Say how long an answer may take: in all, and in all where a reason for more was told within the first span."""
+    """Say how long an answer may take: `within`, or `extended` if the person got a reason for the delay in time."""
 
     within: Span
     extended: Span | None
     pauses: bool
-    """Whether the clock stands while the person is asked who they are."""
+    """Whether the clock pauses while the person is asked to prove their identity."""
     source: str
 
 

@@ -1,1 +1,1 @@
-"""The page of a visitor's privacy: what is kept, which cookies there are, and requests to the shop."""
+"""The web pages about privacy requests: the visitor's page, the staff page, and the codes for guests."""

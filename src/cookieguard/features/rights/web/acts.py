@@ -1,7 +1,7 @@
-"""What the forms of `{prefix}privacy` do: ask for a code, show it, send a request, withdraw one, fetch a copy.
+"""The forms of {prefix}privacy: get and enter a code, send or withdraw a request, download a copy, end sessions.
 
-Only a page of the shop may post them. A request needs a login that is fresh, or a code; another customer's request
-answers like one that is not there.
+Only a page of the shop may post them. A request needs a fresh login or a code. The answer about another customer's
+request is the same as about one that does not exist.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ COPY_HEADERS = {
     "x-content-type-options": "nosniff",
 }
 CODE_LENGTH = 20
-ERASE = "erase"  # what the page that asks again posts
+ERASE = "erase"  # the act that the confirmation page posts
 
 
 async def answer_privacy(exchange: Exchange, receive: Receive, *, room: Room) -> Response:
@@ -92,26 +92,26 @@ async def _show_own(exchange: Exchange, room: Room) -> Response:
     asker = await asker_of(exchange)
     requests = await requests_of(room, asker.number)
     response = await show(exchange, Shown(asker=asker, requests=requests), room)
-    answers = [one.id for one in requests if one.owes_answer]
+    answers = [request.id for request in requests if request.answer_pending]
     if answers and room.desk is not None and _is_seen(exchange):
-        await answer_of(room.desk.ask(lambda queue: _tell(queue, exchange, answers)))
+        await answer_of(room.desk.ask(lambda queue: _note_read(queue, exchange, answers)))
     return response
 
 
 def _is_seen(exchange: Exchange) -> bool:
-    """Return whether somebody looks at the answer: no picture of another page, HEAD or fetch ahead of a click."""
+    """Return whether a person sees the answer: not for HEAD, a prefetch, or a page loaded as a subresource."""
     is_page = exchange.destination is None or exchange.request.is_navigation
     return exchange.request.method == "GET" and is_page and not is_ahead(exchange.headers)
 
 
-def _tell(queue: Requests, exchange: Exchange, answers: list[str]) -> None:
+def _note_read(queue: Requests, exchange: Exchange, answers: list[str]) -> None:
     """Note that the person has the answers that their page shows."""
     for id_ in answers:
-        queue.change(id_, lambda one: answer_told(one, now=exchange.now, by=PERSON, text="on the page"))
+        queue.change(id_, lambda old: answer_told(old, now=exchange.now, by=PERSON, text="on the page"))
 
 
 class _PostedForm:
-    """Hold what one posted form needs."""
+    """Hold a posted form, and the room and the exchange in which it is answered."""
 
     def __init__(self, exchange: Exchange, room: Room, desk: Desk, fields: dict[str, str]) -> None:
         self.exchange = exchange
@@ -125,7 +125,7 @@ class _PostedForm:
         self._pass = TokenCodec(exchange.parts.keyring, kind=TokenKind.MAIL, name="privacy-pass", sealed=True)
 
     async def asker(self) -> Asker:
-        """Return who posts: by the pass that a code was given for, else by the session."""
+        """Return who posted the form: by the pass that a valid code earned, else by the session."""
         text = self.fields.get("pass", "")
         if not text:
             return await asker_of(self.exchange)
@@ -136,13 +136,13 @@ class _PostedForm:
         return Asker(number=str(opened.payload["c"]), is_fresh=True, proof=text)
 
     def pass_for(self, number: str) -> Asker:
-        """Return who showed a code, with the pass for what they do next."""
+        """Return a guest whose code was valid, with a pass for their next forms."""
         now, host = self.exchange.now, self.exchange.request.origin.host
         text = self._pass.dumps({"c": number}, host=host, issued=now, expires=now + PASS_LIFE)
         return Asker(number=number, is_fresh=True, proof=text)
 
     def may(self, what: str) -> bool:
-        """Return whether this address, and nobody behind it, has a turn left this hour."""
+        """Count an attempt, and return whether the network address had one left this hour."""
         turns = {"code": self.desk.codes, "try": self.desk.tries, "request": self.desk.requests}[what]
         return turns.take(self.exchange.throttle_key(f"privacy {what}"), self.exchange.now)
 
@@ -161,24 +161,26 @@ class _PostedForm:
         return await show(self.exchange, shown, self.room)
 
 
-async def _send_code(at: _PostedForm) -> Response:
-    """Send a code to an address that is on file; the answer is the same for one that is not."""
-    if not at.may("code"):
-        return await at.page("often", status=429)
+async def _send_code(form: _PostedForm) -> Response:
+    """Send a code to an address on file; the response is the same for an unknown address."""
+    if not form.may("code"):
+        return await form.page("often", status=429)
     try:
-        address = require_address(at.fields.get("address", "").strip())
+        address = require_address(form.fields.get("address", "").strip())
     except AddressError:
-        return await at.page("wrong", status=400)
-    sync = at.exchange.parts.store_sync
-    if sync is None or not at.desk.knows_guests:
-        return await at.page("down", status=503)
-    at.ticket, now = new_id(), at.exchange.now
-    whose = partial(at.desk.number, address, loop_here())
-    keep = partial(at.codes.make, address, ticket=at.ticket, now=now)
-    send = partial(at.desk.letters.code, address, language=at.texts.lang, name=f"{new_id()}.code", now=now)
-    if not at.desk.mails.later(partial(_make_code, sync, whose, keep, send)):
-        return await at.page("down", status=503, asker=Asker())
-    return await at.page("code_sent", address=address, asker=Asker())
+        return await form.page("wrong", status=400)
+    sync = form.exchange.parts.store_sync
+    if sync is None or not form.desk.knows_guests:
+        return await form.page("down", status=503)
+    form.ticket, now = new_id(), form.exchange.now
+    whose = partial(form.desk.number, address, loop_here())
+    keep = partial(form.codes.make, address, ticket=form.ticket, now=now)
+    send = partial(
+        form.desk.letters.code, address, language=form.texts.lang, name=f"{new_id()}.code", now=now
+    )
+    if not form.desk.mails.later(partial(_make_code, sync, whose, keep, send)):
+        return await form.page("down", status=503, asker=Asker())
+    return await form.page("code_sent", address=address, asker=Asker())
 
 
 async def _make_code(
@@ -192,156 +194,156 @@ async def _make_code(
     return partial(send, code) if code else None
 
 
-async def _open(at: _PostedForm) -> Response:
-    """Let a guest in by a code."""
-    address, code = at.fields.get("address", "").strip(), at.fields.get("code", "").strip()[:CODE_LENGTH]
-    sync = at.exchange.parts.store_sync
-    if not at.may("try"):
-        return await at.page("often", status=429, asker=Asker())
+async def _open(form: _PostedForm) -> Response:
+    """Identify a guest by a code."""
+    address, code = form.fields.get("address", "").strip(), form.fields.get("code", "").strip()[:CODE_LENGTH]
+    sync = form.exchange.parts.store_sync
+    if not form.may("try"):
+        return await form.page("often", status=429, asker=Asker())
     if sync is None:
-        return await at.page("down", status=503)
-    future = sync.ask(at.codes.check(address, at.ticket, code, at.exchange.now))
+        return await form.page("down", status=503)
+    future = sync.ask(form.codes.check(address, form.ticket, code, form.exchange.now))
     if not await is_done(future) or future.exception() is not None:
-        return await at.page("down", status=503, address=address, asker=Asker())
+        return await form.page("down", status=503, address=address, asker=Asker())
     number = future.result()
     if number is None:
-        return await at.page("wrong", status=403, address=address, asker=Asker())
-    return await at.page("requests", asker=at.pass_for(number))
+        return await form.page("wrong", status=403, address=address, asker=Asker())
+    return await form.page("requests", asker=form.pass_for(number))
 
 
-async def _ask(at: _PostedForm) -> Response:
-    """Put a request into the queue; ask once more about one to erase."""
-    asker = await at.asker()
+async def _ask(form: _PostedForm) -> Response:
+    """Put a request into the queue; an erasure must first be confirmed on a page of its own."""
+    asker = await form.asker()
     if not asker.number or not asker.is_fresh:
-        return await at.page("fresh", status=403, asker=asker)
-    kind = at.fields.get("kind", "")
+        return await form.page("fresh", status=403, asker=asker)
+    kind = form.fields.get("kind", "")
     if kind not in list(RequestKind):
-        return await at.page("missing", status=400, asker=asker)
+        return await form.page("missing", status=400, asker=asker)
     if kind == RequestKind.ERASE:
-        return await show_erasure(at.exchange, asker, at.fields.get("text", ""))
-    return await _record(at, asker, RequestKind(kind))
+        return await show_erasure(form.exchange, asker, form.fields.get("text", ""))
+    return await _record(form, asker, RequestKind(kind))
 
 
-async def _erase(at: _PostedForm) -> Response:
-    """Put a confirmed request to erase into the queue."""
-    asker = await at.asker()
+async def _erase(form: _PostedForm) -> Response:
+    """Put a confirmed request for erasure into the queue."""
+    asker = await form.asker()
     if not asker.number or not asker.is_fresh:
-        return await at.page("fresh", status=403, asker=asker)
-    return await _record(at, asker, RequestKind.ERASE)
+        return await form.page("fresh", status=403, asker=asker)
+    return await _record(form, asker, RequestKind.ERASE)
 
 
-async def _record(at: _PostedForm, asker: Asker, kind: RequestKind) -> Response:
-    if not at.may("request") or not at.desk.customers.take(asker.number, at.exchange.now):
-        return await at.page("often", status=429, asker=asker)
-    exchange, config = at.exchange, at.exchange.parts.config
+async def _record(form: _PostedForm, asker: Asker, kind: RequestKind) -> Response:
+    if not form.may("request") or not form.desk.customers.take(asker.number, form.exchange.now):
+        return await form.page("often", status=429, asker=asker)
+    exchange, config = form.exchange, form.exchange.parts.config
     version = exchange.parts.policy.in_force(exchange.now.date())
     asking = NewRequest(
         kind=kind,
         via=Via.CODE if asker.proof else Via.LOGIN,
         customer=asker.number,
-        text=at.fields.get("text", ""),
-        language=at.texts.lang,
+        text=form.fields.get("text", ""),
+        language=form.texts.lang,
         policy="" if version is None else version.name,
     )
-    future = at.desk.ask(lambda queue: ask(queue, config, asking, now=exchange.now))
+    future = form.desk.ask(lambda queue: ask(queue, config, asking, now=exchange.now))
     if not await is_done(future):
-        return await at.page("down", status=503, asker=asker)
+        return await form.page("down", status=503, asker=asker)
     error = future.exception()
     if isinstance(error, RequestRefused):
-        return await at.page("missing", status=400, asker=asker)
+        return await form.page("missing", status=400, asker=asker)
     if error is not None:
-        return await at.page("down", status=503, asker=asker)
+        return await form.page("down", status=503, asker=asker)
     request, _ = future.result()
     if kind is RequestKind.ERASE:
-        await _end_sessions(at, asker.number)
-    message = at.texts.line("recorded", date=request.due(exchange.now))
-    return await at.page("recorded", asker=asker, message=message)
+        await _end_sessions(form, asker.number)
+    message = form.texts.line("recorded", date=request.due(exchange.now))
+    return await form.page("recorded", asker=asker, message=message)
 
 
-async def _withdraw(at: _PostedForm) -> Response:
-    """Take a request back that nobody has begun to work at."""
-    asker = await at.asker()
-    id_ = at.fields.get("id", "")
+async def _withdraw(form: _PostedForm) -> Response:
+    """Withdraw a request of which no step is done."""
+    asker = await form.asker()
+    id_ = form.fields.get("id", "")
 
     def change(queue: Requests) -> bool:
-        def withdrawn(one: Request) -> Request:
-            return noted(one, Act.WITHDRAWN, now=at.exchange.now, by=PERSON)
+        def withdrawn(old: Request) -> Request:
+            return noted(old, Act.WITHDRAWN, now=form.exchange.now, by=PERSON)
 
         return _own(queue, id_, asker) is not None and queue.change(id_, withdrawn) is not None
 
-    future = at.desk.ask(change)
+    future = form.desk.ask(change)
     if not await is_done(future):
-        return await at.page("down", status=503, asker=asker)
+        return await form.page("down", status=503, asker=asker)
     is_withdrawn = future.exception() is None and future.result()
-    return await at.page(
+    return await form.page(
         "withdrawn" if is_withdrawn else "down", asker=asker, status=200 if is_withdrawn else 404
     )
 
 
-async def _copy(at: _PostedForm) -> Response:
-    """Send the copy of their data, to a fresh login or a code."""
-    asker = await at.asker()
+async def _copy(form: _PostedForm) -> Response:
+    """Return the copy of a customer's data, if they have a fresh login or a code."""
+    asker = await form.asker()
     if not asker.number or not asker.is_fresh:
-        return await at.page("fresh", status=403, asker=asker)
-    id_ = at.fields.get("id", "")
+        return await form.page("fresh", status=403, asker=asker)
+    id_ = form.fields.get("id", "")
 
     def read(queue: Requests) -> bytes | None:
         found = _own(queue, id_, asker)
         return queue.file(id_) if found is not None and found.state is State.DONE else None
 
-    content = await answer_of(at.desk.ask(read))
+    content = await answer_of(form.desk.ask(read))
     if content is None:
-        return await at.page("down", status=404, asker=asker)
-    name = f"data-{at.exchange.now:%Y-%m-%d}.zip"
+        return await form.page("down", status=404, asker=asker)
+    name = f"data-{form.exchange.now:%Y-%m-%d}.zip"
     return Response(
         content, headers={**COPY_HEADERS, "content-disposition": f'attachment; filename="{name}"'}
     )
 
 
-async def _sessions(at: _PostedForm) -> Response:
+async def _sessions(form: _PostedForm) -> Response:
     """Log the customer out on every device, this one included."""
-    asker = await at.asker()
+    asker = await form.asker()
     if not asker.number:
-        return await at.page("fresh", status=403, asker=asker)
-    if not await _end_sessions(at, asker.number):
-        return await at.page("down", status=503, asker=asker)
-    return await at.page("ended", asker=Asker())
+        return await form.page("fresh", status=403, asker=asker)
+    if not await _end_sessions(form, asker.number):
+        return await form.page("down", status=503, asker=asker)
+    return await form.page("ended", asker=Asker())
 
 
-async def _end_one(at: _PostedForm) -> Response:
-    """Log the customer out on one device, and have that browser be remembered no more."""
-    asker = await at.asker()
+async def _end_one(form: _PostedForm) -> Response:
+    """Log the customer out on one device, and end its remembered login."""
+    asker = await form.asker()
     if not asker.number or asker.proof:
-        return await at.page("fresh", status=403, asker=asker)
-    handle, number = at.fields.get("id", ""), asker.number
-    found = await logins_of_customer(at.exchange, number)
-    login = next((one for one in found if one.handle == handle), None)
-    sync, identity = at.exchange.parts.store_sync, at.exchange.parts.identity
+        return await form.page("fresh", status=403, asker=asker)
+    handle, number = form.fields.get("id", ""), asker.number
+    found = await logins_of_customer(form.exchange, number)
+    login = next((login for login in found if login.handle == handle), None)
+    sync, identity = form.exchange.parts.store_sync, form.exchange.parts.identity
     if login is None or sync is None or identity is None:
-        return await at.page("down", status=404, asker=asker)
-    now, life = sync.revocations.latest(at.exchange.now), identity.life
+        return await form.page("down", status=404, asker=asker)
+    now, life = sync.revocations.latest(form.exchange.now), identity.life
     ended = [ended_session(login.session, now=now, idle=life.idle, customer=number, since=login.at)]
     if login.series:
         ended.append(ended_series(login.series, now=now, longest=life.remembered, customer=number))
     future = sync.record(ended)
     if not await is_done(future) or future.exception() is not None:
-        return await at.page("down", status=503, asker=asker)
+        return await form.page("down", status=503, asker=asker)
     await answer_of(sync.ask(partial(end_login, customer=number, login=login)))
-    return await show(at.exchange, Shown(asker=asker), at.room)
+    return await show(form.exchange, Shown(asker=asker), form.room)
 
 
-async def _end_sessions(at: _PostedForm, number: str) -> bool:
-    """End all sessions at once; where the store is down this worker obeys already, and the others once it is back."""
-    sync, identity = at.exchange.parts.store_sync, at.exchange.parts.identity
+async def _end_sessions(form: _PostedForm, number: str) -> bool:
+    """End all sessions; if the store is down, this worker ends them at once, and the others when it is back."""
+    sync, identity = form.exchange.parts.store_sync, form.exchange.parts.identity
     if sync is None or identity is None:
         return False
-    now = sync.revocations.latest(at.exchange.now)
+    now = sync.revocations.latest(form.exchange.now)
     future = sync.record([ended_customer(number, now=now, longest=identity.life.longest)])
     return await is_done(future) and future.exception() is None
 
 
 def _own(queue: Requests, id_: str, asker: Asker) -> Request | None:
-    """Return a request if it is this person's."""
+    """Return a request if it is this person's, else None."""
     found = queue.find(id_) if asker.number else None
     return found if found is not None and found.customer == asker.number else None
 

@@ -1,6 +1,6 @@
-"""Codes that guests get at the address on file: one use, ten minutes, a few tries; the store has only digests.
+"""The codes by which guests prove their mail address: for one use, ten minutes and a few tries; stored as digests.
 
-A code counts in the browser that asked for it: its form carries a ticket. So a stranger's tries end no other code.
+A code is valid only in the browser that asked for it, whose form has a ticket, so strangers cannot use up its tries.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from cookieguard.keyring import Keyring
 from cookieguard.storage.store.protocol import Store, StoreDown
 
 NAMESPACE = "privacy-code"
-NOBODY = "nobody"  # the key of what is written where no code is open; all others are digests
+DUMMY_KEY = "nobody"  # the key of a dummy write, made if no code is open; all other keys are digests
 LIFE = timedelta(minutes=10)
 DIGITS = 8
-TRIES = 5  # of one code: of 100 million
-CODES = 8  # for one address in a day, from all browsers together
+TRIES = 5  # per code, which is one of 100 million
+CODES = 8  # per address and day, for all browsers together
 DAY = timedelta(days=1)
-LONG_DIGITS = 16  # of the last one: no number of tries finds it, so none ends it
+LONG_DIGITS = 16  # of the last code of a day: too long to guess, so wrong tries do not end it
 RACES = 10
 USE = b"codes of the privacy page"
 
 
 class Codes:
-    """Make and check codes. Holds the key that digests are made with: the store names neither address nor code."""
+    """Make and check codes. Owns the key of the digests, so that the store contains neither address nor code."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._key = keyring.derive(keyring.signing, USE)
 
     def make(self, address: str, number: str, ticket: str, now: datetime) -> Callable[[Store], str]:
-        """Return what has the store keep a code and returns it; nothing where too many went to this address today.
+        """Return a function that stores and returns a new code, or "" if the address had too many codes today.
 
-        The last one of a day is long, and counts for a day in every browser: so nobody who asks for all of them
-        locks out whom the address belongs to.
+        The last code of a day is long, and valid for a day in every browser. A stranger who asks for all of them
+        therefore cannot lock out the owner of the address.
         """
         key = self._digest("a", address.lower())
 
@@ -47,7 +47,7 @@ class Codes:
             for _ in range(RACES):
                 found = store.read(NAMESPACE, key)
                 before = [] if found is None else json.loads(found.value)["made"]
-                made = [one for one in before if one > to_milliseconds(now - DAY)]
+                made = [moment for moment in before if moment > to_milliseconds(now - DAY)]
                 if len(made) >= CODES:
                     return ""
                 is_last, value = len(made) == CODES - 1, {"made": [*made, to_milliseconds(now)]}
@@ -64,7 +64,7 @@ class Codes:
         return keep
 
     def check(self, address: str, ticket: str, code: str, now: datetime) -> Callable[[Store], str | None]:
-        """Return what tells whose a code is; each try counts before it is compared, and a right one is used up."""
+        """Return a function that finds the customer of a code, or None; it counts the try and uses up a right code."""
         key, digest = self._place(address, ticket, code), self._digest("c", code)
 
         def take(store: Store) -> str | None:
@@ -74,8 +74,8 @@ class Codes:
                 is_open = _is_open(kept, now)
                 is_right = is_open and hmac.compare_digest(kept["code"], digest)
                 if found is None or not is_open or (len(code) == LONG_DIGITS and not is_right):
-                    # A write takes much longer than a look: without one it would tell which addresses are known.
-                    _write(store, NOBODY, {}, until=now + LIFE)
+                    # A write takes much longer than a read; without this one, the time would reveal known addresses.
+                    _write(store, DUMMY_KEY, {}, until=now + LIFE)
                     return None
                 value = {**kept, "tries": kept["tries"] + 1, "code": "" if is_right else kept["code"]}
                 if store.write(
@@ -87,7 +87,7 @@ class Codes:
         return take
 
     def _place(self, address: str, ticket: str, code: str) -> str:
-        """Name a code by its address and the ticket of the browser that asked; a long one by its address alone."""
+        """Return a code's key, made of its address and the browser's ticket; a long code's of the address alone."""
         whose = address.lower() if len(code) == LONG_DIGITS else f"{ticket} {address.lower()}"
         return self._digest("p", whose)
 
@@ -100,5 +100,5 @@ def _write(store: Store, key: str, value: object, *, until: datetime, after: int
 
 
 def _is_open(kept: Mapping[str, Any], now: datetime) -> bool:
-    """Return whether a code may be tried: not used, not over, not tried too often."""
+    """Return whether a code may be tried: not used, not expired, not tried too often."""
     return bool(kept["code"]) and kept["tries"] < TRIES and kept["until"] > to_milliseconds(now)

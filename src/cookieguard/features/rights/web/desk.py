@@ -1,6 +1,6 @@
-"""Where pages speak with the queue of requests: one thread for each worker, and the mails of codes.
+"""The web pages' access to the request queue, in a thread of each worker, and the mailing of codes to guests.
 
-Rule: no request waits for the queue in the event loop.
+Rule: the queue never blocks the event loop.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ Answer = TypeVar("Answer")
 Work = Callable[[], Coroutine[Any, Any, Answer]]
 Letter = Work[None]
 
-# Of one address, or of one customer, in an hour: a person needs two or three.
+# Per network address or customer and hour; a person needs two or three.
 CODES_AN_HOUR, TRIES_AN_HOUR, REQUESTS_AN_HOUR = 5, 20, 20
 HOUR = 3600
 LOAD_AGAIN_SECONDS = 60.0
 CLOSE_SECONDS = 5.0
-BROKEN = QueueDown, SealBroken  # the queue is opened again then
-HOOK_SECONDS = 30.0  # for a hook that waits for what does not come: others wait for their codes
-# Mails leave at fixed ticks, at least so far ahead: their time does not show how long a lookup or another mail took.
+BROKEN = QueueDown, SealBroken  # errors after which the queue is opened again
+HOOK_SECONDS = 30.0  # a hook that hangs longer would delay the codes of others
+# A mail leaves at a fixed tick, at least AHEAD_SECONDS away, so its time does not reveal how long the lookup took.
 TICK_SECONDS, AHEAD_SECONDS = 5.0, 3.0
 LOOKUPS_AT_ONCE, MAILS_AT_ONCE = 4, 20  # connections to the shop's database, and to its relay
-MOST_WAITING = 1_000  # about 1 MB; an unknown address gives its place back after the lookup
+MOST_WAITING = 1_000  # about 1 MB; an unknown address frees its place after the lookup
 
 
 def loop_here() -> asyncio.AbstractEventLoop | None:
@@ -67,14 +67,14 @@ class CodeMails:
         self._relay = ThreadPoolExecutor(MAILS_AT_ONCE, thread_name_prefix="cookieguard-mails")
 
     def later(self, look_up: Work[Letter | None]) -> bool:
-        """Look an address up beside the response, and mail what comes of it; False where too many wait."""
+        """Look an address up after the response, and mail its code; return False if too many are waiting."""
         is_taken = self._places.acquire(blocking=False)
         if is_taken:
             self._lookups.submit(self._look_up, look_up, _tick(time.monotonic() + AHEAD_SECONDS))
         return is_taken
 
     def close(self) -> None:
-        """Mail at once what was looked up, and end the threads."""
+        """Send the waiting mails at once, drop the waiting lookups, and end the threads."""
         self._is_over.set()
         self._lookups.shutdown(wait=False, cancel_futures=True)
         self._relay.shutdown(wait=False)
@@ -105,7 +105,7 @@ def _done(work: Work[Answer]) -> Answer | None:
 
 
 class Desk:
-    """Own the thread and the open queue of one worker, the mails of codes, the shop's hooks, and counts of tries."""
+    """Own a worker's thread with the open queue, the mails of codes, the shop's hooks, and the rate limits."""
 
     def __init__(
         self, config: Config, keyring: Keyring, state: StateDirectory, *, environ: Mapping[str, str]
@@ -129,14 +129,14 @@ class Desk:
 
     @property
     def knows_guests(self) -> bool:
-        """Return whether guests can ask: their addresses are known, and mail can be sent."""
+        """Return whether guests can ask: the hooks can look addresses up, and mails can be sent."""
         return bool(self._setting) and self.letters.can_send and hasattr(self.hooks, "find")
 
     @property
     def hooks(self) -> Any:
-        """Return the shop's hooks; loaded on the first question, since their module may import the app.
+        """Return the shop's hooks, which are loaded on first use, since their module may import the app.
 
-        Where that fails it is tried again a minute later: a database may have been down.
+        A failed load is tried again after a minute, since the shop's database may have been down.
         """
         if self._hooks is None and self._setting and time.monotonic() >= self._load_at:
             self._load_at = time.monotonic() + LOAD_AGAIN_SECONDS
@@ -147,16 +147,16 @@ class Desk:
         return self._hooks
 
     def ask(self, question: Callable[[Requests], Answer]) -> Future[Answer]:
-        """Ask the queue in the thread; the future ends with QueueDown where it does not answer."""
+        """Query the queue in its thread; the future raises QueueDown if the queue does not answer."""
         future = self._queue.ask(question)
         future.add_done_callback(_report)
         return future
 
     async def number(self, address: str, loop: asyncio.AbstractEventLoop | None) -> str | None:
-        """Return whose address this is; None for nobody's. Raises TimeoutError.
+        """Return the number of the customer with this address; None if there is none. Raises TimeoutError.
 
-        An `async` hook runs in the shop's own event loop: the connections of its database belong to that. Under trio
-        there is none.
+        An `async` hook runs in the shop's own event loop, to which its database connections are bound. Under trio
+        there is no such loop, and `loop` is None.
         """
         asking = number_of(self.hooks, address)
         if loop is None or not inspect.iscoroutinefunction(getattr(self.hooks, "find", None)):
@@ -167,8 +167,8 @@ class Desk:
 
     @property
     def mails(self) -> CodeMails:
-        """Return what mails codes, in this process."""
-        if self._process != os.getpid():  # a fork's threads are its parent's
+        """Return the sender of codes of this process."""
+        if self._process != os.getpid():  # a forked process does not inherit the threads
             self._process, self._mails = os.getpid(), CodeMails()
         return self._mails
 
@@ -188,7 +188,7 @@ def _report(future: Future[Any]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """Hold the desk and the consent log; None what this shop does not have."""
+    """Hold the desk and the consent log; each is None if the shop does not have it."""
 
     desk: Desk | None
     log: ConsentLog | None

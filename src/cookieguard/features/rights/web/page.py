@@ -1,4 +1,4 @@
-"""`{prefix}privacy`: what the shop keeps of a visitor, who gets it, and what they asked for; without JavaScript."""
+"""The page {prefix}privacy: a visitor's data, who gets them, and the visitor's requests; works without JavaScript."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from cookieguard.web.pages.privacy_choices import COPY_PAGE
 
 PRIVACY_PAGE = "privacy"
 MOST_SHOWN = 20  # choices and requests: the newest
-# By what a field asks for.
+# The key of the text about each thing that a form can ask for.
 FIELD_TEXTS = {
     "email": "form_email",
     "phone": "form_phone",
@@ -55,7 +55,7 @@ FIELD_TEXTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """Say who asks, and how that is known; `proof` goes with each form of a guest who showed a code."""
+    """Hold who asks and whether their login is fresh; each form of a guest with a valid code carries `proof`."""
 
     number: str = ""
     is_fresh: bool = False
@@ -64,18 +64,18 @@ class Asker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """Hold what a page says beside what it always does."""
+    """Hold the parts of the page that differ from one answer to the next."""
 
     asker: Asker
     status: int = 200
     message: str = ""
     is_wrong: bool = False
     address: str = ""
-    """To which a code was sent: then the form for it is there."""
+    """The address to which a code was sent; if set, the page has the form for the code."""
     ticket: str = ""
-    """What binds that code to the browser that asked for it."""
+    """The value that binds the code to the browser that asked for it."""
     requests: list[Request] | None = None
-    """The newest requests of who asks; None where they are still to be read."""
+    """The newest requests of the person; None if they have not been read yet."""
 
 
 async def asker_of(exchange: Exchange) -> Asker:
@@ -100,7 +100,7 @@ async def session_of(exchange: Exchange) -> tuple[str, ...]:
 
 
 async def show(exchange: Exchange, shown: Shown, room: Room) -> HTMLResponse:
-    """Render the page."""
+    """Return the page."""
     parts, config = exchange.parts, exchange.parts.config
     lang = language_asked(exchange)
     texts = RightsTexts.of(lang)
@@ -123,8 +123,8 @@ async def show(exchange: Exchange, shown: Shown, room: Room) -> HTMLResponse:
         receipt=exchange.consent.receipt,
         choices=config.consent.enabled,
         logins=await logins_shown(exchange, shown.asker, texts),
-        data=[_kind(one, lang, texts) for one in config.data],
-        forms=[_form(one, exchange, texts) for one in config.forms],
+        data=[_kind(kind, lang, texts) for kind in config.data],
+        forms=[_form(form, exchange, texts) for form in config.forms],
         stored=parts.declaration.lines(lang),
         vendors=config.vendors,
         controller=config.controller,
@@ -134,7 +134,7 @@ async def show(exchange: Exchange, shown: Shown, room: Room) -> HTMLResponse:
         account=config.rights.account_url,
         has_desk=desk is not None,
         knows_guests=desk is not None and desk.knows_guests,
-        requests=[request_shown(one, exchange, texts) for one in reversed(requests)],
+        requests=[request_shown(request, exchange, texts) for request in reversed(requests)],
     )
     return HTMLResponse(page, shown.status, PAGE_HEADERS)
 
@@ -156,38 +156,38 @@ async def show_erasure(exchange: Exchange, asker: Asker, text: str) -> HTMLRespo
 
 
 async def logins_of_customer(exchange: Exchange, number: str) -> list[Login]:
-    """Return where a customer is logged in, the newest first; nothing where the store does not answer."""
+    """Return a customer's current logins, the newest first; none if the store does not answer."""
     sync = exchange.parts.store_sync
     if sync is None or not number:
         return []
     found = await answer_of(sync.ask(partial(logins_of, customer=number))) or []
     ended = sync.revocations
     return [
-        one
-        for one in reversed(found)
-        if one.at > ended.not_before(number)
-        and not ended.is_ended(one.session)
-        and ended.end_of_series(one.series) is None
+        login
+        for login in reversed(found)
+        if login.at > ended.not_before(number)
+        and not ended.is_ended(login.session)
+        and ended.end_of_series(login.series) is None
     ]
 
 
 async def logins_shown(exchange: Exchange, asker: Asker, texts: RightsTexts) -> list[dict[str, Any]]:
-    """Return what a customer reads of their sessions; who showed a code has none here."""
+    """Return a customer's logins as the page shows them; none for a person who was identified by a code."""
     found = [] if asker.proof else await logins_of_customer(exchange, asker.number)
     own = exchange.session.binding.session_id if found else None
     return [
         {
-            "handle": one.handle,
-            "agent": one.agent or texts.line("unstated"),
-            "since": texts.line("since", date=one.began.date()),
-            "is_own": one.session == own,
+            "handle": login.handle,
+            "agent": login.agent or texts.line("unstated"),
+            "since": texts.line("since", date=login.began.date()),
+            "is_own": login.session == own,
         }
-        for one in found
+        for login in found
     ]
 
 
 async def requests_of(room: Room, number: str) -> list[Request]:
-    """Return the newest requests of a customer; none where the queue does not answer."""
+    """Return the newest requests of a customer; none if the queue does not answer."""
     desk = room.desk
     if desk is None or not number:
         return []
@@ -195,26 +195,26 @@ async def requests_of(room: Room, number: str) -> list[Request]:
 
 
 def kinds_of() -> list[tuple[str, str]]:
-    """Return what can be asked for, with the key of its words."""
+    """Return each kind of request with the key of its text."""
     return [(kind.value, kind.value.replace("-", "_")) for kind in RequestKind]
 
 
 async def _history(
     exchange: Exchange, log: ConsentLog | None, number: str, lang: str
 ) -> list[tuple[str, str]]:
-    """Return the newest choices: when, and what was agreed to."""
+    """Return the newest choices: the day, and the purposes that were agreed to."""
     receipt = exchange.consent.receipt
     subjects = [customer(number)] if number else []
     subjects += [browser(receipt.subject)] if receipt is not None and receipt.subject else []
     if log is None or not subjects:
         return []
     found = await log.read(partial(_choices, subjects=subjects))
-    # Of purposes that are no longer asked for, too
+    # Also the titles of purposes that the shop no longer asks for
     titles = {id_: texts["title"] for id_, texts in texts_of(lang)["purposes"].items()}
-    titles |= {one.id: one.title for one in shown_purposes(exchange.parts.config, lang)}
+    titles |= {purpose.id: purpose.title for purpose in shown_purposes(exchange.parts.config, lang)}
     comma, none = texts_of(lang)["meta"]["comma"], titles.get(NECESSARY, NECESSARY)
     return [
-        (date_text(when, lang), comma.join(titles.get(one, one) for one in granted) or none)
+        (date_text(when, lang), comma.join(titles.get(purpose, purpose) for purpose in granted) or none)
         for when, granted in found or ()
     ]
 
@@ -223,9 +223,9 @@ def _choices(stores: Stores, subjects: list[str]) -> list[tuple[datetime, list[s
     rows = [row for subject in subjects for row in newest_rows(stores, subject, CONSENT, MOST_SHOWN)]
     newest = nlargest(MOST_SHOWN, rows, key=lambda row: row.about)
     return [
-        (datetime.fromtimestamp(one.milliseconds / 1000, UTC), counting_purposes(read_document(one.record)))
-        for one in (opened(stores, row) for row in newest)
-        if one.record
+        (datetime.fromtimestamp(row.milliseconds / 1000, UTC), counting_purposes(read_document(row.record)))
+        for row in (opened(stores, sealed) for sealed in newest)
+        if row.record
     ]
 
 
@@ -233,8 +233,8 @@ def _kind(kind: DataKind, lang: str, texts: RightsTexts) -> dict[str, Any]:
     length = kind.length
     kept = texts.texts["account"] if length is None else duration_text(*length, lang)
     return {
-        "title": _told(kind.title, lang),
-        "purpose": _told(kind.purpose, lang),
+        "title": _localized(kind.title, lang),
+        "purpose": _localized(kind.purpose, lang),
         "basis": texts.texts[kind.basis],
         "reason": kind.reason,
         "kept": texts_of(lang)["durations"]["session"] if kind.retention == "session" else kept,
@@ -243,23 +243,23 @@ def _kind(kind: DataKind, lang: str, texts: RightsTexts) -> dict[str, Any]:
 
 
 def _form(form: ShopForm, exchange: Exchange, texts: RightsTexts) -> dict[str, Any]:
-    """Return what visitors read of a form; one that is on every page is the shop's."""
+    """Return a form as visitors read of it; a form on every page is named by the shop's host."""
     return {
         "page": exchange.request.origin.host + form.page.removesuffix("/"),
         "link": f"{quote(exchange.request.root_path)}{form.page}",
-        "asks": [texts.texts[FIELD_TEXTS[one]] for one in form.asks],
+        "asks": [texts.texts[FIELD_TEXTS[field]] for field in form.asks],
         "leads_to": form.leads_to,
     }
 
 
-def _told(text: Any, lang: str) -> dict[str, str]:
-    """Return a text, and its language where that is not the page's: a screen reader speaks it with that voice."""
-    told, language = nearest_text(text, lang, "en")
-    return {"text": told, "lang": "" if language == lang else language}
+def _localized(texts: Any, lang: str) -> dict[str, str]:
+    """Return the nearest text, and its language if it is not the page's, for the voice of a screen reader."""
+    text, language = nearest_text(texts, lang, "en")
+    return {"text": text, "lang": "" if language == lang else language}
 
 
 def request_shown(request: Request, exchange: Exchange, texts: RightsTexts) -> dict[str, Any]:
-    """Return what the person reads of a request: neither who works at it nor what went wrong."""
+    """Return a request as its person reads it: without the names of staff and without errors."""
     is_answered = request.state in (State.DONE, State.REFUSED)
     return {
         "id": request.id,
@@ -277,7 +277,7 @@ def request_shown(request: Request, exchange: Exchange, texts: RightsTexts) -> d
 
 
 def _has_copy(request: Request, exchange: Exchange) -> bool:
-    """Return whether the copy can be fetched: it lies there for `rights.export_days`."""
+    """Return whether the copy can be downloaded, which is possible for `rights.export_days`."""
     days, closed = timedelta(days=exchange.parts.config.rights.export_days), request.closed_at
     is_done = request.state is State.DONE and has_copy(request)
     return is_done and closed is not None and exchange.now < closed + days
@@ -293,7 +293,7 @@ def _login(exchange: Exchange) -> str:
 
 
 def _policy(exchange: Exchange, lang: str) -> dict[str, Any] | None:
-    """Return the version of the policy in force, and the one that comes next."""
+    """Return the policy's version in force and the next one; None if the shop has no policy here."""
     policy, today = exchange.parts.policy, exchange.now.date()
     if not policy.is_on:
         return None

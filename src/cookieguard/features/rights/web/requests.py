@@ -1,7 +1,7 @@
-"""The queue of requests at {prefix}requests, for support and officer: the list, one request, and what is done to it.
+"""The staff page {prefix}requests: the list of privacy requests, one request in detail, and what staff do with it.
 
-Support sees it, enters letters, notes, and does steps by hand; an officer decides. Every request that is opened is in
-the access journal before it is shown.
+Support reads requests, enters letters and notes, and does manual steps; an officer decides. Each look at a request is
+written into the access journal before the request is shown.
 """
 
 from __future__ import annotations
@@ -43,19 +43,13 @@ from cookieguard.features.rights.values.by_staff import (
     WHO,
     Said,
     acted,
+    in_words,
     is_readable,
     next_act,
     standing_of,
-    told_of,
 )
 from cookieguard.features.rights.values.plan import MEANING, NAMES, by_hand, follows
-from cookieguard.features.rights.values.requests import (
-    Act,
-    Request,
-    RequestRefused,
-    Via,
-    noted,
-)
+from cookieguard.features.rights.values.requests import Act, Request, RequestRefused, Via, noted
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.features.rights.web.desk import Desk, Room
 from cookieguard.features.rights.web.words import FIRST_SHOWN, passages_of, purpose_of, read_by_person
@@ -78,20 +72,20 @@ REQUESTS_PAGE = "requests"
 NOT_OURS = "this form can only be posted from a staff page"
 NO_ANSWER = "The queue of requests does not answer. Nothing was changed; try again in a minute."
 UNKNOWN = "There is no request with this id."
-NOBODYS = "This person has no customer number, so nothing can be refused for them."
+NO_NUMBER = "This person has no customer number, so nothing can be refused for them."
 NO_PURPOSE = "none, because consent.follow_customer is off"
 UNREADABLE = "This request cannot be read: its key is missing, or it was changed. Its deadline still runs."
-ERASE = "erase"  # what the page that asks again posts
-# The fields of one that is entered.
+ERASE = "erase"  # the act that the confirmation page posts
+# The form fields of a letter or a call that staff enter.
 LETTER = ("kind", "who", "customer", "contact", "received", "law", "language", "text")
 MOST_FIELDS = 3
-MOST_CLOSED = 50  # on one page
-MOST_DIGITS = 4  # of the number of a page
-MOST_SHOWN = 500  # of the list: whoever fills the queue fills no page
+MOST_CLOSED = 50  # requests on one page
+MOST_DIGITS = 4  # of a page number
+MOST_SHOWN = 500  # in the list, so that a flood of requests does not make an endless page
 
 
 class _Message(NamedTuple):
-    """Say what a page shows beside what it always does: why something was not done."""
+    """Hold the status of a page, and the message that says why something was not done."""
 
     status: int = 200
     message: str = ""
@@ -99,7 +93,7 @@ class _Message(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """Hold what one answer needs."""
+    """Hold a staff member's request to this page, with the desk and the room that answer it."""
 
     exchange: Exchange
     staff: StaffGuard
@@ -109,11 +103,11 @@ class _Visit:
 
     @property
     def has_hooks(self) -> bool:
-        """Return whether the shop's own code does steps."""
+        """Return whether the shop has hooks that do steps."""
         return bool(self.exchange.parts.config.rights.hooks)
 
     async def ask(self, question: Callable[[Requests], Answer]) -> Answer:
-        """Ask the queue; raises _Failed with what the page says where that brings nothing."""
+        """Query the queue; raises _Failed with the page's message if the query fails."""
         future = self.desk.ask(question)
         if not await is_done(future):
             raise _Failed(503, NO_ANSWER)
@@ -131,7 +125,7 @@ class _Visit:
 
 
 class _Failed(Exception):
-    """Say why something was not done, with the status."""
+    """Report why something was not done, with the status of the response."""
 
     def __init__(self, status: int, message: str) -> None:
         self.said = _Message(status, message)
@@ -141,7 +135,7 @@ class _Failed(Exception):
 async def answer_requests(
     exchange: Exchange, receive: Receive, member: Member, *, staff: StaffGuard, room: Room, desk: Desk
 ) -> Response:
-    """Answer {prefix}requests: GET with the list, or one by ?id=; POST with act=<what is done>, 303 to what it made."""
+    """Answer {prefix}requests: GET shows the list or ?id=; POST does act=NAME and redirects (303) to the request."""
     visit = _Visit(exchange, staff, room, desk, member)
     if exchange.request.is_read:
         asked = first_values(exchange.request.query, MOST_FIELDS)
@@ -170,7 +164,7 @@ def _is_confirmed(visit: _Visit, fields: dict[str, str]) -> bool:
 async def _show_list(
     visit: _Visit, said: _Message, *, entered: Mapping[str, str] | None = None, closed: int = 0
 ) -> Response:
-    """Show what is open, or a page of what is closed; the list names nobody. `entered` is a letter not taken."""
+    """Show the open requests, or a page of closed ones, without names. `entered` refills a refused letter's form."""
     exchange, now = visit.exchange, visit.exchange.now
     pending: list[Pending] = []
     unreadable: list[str] = []
@@ -186,7 +180,7 @@ async def _show_list(
         said = error.said
     values = {
         "pending": pending[:MOST_SHOWN],
-        "late": sum(one.days_left < 0 for one in pending),
+        "late": sum(request.days_left < 0 for request in pending),
         "unreadable": unreadable,
         "closed": closed,
         "has_more": has_more,
@@ -202,7 +196,7 @@ async def _show_list(
 
 
 async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
-    """Show one request with whose it is, once that look is in the journal."""
+    """Show one request with its person, after writing the look into the access journal."""
     now = visit.exchange.now
     try:
         request = await visit.ask(lambda queue: queue.find(id_))
@@ -229,7 +223,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
         "may_read": visit.member.may(OFFICER) and is_readable(request, now, has_hooks=visit.has_hooks),
         "answer": answer_of(request, visit.exchange.parts.config),
         "standing": standing_of(request, has_hooks=visit.has_hooks),
-        "told": told_of(request, now, has_hooks=visit.has_hooks),
+        "told": in_words(request, now, has_hooks=visit.has_hooks),
         "refusable": _refusable(visit.exchange.parts.config) if request.customer else [],
     }
     return _page(visit, "request.html", said, **values)
@@ -248,7 +242,7 @@ def _page(visit: _Visit, name: str, said: _Message, **values: object) -> Respons
 
 
 def _done(request: Request, name: str) -> object:
-    return next((one for one in request.events if one.act is Act.STEP and one.name == name), None)
+    return next((event for event in request.events if event.act is Act.STEP and event.name == name), None)
 
 
 def _may(change: Callable[[], Request]) -> bool:
@@ -260,7 +254,7 @@ def _may(change: Callable[[], Request]) -> bool:
 
 
 async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
-    """Do what was posted, and lead to the request that it made or changed."""
+    """Do the posted act, and redirect to the request that it created or changed."""
     role, act = ACTS.get(fields.get("act", ""), ("", None))
     if act is None:
         return refusal(400, f"act is {fields.get('act', '')[:40]!a}; allowed: {', '.join(ACTS)}\n")
@@ -285,15 +279,15 @@ async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
 
 
 def _is_to_ask_again(visit: _Visit, fields: Mapping[str, str]) -> bool:
-    """Return whether a member enters an erasure, which a page of its own asks about; there is none for scripts."""
+    """Return whether a member must confirm an erasure on a page of its own; a script need not."""
     is_erasure = (fields.get("act"), fields.get("kind")) == ("add", RequestKind.ERASE)
     return is_erasure and not is_script(visit.exchange)
 
 
 async def _show_words(visit: _Visit, fields: dict[str, str], act: Act) -> Response:
-    """Show what the person will read, before it is done: the same page and mail, in their language."""
+    """Show the page and the mail that the person will read, in their language, before the act is done."""
     change, exchange = _changed(visit, fields, act), visit.exchange
-    # Nothing is written; it raises what doing it would raise
+    # Nothing is written, but a forbidden act is refused here already
     after = await visit.ask(lambda queue: change(queue.require(fields.get("id", ""))))
     await _count(visit, Use.VIEW, after.customer or after.contact, f"request {after.id}")
     values = {
@@ -323,7 +317,7 @@ def _changed(visit: _Visit, fields: Mapping[str, str], act: Act) -> Callable[[Re
 
 
 async def _change(visit: _Visit, fields: dict[str, str], act: Act) -> str:
-    """Write an act with its words, its step, or its last day."""
+    """Do an act on a request, with its words, its step, or the last day of a hold."""
     id_ = fields.get("id", "")
     if not ID.fullmatch(id_):
         raise _Failed(404, UNKNOWN)
@@ -341,7 +335,7 @@ async def _change(visit: _Visit, fields: dict[str, str], act: Act) -> str:
 
 
 async def _add(visit: _Visit, fields: dict[str, str]) -> str:
-    """Enter a letter or a call; who asks twice for the same gets the request that is open."""
+    """Enter a letter or a call, unless the same request is open; return its id."""
     now, config = visit.exchange.now, visit.exchange.parts.config
     kind, law, language = fields.get("kind", ""), fields.get("law", ""), fields.get("language", "")
     zone = zone_of(config.rights.time_zone)
@@ -371,7 +365,7 @@ async def _add(visit: _Visit, fields: dict[str, str]) -> str:
 
 
 async def _count(visit: _Visit, use: Use, whose: str, what: str) -> None:
-    """Count an act toward the member's limit of the day, and write it into the journal first."""
+    """Count an act toward the member's daily limit, after writing it into the access journal."""
     await visit.staff.note_look(visit.exchange, visit.member, what, customer=whose, use=use)
 
 
@@ -383,7 +377,7 @@ def _day(text: str) -> date:
 
 
 async def _refuse_for(visit: _Visit, fields: dict[str, str]) -> str:
-    """Refuse a purpose for who asked, as they could themselves: on each of their devices, until they agree again."""
+    """Refuse a purpose for a customer, as they could themselves: on all devices, until they agree again."""
     config, now, purpose = visit.exchange.parts.config, visit.exchange.now, fields.get("what", "")
     allowed, request = _refusable(config), await _asked_by_customer(visit, fields)
     if purpose not in allowed:
@@ -396,16 +390,16 @@ async def _refuse_for(visit: _Visit, fields: dict[str, str]) -> str:
 
 
 async def _asked_by_customer(visit: _Visit, fields: Mapping[str, str]) -> Request:
-    """Return the request of a customer; raises _Failed for another one."""
+    """Return the request if it is a customer's; raises _Failed if it is unknown or has no customer number."""
     id_ = fields.get("id", "")
     request = await visit.ask(lambda queue: queue.find(id_))
     if request is None or not request.customer:
-        raise _Failed(404, UNKNOWN if request is None else NOBODYS)
+        raise _Failed(404, UNKNOWN if request is None else NO_NUMBER)
     return request
 
 
 async def _write_for(visit: _Visit, request: Request, text: str, write: Callable[[Store, str], None]) -> str:
-    """Write something into the store for who asked; the log has it first, and the request gets a note."""
+    """Write into the store for a customer, after writing it into the consent log; then add a note to the request."""
     store, number, log = visit.exchange.parts.store_sync, request.customer, visit.room.log
     if store is None:
         raise _Failed(503, NO_ANSWER)
@@ -425,7 +419,7 @@ async def _write_for(visit: _Visit, request: Request, text: str, write: Callable
 
 
 def _refusable(config: Config) -> list[str]:
-    return [one.id for one in config.asked if one.id != NECESSARY] if follows(config) else []
+    return [purpose.id for purpose in config.asked if purpose.id != NECESSARY] if follows(config) else []
 
 
 Do = Callable[[_Visit, dict[str, str]], Awaitable[str]]

@@ -1,4 +1,4 @@
-"""Words beside a request: what the person reads once staff acted, and the policy text that they object to."""
+"""Texts on a request's staff page: a preview of what the person will read, and the policy that they object to."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from cookieguard.features.rights.web.page import request_shown
 from cookieguard.web.exchange import Exchange
 
 FIRST_SHOWN = (Act.DONE, Act.REFUSED, Act.EXTENDED, Act.HELD)
-"""What is shown as the person will read it, before it is done."""
-QUOTE = 4  # words in a row make a quotation
+"""The acts with a preview: staff first see the texts as the person will read them."""
+QUOTE = 4  # words in a row count as a quotation
 WORD = re.compile(r"\w+")
 
 
 def purpose_of(fields: dict[str, str]) -> str:
-    """Return what the form is for that confirms these words: it confirms no others."""
+    """Return the purpose of the form that confirms this act; it covers the exact words, so it confirms no others."""
     act, id_, until, text = (fields.get(name, "") for name in ("act", "id", "until", "text"))
     return "\0".join((act, id_, until, clean(text)))
 
 
 def read_by_person(exchange: Exchange, letters: Letters, after: Request, act: Act) -> dict[str, Any]:
-    """Return the mail and the lines of their page as the person will read them, in their language."""
+    """Return the mail and the request on the privacy page as the person will read them, in their language."""
     lang, subject, lines = letters.mail_of(after, now=exchange.now)
     rights = exchange.parts.config.rights
     may_have_address = "@" in after.contact or (bool(after.customer and rights.hooks) and not after.contact)
@@ -42,7 +42,7 @@ class Passage(NamedTuple):
 
 
 def passages_of(exchange: Exchange, request: Request) -> list[Passage]:
-    """Return the policy of an objection's version by paragraphs; nothing for other requests."""
+    """Return the paragraphs of the policy version that an objection is about; none for other requests."""
     policy, config = exchange.parts.policy, exchange.parts.config
     texts = policy.texts_of(request.policy) if policy.is_on and request.kind is RequestKind.OBJECT else {}
     found = (
@@ -54,8 +54,8 @@ def passages_of(exchange: Exchange, request: Request) -> list[Passage]:
         found[1].decode("utf-8", "replace").replace("\r\n", "\n").removeprefix("---\n").partition("\n---\n")
     )
     quotes = _runs(request.text)
-    paragraphs = (one.strip() for one in re.split(r"\n\s*\n", text))
-    return [Passage(one, not quotes.isdisjoint(_runs(one))) for one in paragraphs if one]
+    paragraphs = (part.strip() for part in re.split(r"\n\s*\n", text))
+    return [Passage(part, not quotes.isdisjoint(_runs(part))) for part in paragraphs if part]
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:
