@@ -23,8 +23,7 @@ from cookieguard.storage.state_directory import StateDirectory
 
 # 50,000 choices: more than all customers behind one carrier's address make on a sale day
 DAY_BYTES = 100_000_000
-# One record with its key, indexes and checkpoint. SQLite needs 1,300 bytes, or 870 if many records share a checkpoint;
-# PostgreSQL needs 1,600.
+# With key, indexes and checkpoint. SQLite needs 1,300, or 870 if records share a checkpoint; PostgreSQL needs 1,600.
 CHOICE_BYTES = 2_000
 # Thousands of people may share an IPv4 address, while one customer may have a whole /48 of IPv6.
 PREFIXES = {"ipv4_prefix": 32, "ipv6_prefix": 48}

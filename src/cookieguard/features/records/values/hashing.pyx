@@ -73,9 +73,7 @@ def hash_rows(rows):
         _borrow()
     if not is_lent:
         leaves = b"".join([sha256(b"\x00" + fields[:64]).digest() for fields in rows])
-        return leaves, [
-            place for place, fields in enumerate(rows) if sha256(fields[64:]).digest() != fields[32:64]
-        ]
+        return leaves, [place for place, fields in enumerate(rows) if sha256(fields[64:]).digest() != fields[32:64]]
     leaves = PyBytes_FromStringAndSize(NULL, count * 32)
     into = <unsigned char*>PyBytes_AS_STRING(leaves)
     changed = []
