@@ -245,7 +245,7 @@ class LogStore:
         return found
 
     def change_fact(self, name: str, value: str) -> None:
-        """Set a fact, also if it has another value."""
+        """Set a fact of the log; an earlier value is replaced."""
         self.database.write(CHANGE_FACT, name=name, value=value)
 
     def public_keys(self) -> list[str]:

@@ -37,7 +37,7 @@ TABLES = Tables(
     steps=(Step(MAKE), Step(())),  # the second: keys are wrapped, so earlier releases cannot read them
     down=LogDown,
     short=(("cg_subject_secret", "secret"), ("cg_subject_fading", "fading"), ("cg_subject", "subject")),
-    busy_seconds=2.0,  # each writer holds the lock for one small transaction
+    busy_seconds=2.0,  # enough, since each writer holds the lock for one small transaction
     statement_milliseconds=10_000,
     lock_milliseconds=5_000,
     settings=(DURABLE,),
@@ -68,7 +68,7 @@ CLEAR = """
     SELECT id, key FROM cg_subject WHERE id > :after AND length(key) = :length ORDER BY id LIMIT :count
 """
 WRAP = "UPDATE cg_subject SET key = :key WHERE id = :subject AND key = :before"
-WRAPPED_AT_ONCE = 5000  # keys of one transaction: some 100 ms, in which records wait
+WRAPPED_AT_ONCE = 5000  # keys of one transaction, which takes about 100 ms; new records wait for it
 END_FADING = "DELETE FROM cg_subject_fading WHERE id IN (:these) AND since < :before RETURNING id"
 
 

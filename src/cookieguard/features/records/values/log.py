@@ -1,4 +1,4 @@
-"""What a writer of records learns from the log: that it is down, or that a record is on disk."""
+"""The answers of the log to code that writes records: an error while it is down, and an acknowledgement."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class PruningNote(NamedTuple):
 
     runs: list[tuple[int, int]]
     tree: Checkpoint | None
-    """None in the oldest notes."""
+    """None in notes from before version 0.1.0."""
 
 
 def write_pruned(numbers: Iterable[int], tree: Checkpoint, signer: Signer, *, now: datetime) -> str:

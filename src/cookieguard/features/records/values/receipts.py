@@ -23,12 +23,12 @@ MOST_BYTES = 1_000_000
 
 
 class ReceiptBroken(CookieGuardError):
-    """Say why a receipt proves nothing."""
+    """A receipt is not valid; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Hold what a verified receipt says."""
+    """Hold the record of a verified receipt, its place in the log, and the key that signed the log."""
 
     record: Mapping[str, Any]
     index: int

@@ -100,7 +100,7 @@ def unseal(row: Sealed, key: bytes) -> tuple[bytes, bytes]:
 
 
 def commitment(salt: bytes, record: bytes) -> bytes:
-    """Return the first half of a record's entry."""
+    """Return the first half of a record's entry: a hash of salt and record."""
     return sha256(COMMITS + salt + record).digest()
 
 
