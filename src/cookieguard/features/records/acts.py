@@ -1,4 +1,4 @@
-"""What the shop's people did, as records of the log: written before the act counts, or the act does not happen."""
+"""Acts of the shop's staff as records of the consent log. An act that cannot be recorded is not done."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
 from cookieguard.storage.state_directory import StateDirectory
 
-TIMEOUT = 10.0  # seconds for one commit
+TIMEOUT = 10.0  # seconds until a record must be on disk
 NOT_DONE = "the consent log cannot be written ({reason}), so nothing was done; see cookieguard doctor, then try again"
 ID_BYTES = 18
 
 
 class Acts:
-    """Write acts into a log, and wait until each is on disk; without a log nothing is written."""
+    """Write acts into a log, and wait until each is on disk. If the log is switched off, acts are not recorded."""
 
     def __init__(self, log: LogWriter | None, *, clock: Callable[[], datetime] | None = None) -> None:
         self._log = log
@@ -41,7 +41,7 @@ class Acts:
     def begin(
         self, kind: str, fields: Mapping[str, Any], *, once: str = "", subject: str = SHOP
     ) -> Future[None]:
-        """Hand an act to the log; the future ends once it is on disk."""
+        """Hand an act to the log. The future ends once the record is on disk, at once without a log."""
         if self._log is None:
             done: Future[None] = Future()
             done.set_result(None)
@@ -60,7 +60,7 @@ def acts_of(
     environ: Mapping[str, str],
     clock: Callable[[], datetime] | None = None,
 ) -> Iterator[Acts | None]:
-    """Open the shop's log for a command; None where it is switched off. What was written is numbered on leaving."""
+    """Open the shop's log for a command, None if it is switched off. Closing it numbers the new records."""
     log = open_log(config, state, keyring, environ=environ)
     if log is None:
         yield None
@@ -70,6 +70,6 @@ def acts_of(
 
 
 def named(kind: str, once: str) -> str:
-    """Return the id of the act of this kind and name that there is only one of."""
+    """Return the id of an act that is recorded once: the same kind and name always give the same id."""
     digest = hashlib.sha256(f"{kind}\n{once}".encode(errors="surrogatepass")).digest()[:ID_BYTES]
     return base64.urlsafe_b64encode(digest).decode()

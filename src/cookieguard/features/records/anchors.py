@@ -1,8 +1,8 @@
-"""Checkpoints kept outside the log's store: the newest beside it, and files that others were given.
+"""Checkpoints kept outside the log's store: the newest one in the state directory, and those sent to a witness.
 
-An older copy of the store is a whole log of its own; only what was kept elsewhere shows that it is old. So a witness
-outside the shop, a directory or a command, is given the checkpoints. One that does not answer holds nothing up: the
-next checkpoint covers all that came before it.
+An older copy of the store verifies as a complete log. Only a checkpoint kept elsewhere shows that it is old. So a
+witness outside the shop, a directory or a command, gets the checkpoints. If it fails, the log continues, since the
+next checkpoint covers all earlier entries.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from cookieguard.runtime.worker import NOW, Worker
 logger = logging.getLogger("cookieguard")
 
 COMMAND_SECONDS = 30.0
-CLOSE_SECONDS = 2.0  # in which a worker that ends hands the last one on; the next worker's covers it
+CLOSE_SECONDS = 2.0  # for the last checkpoint at a worker's end; the next worker's checkpoint covers it
 
 
 class Witness:
-    """Hand checkpoints on, in a thread that lives while there is one to hand on. Owns the newest one."""
+    """Send checkpoints to the witness, in a thread that ends when all are sent. Owns the newest unsent checkpoint."""
 
     def __init__(self, place: str) -> None:
         self._place = place
@@ -40,12 +40,12 @@ class Witness:
         self._worker = Worker("witness", self._round, patience=CLOSE_SECONDS, is_brief=True)
 
     def give(self, note: str) -> None:
-        """Have a checkpoint handed on; one that waits still gives way to it."""
+        """Queue a checkpoint to be sent. It replaces an older one that is still waiting."""
         self._newest.append(note)
         self._worker.ask()
 
     def close(self, deadline: float = math.inf) -> None:
-        """Wait a moment for what is being handed on; a witness that hangs holds no worker's end up."""
+        """Wait at most 2 s for the checkpoint being sent, so that a hanging witness does not delay a worker's end."""
         self._worker.close(deadline)
 
     def _round(self) -> float | None:
@@ -70,25 +70,25 @@ class Witness:
 
 
 def write_checkpoint(directory: Path, note: str) -> Path:
-    """Write a checkpoint beside those that are there; none is ever written over: two of one size are a fork."""
+    """Return the path to which a checkpoint is written. Existing files are kept, since two of one size prove a fork."""
     checkpoint = read_checkpoint(note)
     names = f"checkpoint-{checkpoint.size}", f"checkpoint-{checkpoint.size}-{checkpoint.root.hex()[:16]}"
-    draft = directory / f".{names[1]}.{secrets.token_hex(8)}"  # a worker that dies leaves no half checkpoint
+    draft = directory / f".{names[1]}.{secrets.token_hex(8)}"  # a dying worker leaves no partial checkpoint
     try:
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644), "wb") as file:
             file.write(note.encode())
             file.flush()
             os.fsync(file.fileno())
         for path in (directory / name for name in names):
-            if _is_put(draft, path) or path.read_text("utf-8", errors="replace") == note:
+            if _took_name(draft, path) or path.read_text("utf-8", errors="replace") == note:
                 break
         return path
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _is_put(draft: Path, path: Path) -> bool:
-    """Give a file its name, unless that is taken."""
+def _took_name(draft: Path, path: Path) -> bool:
+    """Give a draft its final name; return False if a file has that name."""
     try:
         path.hardlink_to(draft)
     except FileExistsError:
@@ -101,8 +101,8 @@ def _is_put(draft: Path, path: Path) -> bool:
 
 
 def _run_command(command: str, note: str) -> None:
-    """Run a command, without a shell, that reads the checkpoint from its standard input."""
-    subprocess.run(  # noqa: S603 - of the shop's own configuration
+    """Run a command without a shell, and pass the checkpoint on its standard input."""
+    subprocess.run(  # noqa: S603 - the command is from the shop's own configuration
         shlex.split(command),
         input=note.encode(),
         stdout=subprocess.DEVNULL,
@@ -124,18 +124,18 @@ def _reason(error: Exception) -> str:
 
 NEWEST = "checkpoint"
 KEPT = re.compile(r"checkpoint(-[0-9]+)?")
-SIGNS = "\u2014 ".encode()  # as a line of a signature begins, of which a note has some at its end
+SIGNS = "\u2014 ".encode()  # each signature line at the end of a note begins with this
 
 
 class LocalAnchor:
-    """Keep the newest checkpoint in a file beside the store; one that the store contradicts stays for good."""
+    """Keep the newest checkpoint in a file of the state directory. One that contradicts the store is kept for good."""
 
     def __init__(self, directory: Path, witness: Witness | None = None) -> None:
         self._path = directory / NEWEST
         self._witness = witness
 
     def check(self, log: LogStore) -> None:
-        """Put the file aside where the log is not what it was: set back to an older copy, or another one."""
+        """Rename the file and log an error if the store is an older copy of the log, or another log."""
         note, size = read_newest(self._path.parent), 0
         if note is None:
             return
@@ -152,7 +152,7 @@ class LocalAnchor:
         )
 
     def write(self, note: str) -> None:
-        """Keep a checkpoint, and hand it to the witness; where that fails the log goes on."""
+        """Store a checkpoint, and send it to the witness. If either fails, the log continues."""
         if self._witness is not None:
             self._witness.give(note)
         draft = self._path.with_name(f".{NEWEST}.{secrets.token_hex(8)}")
@@ -166,20 +166,20 @@ class LocalAnchor:
                 draft.unlink(missing_ok=True)
 
     def close(self, deadline: float) -> None:
-        """Let the witness end."""
+        """End the witness's thread."""
         if self._witness is not None:
             self._witness.close(deadline)
 
 
 def read_newest(directory: Path) -> str | None:
-    """Return the newest checkpoint that is kept in a state directory."""
+    """Return the newest checkpoint kept in a state directory, None if there is none or it cannot be read."""
     with suppress(OSError, UnicodeDecodeError):
         return (directory / NEWEST).read_text("utf-8")
     return None
 
 
 def continues(note: str, log: LogStore) -> bool:
-    """Return whether a log has all that a checkpoint has."""
+    """Return whether a log contains all entries of a checkpoint, unchanged."""
     with suppress(NoteError, ValueError):
         kept = read_checkpoint(note)
         return kept.size <= log.size() and tree_root(log.tile, kept.size) == kept.root
@@ -187,14 +187,14 @@ def continues(note: str, log: LogStore) -> bool:
 
 
 def local_anchors(directory: Path) -> list[Path]:
-    """Return the files with checkpoints in a state directory."""
+    """Return the paths of all checkpoints in a state directory."""
     with suppress(FileNotFoundError):
         return sorted(path for path in directory.iterdir() if KEPT.fullmatch(path.name))
     return []
 
 
 def was_set_back(directory: Path, log: LogStore) -> bool:
-    """Return whether checkpoints in a state directory name more, or another log, than there is."""
+    """Return whether a checkpoint in the state directory shows that the log was set back or replaced."""
     kept = local_anchors(directory)
     if any(path.name != NEWEST for path in kept):
         return True
@@ -205,8 +205,8 @@ def was_set_back(directory: Path, log: LogStore) -> bool:
 
 
 def read_anchors(paths: Iterable[Path]) -> list[tuple[str, str]]:
-    """Return name and text of checkpoints in files, and in all files of directories; raises OSError."""
-    files = [one for path in paths for one in (sorted(path.glob("[!.]*")) if path.is_dir() else [path])]
+    """Return name and text of the checkpoints in files, and in all files of directories; raises OSError."""
+    files = [file for path in paths for file in (sorted(path.glob("[!.]*")) if path.is_dir() else [path])]
     return [
         (path.name if number == 1 else f"{path.name}, its checkpoint {number},", note)
         for path in files
@@ -216,7 +216,7 @@ def read_anchors(paths: Iterable[Path]) -> list[tuple[str, str]]:
 
 
 def _notes_in(path: Path) -> Iterator[str]:
-    """Yield what may be a checkpoint: mostly one, but a witness may put the next behind it (`cat >> checkpoints`)."""
+    """Yield the possible checkpoints in a file. A witness may append several to one file (`cat >> checkpoints`)."""
     note, ends = b"", False
     with path.open("rb") as file:
         while len(note) <= LONGEST_NOTE and (line := file.readline(LONGEST_NOTE + 1)):
@@ -225,5 +225,5 @@ def _notes_in(path: Path) -> Iterator[str]:
                 yield note.decode("utf-8", errors="replace")
                 note = b""
             note, ends = note + line, is_signature
-    # One that is longer is none, whatever follows.
+    # A note that is too long is not a checkpoint, so the rest of the file is ignored.
     yield note[: LONGEST_NOTE + 1].decode("utf-8", errors="replace")

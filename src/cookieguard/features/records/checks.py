@@ -1,4 +1,4 @@
-"""What `cookieguard doctor` says of the consent log."""
+"""The findings of `cookieguard doctor` about the consent log: its tree, keys, texts, growth, erasures and pruning."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from cookieguard.features.records.upkeep.pruning import has_overdue, life_of
 from cookieguard.features.records.values.notes import NoteError, read_checkpoint
 from cookieguard.features.records.values.tiles import tree_root
 
-# The shop's workers do it every hour, and hold it back for a day where the clock leapt
+# The hourly job prunes records, but waits for a day after a jump of the clock.
 OVERDUE = timedelta(days=2)
-LEAST_DAYS = 14  # to find room in, before the disk is full
+LEAST_DAYS = 14  # of warning before the disk is full
 MB = 1_000_000
 FLOOD = "find the flood in the access log, and block it in front of the shop; if it is your proxy, set trusted_proxies"
 NO_ROOM = f"free some space: at this rate the disk is full in less than {LEAST_DAYS} days"
@@ -37,7 +37,7 @@ BEGIN_ANEW = "set origins; if no visitor has chosen yet, begin a new log (docs/p
 
 
 def checks_of(shop: Shop) -> Iterator[Finding]:
-    """Yield the state of the log and of its subjects' keys; raises LogDown."""
+    """Yield the findings on the log and on its subjects' keys; raises LogDown."""
     if not shop.config.proof.enabled:
         yield Finding("consent log", "switched off: no choice is recorded")
         return
@@ -60,7 +60,7 @@ def checks_of(shop: Shop) -> Iterator[Finding]:
 
 def _log(place: Place, shop: Shop) -> Iterator[Finding]:
     state = shop.state
-    kept_note = read_newest(state)  # before the log, which a worker may continue meanwhile
+    kept_note = read_newest(state)  # read before the log, since a worker may append to it meanwhile
     log = open_log_store(place.log, make=False)
     try:
         with log.snapshot():  # a worker may number records meanwhile
@@ -97,7 +97,7 @@ def _log(place: Place, shop: Shop) -> Iterator[Finding]:
 
 
 def _growth(shop: Shop) -> Finding:
-    """Return what choices added today, whether a network reached its limit, and whether the disk is full soon."""
+    """Return the finding on today's growth: the bytes added, networks at their limit, and a disk that fills up."""
     added, used_up = spent_today(shop.config.runtime_dir, shop.state, shop.now)
     told = f"choices added about {added // MB} MB today (UTC) on this machine"
     if used_up:
@@ -119,7 +119,7 @@ def _erasures(place: Place) -> Finding:
 
 
 def _check_overdue(shop: Shop, place: Place) -> Finding:
-    """Return whether something is there that the hourly job should have let go days ago."""
+    """Return the finding on records that the hourly job should have pruned days ago."""
     config = shop.config
     if not config.proof.kept_days:
         return Finding("records kept", "all, for good")

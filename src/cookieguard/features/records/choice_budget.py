@@ -1,7 +1,7 @@
-"""What each network may add to the consent log in a day, counted for all workers of one machine in a file in memory.
+"""Daily limit of the bytes that each network may add to the consent log. All workers of a machine share one file.
 
-A network's count is found by a hash under a key of the day. That key is destroyed after the day. From then on no count
-can be traced to a network.
+The file is in shared memory. A hash under the day's key finds a network's count in it. The key is destroyed after the
+day, so no later reader can trace a count to a network.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from cookieguard.storage.state_directory import StateDirectory
 
 # 50,000 choices: more than all customers behind one carrier's address make on a sale day
 DAY_BYTES = 100_000_000
-# With key, indexes and a checkpoint of its own. SQLite takes 1,300, or 870 if many share one; PostgreSQL takes 1,600.
+# With key, indexes and checkpoint. SQLite needs 1,300, or 870 if records share a checkpoint; PostgreSQL needs 1,600.
 CHOICE_BYTES = 2_000
-# Thousands may share an IPv4 address; of IPv6 one customer may have all of a /48.
+# Thousands of people may share an IPv4 address, while one customer may have a whole /48 of IPv6.
 PREFIXES = {"ipv4_prefix": 32, "ipv6_prefix": 48}
 USE = "choices"
 SLOT = Struct("=II")  # day, bytes
-SLOT_HASH_BYTES = 2  # 512 KB; two given networks share a count on one day in 65,536
+SLOT_HASH_BYTES = 2  # makes a file of 512 KB; two given networks share a count on one day in 65,536
 
 
 class ChoiceBudget:
-    """Spend what networks may add. Without a directory in memory each worker has its own key, and counts for itself.
+    """Count what networks add. Without a directory in shared memory each worker counts separately, under its own key.
 
     Owns the open file.
     """
@@ -43,24 +43,24 @@ class ChoiceBudget:
         self._file: FileIO | None = None
 
     def look_ahead(self, now: datetime) -> None:
-        """Read the key of the day and open the file: in a thread, so that no request waits for a directory."""
+        """Read the day's key and open the file. A thread calls this, so that no request waits for the disk."""
         self._keys.key(now.astimezone(UTC).date())
         self._keys.expire(now)
-        with suppress(OSError, ConfigError):  # no file: then the log itself has the last word
+        with suppress(OSError, ConfigError):  # without a file, `spend` allows every choice
             if not self._path.exists():
                 self._directory.create_once(USE, bytes)
-            # logind empties the shared memory (RemoveIPC), and another worker may have made the file again.
+            # logind can empty the shared memory (RemoveIPC); another worker may then have made a new file.
             if self._file is None or not samestat(os.fstat(self._file.fileno()), self._path.stat()):
                 self._file = FileIO(self._path, "r+")
 
     def close(self) -> None:
-        """Close the file; the next look opens it again."""
+        """Close the file; the next `look_ahead` opens it again."""
         file, self._file = self._file, None
         if file is not None:
             file.close()
 
     def spend(self, address: str, count: int, now: datetime) -> bool:
-        """Return whether a network may add so many bytes today, and count them if so."""
+        """Return whether a network may add `count` more bytes today, and count them if so."""
         today = now.astimezone(UTC).date()
         network, key = truncate(address, **PREFIXES), self._keys.key(today) or b""
         slot = blake2b(network.encode(), key=key, digest_size=SLOT_HASH_BYTES).digest()
@@ -73,13 +73,13 @@ class ChoiceBudget:
         if spent > DAY_BYTES:
             return False
         with suppress(OSError):  # a full disk
-            # Two workers may write at the same moment, and count a few of thousands once.
+            # If two workers write at the same moment, one choice is not counted. A day allows 50,000.
             os.pwrite(file.fileno(), SLOT.pack(day, spent), place)
         return True
 
 
 def spent_today(runtime_dir: str, state_dir: Path, now: datetime) -> tuple[int, int]:
-    """Return how many bytes were spent today on this machine, and how many networks have next to nothing left."""
+    """Return the bytes added on this machine today, and how many networks have room for fewer than ten choices."""
     runtime, today = existing_runtime(runtime_dir, state_dir), now.astimezone(UTC).date().toordinal()
     file = (state_dir if runtime is None else runtime.path) / USE
     slots = file.read_bytes() if file.exists() else b""

@@ -1,7 +1,7 @@
-"""Telling the shop's own code of decisions: after the commit, in a thread of its own, until it took them.
+"""Calls of the shop's `on_decision` after a decision is on disk, in a separate thread, with retries.
 
-A job stands in the log's store since the commit that wrote the decision, so that none is forgotten; a worker takes it
-for a while, and one that dies with it leaves it to the others. So a decision may come twice, and never not at all.
+The commit that writes a decision also writes a job, so none is lost. A worker reserves a job for ten minutes; if the
+worker dies, another one takes the job. So a decision may be passed twice, but is always passed at least once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from cookieguard.features.records.log_reader import opened
 from cookieguard.features.records.store.protocol import LogDown, Stores
-from cookieguard.features.records.store.rows import Job
+from cookieguard.features.records.store.rows import HookJob
 from cookieguard.features.records.values.decisions import KINDS, Decision, read_decision
 from cookieguard.features.records.values.sealing import SealBroken
 from cookieguard.features.records.writer import LogWriter
@@ -27,19 +27,19 @@ from cookieguard.runtime.worker import NOW, Worker, leave_to_parent, seconds
 
 logger = logging.getLogger("cookieguard")
 OnDecision = Callable[[Decision], Any]
-"""Take a decision; plain or `async`. What it raises has it called again later."""
+"""Receive a decision, in a plain or `async` function. If it raises, it is called again later."""
 
 AT_ONCE = 20
-LOOK_SECONDS = 5.0  # for jobs that are due again, or that another worker left
-CLAIM_MILLISECONDS = 600_000  # for so long a worker that died keeps a job
+POLL_SECONDS = 5.0  # between checks for jobs that are due again, or that another worker left
+CLAIM_MILLISECONDS = 600_000  # how long a job stays reserved for a worker that died
 FIRST_RETRY_MILLISECONDS, LONGEST_RETRY_MILLISECONDS = 1_000, 3_600_000
-MOST_TRIES = 84  # three days
+MOST_TRIES = 84  # last about three days
 ASK_SECONDS = 15.0
 CLOSE_SECONDS = 5.0
 
 
 class DecisionHook:
-    """Call `on_decision`. Owns a thread and, for an async one, an event loop in it."""
+    """Call `on_decision`. Owns a thread and, if the function is async, an event loop in it."""
 
     _loop: asyncio.AbstractEventLoop | None
 
@@ -51,18 +51,18 @@ class DecisionHook:
         self._worker = Worker(
             "decisions", self._round, end=self._let_go, reset=self._reset, patience=CLOSE_SECONDS
         )
-        writer.tell_of(KINDS, self._worker.wake)
+        writer.keep_jobs(KINDS, self._worker.wake)
 
     def begin(self) -> None:
-        """Start looking for jobs."""
+        """Start to poll for jobs."""
         self._worker.begin()
 
     def close(self, deadline: float = math.inf) -> None:
-        """End the thread once the call that is under way ended; what is left is done by another worker, or later."""
+        """End the thread after the current call. The remaining jobs stay in the store for the next worker."""
         self._worker.close(deadline)
 
     def _reset(self) -> None:
-        """Leave the event loop to the parent, in a forked child: they share what it waits by."""
+        """Leave the event loop to the parent process in a forked child, since both share its file descriptors."""
         leave_to_parent(self._loop)
         self._loop = None
 
@@ -72,12 +72,12 @@ class DecisionHook:
             loop.close()
 
     def _round(self) -> float:
-        """Do jobs that are due, but the last time none; return when to look again."""
+        """Do the jobs that are due, none at the end of the thread; return the seconds until the next check."""
         if self._worker.is_ending or not self._writer.exists:
-            return LOOK_SECONDS
+            return POLL_SECONDS
         if self._again_at <= seconds():
             self._again_at = math.inf
-        with suppress(LogDown, Timeout):  # the writer told of it; the jobs stay
+        with suppress(LogDown, Timeout):  # the writer has logged it, and the jobs stay in the store
             jobs = self._writer.ask(_take).result(ASK_SECONDS)
             for job, record in jobs:
                 if self._worker.is_ending:
@@ -86,13 +86,13 @@ class DecisionHook:
                     self._end(self._done(job, record))
             if len(jobs) == AT_ONCE:
                 return NOW
-        return max(NOW, min(LOOK_SECONDS, self._again_at - seconds()))
+        return max(NOW, min(POLL_SECONDS, self._again_at - seconds()))
 
-    def _done(self, job: Job, record: bytes) -> Callable[[Stores], None]:
+    def _done(self, job: HookJob, record: bytes) -> Callable[[Stores], None]:
         try:
             if record:
                 self._run_hook(read_decision(record))
-        except BaseException as error:  # noqa: BLE001 - the shop's own code, a task called off or an exit included
+        except BaseException as error:  # noqa: BLE001 - the shop's code may raise CancelledError or SystemExit too
             return self._failed(job, error)
         return lambda stores: stores.log.end_job(job.place)
 
@@ -103,7 +103,7 @@ class DecisionHook:
                 self._loop = asyncio.new_event_loop()
             self._loop.run_until_complete(_awaited(answer))
 
-    def _failed(self, job: Job, error: BaseException) -> Callable[[Stores], None]:
+    def _failed(self, job: HookJob, error: BaseException) -> Callable[[Stores], None]:
         tries = job.tries + 1
         kind = type(error).__name__  # its text may name a person
         if tries >= MOST_TRIES:
@@ -123,20 +123,20 @@ async def _awaited(answer: Any) -> Any:
     return await answer
 
 
-def _take(stores: Stores) -> list[tuple[Job, bytes]]:
-    """Take jobs that are due, with their records; empty ones of persons that were erased meanwhile."""
+def _take(stores: Stores) -> list[tuple[HookJob, bytes]]:
+    """Reserve the jobs that are due and return them with their records, which are empty for erased persons."""
     now = time.time_ns() // 1_000_000
     jobs = stores.log.take_jobs(now, now + CLAIM_MILLISECONDS, AT_ONCE)
     return [(job, _record_of(stores, job)) for job in jobs]
 
 
-def _record_of(stores: Stores, job: Job) -> bytes:
+def _record_of(stores: Stores, job: HookJob) -> bytes:
     row = stores.log.row(job.id)
     try:
         return b"" if row is None else opened(stores, row).record
-    except SealBroken:  # `log verify` tells of it
+    except SealBroken:  # `log verify` reports the row
         return b""
 
 
-def _put_off(stores: Stores, *, job: Job, milliseconds: int, tries: int) -> None:
+def _put_off(stores: Stores, *, job: HookJob, milliseconds: int, tries: int) -> None:
     stores.log.put_off_job(job.place, time.time_ns() // 1_000_000 + milliseconds, tries)

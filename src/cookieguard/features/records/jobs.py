@@ -1,4 +1,4 @@
-"""What is done with the consent log every hour."""
+"""The hourly jobs of the consent log: record expired consents, fetch a time stamp, and prune old records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cookieguard.storage.state_directory import StateDirectory
 
 
 def jobs_of(place: Place) -> Mapping[str, Step]:
-    """Return the steps. Records go after their time even if the log was switched off; nothing is added to it then."""
+    """Return the steps. A log that was switched off gets no new records, but its old ones are still pruned."""
     config, environ = place.config, place.environ
 
     def state() -> StateDirectory:

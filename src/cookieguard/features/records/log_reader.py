@@ -1,4 +1,4 @@
-"""What is read from the log: a record, all of a subject, the visitor's copy, and whether all is as it was signed."""
+"""Queries of the consent log: one record, all records of a subject, a visitor's receipt, and its verification."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from cookieguard.features.records.values.verification import Report, Verdict, ve
 from cookieguard.features.records.writer import key_of
 from cookieguard.runtime.questions import Questions
 
-OPEN_SECONDS = 60.0  # then the stores are opened again: a file may have been replaced by its backup
+OPEN_SECONDS = 60.0  # then the stores are opened again, since a backup may have replaced a file
 CLOSE_SECONDS = 5.0
 
 
 class LogReader(Questions[Stores]):
-    """Answer questions over connections of its own; a future ends with LogDown where the stores do not answer."""
+    """Answer questions over its own connections. A future ends with LogDown if the stores do not answer."""
 
     def __init__(self, open_stores: Callable[[], Stores]) -> None:
         super().__init__(
@@ -36,7 +36,7 @@ class LogReader(Questions[Stores]):
 
 
 class OpenedRecord(NamedTuple):
-    """Hold a record as it was written; `record` is empty where its subject was erased."""
+    """Hold a record as it was written. `record` is empty if its subject was erased."""
 
     row: Row
     kind: str
@@ -46,33 +46,33 @@ class OpenedRecord(NamedTuple):
 
 
 def read_record(stores: Stores, record_id: str) -> OpenedRecord | None:
-    """Return a record by its id; raises SealBroken where it is not what the log committed to."""
+    """Return a record by its id, None if there is none. Raises SealBroken if the row differs from its commitment."""
     row = stores.log.row(digest_of_id(record_id))
     return None if row is None else opened(stores, row)
 
 
 def read_subject(stores: Stores, subject: str) -> list[OpenedRecord]:
-    """Return all records of a subject, in the order they were written; none once it was erased."""
+    """Return all records of a subject in the order they were written, none if the subject was erased."""
     key = key_of(stores, subject)
     rows = [] if key is None else reversed(stores.log.rows_of(key.subject))
     return [opened(stores, row) for row in sorted(rows, key=lambda row: (row.number is None, row.number))]
 
 
 def newest_rows(stores: Stores, subject: str, kind: str, count: int) -> list[Row]:
-    """Return the newest `count` rows of each label (`KIND:TOPIC`) of a kind; none once the subject was erased."""
+    """Return the newest `count` rows of each label (`KIND:TOPIC`) of a kind, none if the subject was erased."""
     key = key_of(stores, subject)
     found: list[Row] = []
-    first, after = f"{kind}:".encode(), f"{kind};".encode()  # the next character: behind all topics
+    first, after = f"{kind}:".encode(), f"{kind};".encode()  # ";" follows ":" in ASCII: after all topics
     while key is not None and (rows := stores.log.rows_of(key.subject, first, after, count)):
         after = max(row.label for row in rows)
-        # Without a number: newer than those that have one.
+        # Rows without a number are newer than all numbered ones.
         ours = sorted((row for row in rows if row.label == after), key=lambda row: row.number is not None)
         found += ours[:count]
     return found
 
 
 def opened(stores: Stores, row: Row) -> OpenedRecord:
-    """Open a row with the key of its subject."""
+    """Return the record of a row, opened with the key of its subject; raises SealBroken."""
     kind, milliseconds = read_about(row.about)
     key = stores.subjects.key_for(row.subject) if row.sealed else None
     if key is None:
@@ -81,7 +81,7 @@ def opened(stores: Stores, row: Row) -> OpenedRecord:
 
 
 def make_receipt(stores: Stores, record_id: str) -> bytes | None:
-    """Return the visitor's copy of a record; None where there is none, or it is not under a checkpoint yet."""
+    """Return the visitor's receipt, None if no checkpoint covers the record yet, or if it is missing or erased."""
     found = read_record(stores, record_id)
     if found is None or not found.record or found.row.number is None:
         return None
@@ -95,7 +95,7 @@ def make_receipt(stores: Stores, record_id: str) -> bytes | None:
         salt=found.salt,
         entry=found.row.entry,
         index=found.row.number,
-        # Its steps ask for one tile of a level many times.
+        # A proof reads the same tile many times.
         proof=inclusion_proof(cache(stores.log.tile), found.row.number, read_checkpoint(note).size),
         checkpoint=note,
         keys=public_keys(stores.log),
@@ -103,8 +103,8 @@ def make_receipt(stores: Stores, record_id: str) -> bytes | None:
 
 
 def public_keys(log: LogStore) -> list[NoteKey]:
-    """Return every key that ever signed."""
-    return [NoteKey.parse(one) for one in log.public_keys()]
+    """Return every public key that ever signed the log."""
+    return [NoteKey.parse(key) for key in log.public_keys()]
 
 
 def verify_log(
@@ -114,7 +114,7 @@ def verify_log(
     anchors: Sequence[tuple[str, str]] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Verify everything the store holds."""
+    """Return the report of all rows, tiles, checkpoints and notes that the store holds, as of one moment."""
     with log.snapshot():
         former = public_keys(log)
         report = verify(

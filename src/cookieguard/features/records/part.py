@@ -1,4 +1,4 @@
-"""The consent log of a worker, with the hook that tells the shop of decisions."""
+"""The part of a worker that keeps the consent log, serves its pages and calls the shop's hook after decisions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cookieguard.web.parts.part import READ, Page, Part
 
 
 class RecordsPart(Part):
-    """Own the log and the hook, which needs the log until it has ended."""
+    """Own the log and the hook. The hook reads from the log, so it is closed first."""
 
     def __init__(self, guard: Guard, writer: LogWriter, hook: DecisionHook | None) -> None:
         keys = open_day_keys(guard.runtime, USE, clock=guard.clock)
@@ -50,7 +50,7 @@ class RecordsPart(Part):
 
 
 def serve(guard: Guard) -> RecordsPart | None:
-    """Open the log, None if it is switched off. Raises ConfigError."""
+    """Return the worker's part with its log opened, None if the log is switched off. Raises ConfigError."""
     writer = open_log(guard.config, guard.state, guard.keyring, environ=guard.environ)
     hook = hook_of(guard.on_decision, writer)
     return None if writer is None else RecordsPart(guard, writer, hook)

@@ -1,6 +1,6 @@
-"""Records that wait to be written: each under its id, once, with the acknowledgement of whoever asked for it.
+"""The queue of records that are not on disk yet. Each id is queued once, with the acknowledgement for its callers.
 
-Rule: one that was handed out ends, whichever thread does what meanwhile; so all of this is under one lock.
+Rule: each acknowledgement that was handed out ends. Threads could race for it, so one lock guards the whole queue.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from cookieguard.features.records.values.sealing import about_of, digest_of_id
 
 MOST = 10_000  # records in memory while the store is down: about 15 MB
 Draft = Callable[[], Record]
-"""Make the record. Called once, in the writer's thread: what a request need not wait for."""
+"""Make the record. The writer's thread calls it, once, so that the request need not wait for it."""
 
 
 class Written(NamedTuple):
-    """Hold what is sealed of a record, and what it is stored under."""
+    """Hold the bytes of a record before sealing, and the fields that its row is found by."""
 
     id: bytes
     subject: str
@@ -32,7 +32,7 @@ class Written(NamedTuple):
 
 
 class Item:
-    """Hold a record that is not on disk yet."""
+    """Hold a record that waits to be written, with its texts and its acknowledgement."""
 
     __slots__ = ("_draft", "acknowledgement", "id", "texts", "written")
 
@@ -44,20 +44,20 @@ class Item:
         self._draft = draft
 
     def write(self) -> Written:
-        """Write the record's bytes, once; raises ValueError for what JSON cannot hold."""
+        """Return the record's bytes, made at the first call; raises ValueError for what JSON cannot hold."""
         if self.written is None:
             self.written = write(self._draft())
         return self.written
 
 
 def write(record: Record) -> Written:
-    """Write a record's bytes; raises ValueError for what JSON cannot hold."""
+    """Return a record's bytes with its stored fields; raises ValueError for what JSON cannot hold."""
     about = about_of(record.label, record.milliseconds)
     return Written(digest_of_id(record.id), record.subject, about, to_bytes(record), record.kind)
 
 
 class PendingRecords:
-    """Keep what waits, in its order. Owned by one writer; requests add, its thread takes."""
+    """Keep the waiting records in their order. One writer owns it: requests add records, its thread takes them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -71,11 +71,11 @@ class PendingRecords:
         return bool(self._items)
 
     def add(self, item: Item) -> Acknowledgement:
-        """Put a record in its place, unless one of its id waits; return what ends with it."""
+        """Queue a record, unless one with its id is queued; return the acknowledgement that ends with that record."""
         with self._lock:
             before = self._known.get(item.id)
             if before is not None:
-                if before.acknowledgement.done():  # it failed then, and waits
+                if before.acknowledgement.done():  # a write failed, and the record waits for the next
                     before.acknowledgement = Acknowledgement()
                 return before.acknowledgement
             if len(self._known) < MOST:
@@ -86,29 +86,29 @@ class PendingRecords:
         return item.acknowledgement
 
     def take(self, count: int) -> list[Item]:
-        """Take the first ones out; they stay known until they end."""
+        """Remove the first `count` records from the queue. Their ids stay known until `finish`."""
         with self._lock:
             return [self._items.popleft() for _ in range(min(len(self._items), count))]
 
     def put_back(self, items: Sequence[Item], error: Exception) -> None:
-        """Have what was taken wait again, in its place; who asked for it hears why."""
+        """Return records to the front of the queue, and end their acknowledgements with the error."""
         with self._lock:
-            left = [one for one in items if one.id in self._known]
+            left = [item for item in items if item.id in self._known]
             self._items.extendleft(reversed(left))
-            told = [one.acknowledgement for one in left]
-        for one in told:
-            one.end(error)
+            acknowledgements = [item.acknowledgement for item in left]
+        for acknowledgement in acknowledgements:
+            acknowledgement.end(error)
 
     def finish(self, items: Sequence[Item], *, error: Exception | None = None) -> None:
-        """Let go of records that are on disk, or that never will be."""
-        with self._lock:  # from here on nobody is given one of these any more
-            told = [self._known.pop(one.id).acknowledgement for one in items if one.id in self._known]
-        for one in told:
-            one.end(error)
+        """Forget records that are on disk, or that cannot be written, and end their acknowledgements."""
+        with self._lock:  # after this, `add` no longer hands out these acknowledgements
+            ended = [self._known.pop(item.id).acknowledgement for item in items if item.id in self._known]
+        for acknowledgement in ended:
+            acknowledgement.end(error)
 
 
 def end(future: Future[None], *, error: BaseException | None) -> None:
-    """End a future, unless it ended before: who waits may have called it off at any time."""
+    """End a future, unless its caller has cancelled it."""
     with suppress(InvalidStateError):
         if error is None:
             future.set_result(None)

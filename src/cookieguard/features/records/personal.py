@@ -1,4 +1,4 @@
-"""The records about a customer: read for their copy, and made unreadable by an erasure."""
+"""A customer's records in the consent log, for the copy of their data and for their erasure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cookieguard.features.records.values.records import customer, read_document
 
 
 class PersonalRecords:
-    """Reach a customer's records, also in a log that was switched off. Raises LogDown."""
+    """Copy or erase a customer's records, even if the log was switched off. Raises LogDown."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -24,8 +24,8 @@ class PersonalRecords:
 
     def copy(self, number: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
         with self._stores() as stores:
-            found = [] if stores is None else read_subject(stores, customer(number))
-        return [("consent log", read_document(one.record)) for one in found if one.record]
+            opened = [] if stores is None else read_subject(stores, customer(number))
+        return [("consent log", read_document(found.record)) for found in opened if found.record]
 
     def erase(self, number: str, now: datetime) -> None:
         with self._stores() as stores:

@@ -1,4 +1,4 @@
-"""Whether the store still has each text that records name, unchanged."""
+"""Checks that the log's store still has, unchanged, each banner and policy text that records name."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from cookieguard.features.records.values.sealing import SealBroken, unseal
 from cookieguard.features.records.values.shown import digests_in
 from cookieguard.features.records.values.verification import Report, Verdict
 
-AT_ONCE = 500  # rows whose keys are read together
+AT_ONCE = 500  # rows whose keys are read in one query
 DIGEST = re.compile(rb'"([0-9a-f]{64})"')
 
 
 def changed_texts(log: LogStore) -> list[str]:
-    """Return the digests of stored texts that have another SHA-256 now."""
+    """Return the digests of stored texts whose content no longer has that SHA-256."""
     return [digest for digest, content in log.texts() if sha256(content).hexdigest() != digest]
 
 
 def verify_stored_texts(log: LogStore, report: Report) -> None:
-    """Report each text that was changed in the store. This needs no key."""
+    """Report each text that was changed in the store. No key is needed for it."""
     for digest in changed_texts(log):
         report.add(Verdict.BROKEN, None, f"the stored text {digest} was changed")
 
@@ -31,13 +31,13 @@ def verify_stored_texts(log: LogStore, report: Report) -> None:
 def verify_named_texts(stores: Stores, report: Report) -> None:
     """Report each text that a record names and the store does not have.
 
-    The records of a person who was erased cannot be read, so their texts are not looked for.
+    An erased person's records cannot be read, so their texts are not checked.
     """
     with stores.log.snapshot():
         known = {digest.encode() for digest, _ in stores.log.texts()}
         checked: set[bytes] = set()
         for number, record in _opened(stores, report):
-            if checked.issuperset(DIGEST.findall(record)):  # as in nearly all
+            if checked.issuperset(DIGEST.findall(record)):  # nearly all records name the same few texts
                 continue
             for digest in digests_in(read_document(record), stores.log.text):
                 if digest.encode() not in known | checked:
@@ -47,8 +47,8 @@ def verify_named_texts(stores: Stores, report: Report) -> None:
 
 
 def _opened(stores: Stores, report: Report) -> Iterator[tuple[int, bytes]]:
-    """Yield number and record of each row that has a key and no fault yet."""
-    faulty, rows = {one.number for one in report.faults}, stores.log.rows()
+    """Yield number and record of each row that has a key and no reported fault; report rows that do not open."""
+    faulty, rows = {fault.number for fault in report.faults}, stores.log.rows()
     while some := list(islice(rows, AT_ONCE)):
         keys = stores.subjects.keys_for({row.subject for row in some})
         for row in some:

@@ -1,8 +1,8 @@
-"""One thread per worker that writes the log: what many requests append goes to disk in one commit. Then one transaction
-numbers the rows that wait, puts them into the tree and signs the checkpoint over them.
+"""The thread of a worker that writes the log. It commits the records of many requests at once. A later transaction
+numbers the waiting rows, adds them to the tree and signs a checkpoint over them.
 
-Rule: nobody waits in the event loop, nothing acknowledged is in memory alone, and what the store does not take now
-is kept and written when it does.
+Rule: the event loop never waits for the store, each acknowledged record is on disk, and records that the store
+refuses stay queued until it accepts them.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
 
 AT_ONCE = 256  # records of one commit: about 0.3 MB
-SEQUENCE_SECONDS = 1.0  # after the first record of a batch; the promise is 5
-LOOK_SECONDS = 4.0  # for what a worker that died left without a number
+SEQUENCE_SECONDS = 1.0  # from a batch's first record to its number; the docs promise 5 s
+POLL_SECONDS = 4.0  # between checks for rows that a dead worker left without a number
 RETRY_SECONDS = 0.25
 HANDLE_SECRET, MAC_SECRET = "handles", "marks"
-KNOWN_KEPT = 10_000  # handles of subjects that have a key: 1 MB
-Named = tuple[Item, bytes]  # a record, and the handle of its subject
+KNOWN_KEPT = 10_000  # cached handles of subjects that have a key: 1 MB
+Named = tuple[Item, bytes]  # a waiting record, and the handle of its subject
 
 
 class LogWriter(Asked[Stores]):
-    """Own the thread, the stores and what waits for them; the thread starts with the first record."""
+    """Write records in a thread that starts with the first one. Owns the thread, the stores and the queues."""
 
     _waiting: PendingRecords
     _sequence_at: float | None
-    _look_at: float
+    _poll_at: float
     broken: str
-    """Why nothing is signed any more; empty while all is well."""
+    """Why the log is no longer numbered and signed; empty if it is."""
     down = LogDown
     told_down = "consent log: its database is down (%s); records and grants wait until it answers"
     told_back = "consent log: its store answers again"
@@ -68,30 +68,30 @@ class LogWriter(Asked[Stores]):
         self._anchor = anchor
         self._signer_of = signer_of
         self._origin = origin
-        self._told: frozenset[str] = frozenset()
-        self._tell_news: Callable[[], None] = lambda: None
+        self._hook_kinds: frozenset[str] = frozenset()
+        self._wake_hook: Callable[[], None] = lambda: None
         self._worker = Worker("proof", self._round, end=self._let_go, reset=self._reset)
         self._reset()
 
     def append(self, record: Record, *, texts: Sequence[Text] = ()) -> Future[None]:
-        """Have a record written, with the texts that it names; a second one with the same id changes nothing.
+        """Queue a record with the texts that it names. A second record with the same id changes nothing.
 
-        The future ends once the record is on disk: with None, or with LogDown while that has to wait. Raises
-        ValueError for a record that cannot be written.
+        The future ends with None once the record is on disk. If the store does not answer, it ends with LogDown, and
+        the record is written later. Raises ValueError for a record that cannot be written.
         """
         item = Item(record.id, lambda: record, texts)
-        item.written = write(record)  # at once: whoever hands in what cannot be written hears of it
+        item.written = write(record)  # now, so that the caller gets the ValueError
         future: Future[None] = Future()
         self._add(item).add_done_callback(lambda ended: end(future, error=ended.exception()))
         return future
 
     def append_later(self, record_id: str, draft: Draft, *, texts: Sequence[Text] = ()) -> Acknowledgement:
-        """Have a record written that is made in the thread; where it cannot be, that ends with its ValueError."""
+        """Queue a record that the thread makes from a draft. If that fails, the acknowledgement ends with the error."""
         return self._add(Item(record_id, draft, texts))
 
-    def tell_of(self, kinds: frozenset[str], tell: Callable[[], None]) -> None:
-        """Keep a job with each record of these kinds from now on, and call `tell` in the thread once there is one."""
-        self._told, self._tell_news = kinds, tell
+    def keep_jobs(self, kinds: frozenset[str], wake: Callable[[], None]) -> None:
+        """Write a job for the shop's hook with each new record of these kinds, and then call `wake` in the thread."""
+        self._hook_kinds, self._wake_hook = kinds, wake
 
     def _add(self, item: Item) -> Acknowledgement:
         acknowledgement = self._waiting.add(item)
@@ -99,37 +99,37 @@ class LogWriter(Asked[Stores]):
         return acknowledgement
 
     def begin(self) -> None:
-        """Start looking for what others left, if there is a log yet: the first record makes it."""
+        """Start to look for rows that dead workers left, if a log exists; else the first record makes it."""
         self._worker.begin()
 
     @property
     def exists(self) -> bool:
-        """Return whether there is a log yet."""
+        """Return whether the log has been made."""
         return self._source is not None or self._is_made()
 
     @property
     def waiting(self) -> int:
-        """Return how many records are not on disk yet."""
+        """Return the number of records that are not on disk yet."""
         return len(self._waiting)
 
     def close(self, deadline: float = math.inf) -> None:
-        """Write what waits, if the store takes it, number it, and end the thread."""
+        """Write and number the waiting records, if the store answers, and end the thread."""
         if not self._worker.runs:
             return
         self._worker.close(deadline)
         if self._anchor is not None:
             self._anchor.close(deadline)
-        if self.waiting and not self._worker.runs:  # else a record came late, and the next thread writes them
+        if self.waiting and not self._worker.runs:  # else a late record has begun a new thread
             logger.error("consent log: %d records could not be written", self.waiting)
 
-    # From here on: for the thread.
+    # The methods below run in the thread.
 
     def _round(self) -> float | None:
-        """Write, number, answer; where the store does not, keep what waits."""
+        """Write and number records, and answer questions. If the store fails, the records stay queued."""
         if not (self._waiting or self._waits or self.exists):
             return None
         items = self._waiting.take(AT_ONCE)
-        questions = self._taken() if not self._waiting else []  # after all records appended so far
+        questions = self._taken() if not self._waiting else []  # so that answers include all records so far
         try:
             stores = self._opened()
             if items:
@@ -138,7 +138,7 @@ class LogWriter(Asked[Stores]):
                 self._answer(stores, question)
             self._number(stores, is_last=self._worker.is_ending)
             self._note_answer()
-        except Exception as error:  # noqa: BLE001 - told below; a thread that ends would never answer again
+        except Exception as error:  # noqa: BLE001 - `_lose` logs it; an ended thread would never answer again
             self._waiting.put_back(items, self._lose(error, questions))
 
         return self._pause()
@@ -148,7 +148,7 @@ class LogWriter(Asked[Stores]):
             return RETRY_SECONDS
         if self._waiting:
             return NOW
-        due = self._sequence_at if self._sequence_at is not None else self._look_at
+        due = self._sequence_at if self._sequence_at is not None else self._poll_at
         return max(0.01, due - time.monotonic())
 
     def _opened(self) -> Stores:
@@ -159,55 +159,55 @@ class LogWriter(Asked[Stores]):
             self._mac_key = stores.subjects.secret(MAC_SECRET)
             self._name = stores.log.fact("origin", self._origin) or self._origin
             self._signs_as = ""
-            self._texts.clear()  # it may be an older copy, which lacks some
+            self._texts.clear()  # the store may be an older copy without some of the texts
             self._size = stores.log.size()
             if self._anchor is not None:
                 self._anchor.check(stores.log)
         return self._source
 
     def _write(self, stores: Stores, items: list[Item]) -> None:
-        written = [one for one in items if self._is_written(one)]
-        named = [(one, handle_of(one.write().subject, self._handle_key)) for one in written]
-        texts = [text for one in written for text in one.texts if text[0] not in self._texts]
-        jobs = [one.write().id for one in written if one.write().kind in self._told]
+        written = [item for item in items if self._is_written(item)]
+        named = [(item, handle_of(item.write().subject, self._handle_key)) for item in written]
+        texts = [text for item in written for text in item.texts if text[0] not in self._texts]
+        jobs = [item.write().id for item in written if item.write().kind in self._hook_kinds]
         if stores.both is not None and not texts and not jobs:
             named = self._write_new(stores.both, stores.subjects, named)
         if named or texts:
             keys = stores.subjects.keys_of(dict.fromkeys(handle for _, handle in named))
             stores.log.insert(self._sealed(named, keys), texts, jobs)
-        self._texts.update(digest for one in written for digest, _ in one.texts)
+        self._texts.update(digest for item in written for digest, _ in item.texts)
         self._waiting.finish(written)
         if jobs:
-            self._tell_news()
+            self._wake_hook()
         if self._sequence_at is None:
             self._sequence_at = time.monotonic() + SEQUENCE_SECONDS
 
     def _write_new(self, both: LogStore, subjects: SubjectStore, named: list[Named]) -> list[Named]:
-        """Write the records of subjects that nobody knows, as most are, with their keys; return the others."""
+        """Write the records of new subjects, as most are, together with their keys; return the other records."""
         keys = {handle: new_key() for _, handle in named if handle not in self._known}
         if not keys:
             return named
-        rows = self._sealed([one for one in named if one[1] in keys], keys)
+        rows = self._sealed([pair for pair in named if pair[1] in keys], keys)
         made = both.insert_new({handle: subjects.wrapped(key) for handle, key in keys.items()}, rows)
         if len(self._known) > KNOWN_KEPT:
             self._known.clear()
         self._known.update(keys)
-        return [one for one in named if one[1] not in keys or keys[one[1]].subject not in made]
+        return [pair for pair in named if pair[1] not in keys or keys[pair[1]].subject not in made]
 
     def _sealed(self, named: Sequence[Named], keys: Mapping[bytes, SubjectKey]) -> list[tuple[Sealed, bytes]]:
         rows = []
-        for one, handle in named:
-            id_, _, about, record, _ = one.write()
+        for item, handle in named:
+            id_, _, about, record, _ = item.write()
             subject, key = keys[handle]
             sealed = seal(record, key=key, id=id_, subject=subject, about=about)
             rows.append((sealed, mac_of(sealed.entry, self._mac_key)))
         return rows
 
     def _is_written(self, item: Item) -> bool:
-        """Write an item's bytes; one that cannot be must not keep all others from the disk."""
+        """Return whether an item's bytes could be made. If not, end that item, so that it does not block the others."""
         try:
             item.write()
-        except Exception as error:  # noqa: BLE001 - of a draft: whoever asked hears of it
+        except Exception as error:  # noqa: BLE001 - a draft failed; its caller gets the error
             self._waiting.finish([item], error=error)
             return False
         return True
@@ -227,16 +227,16 @@ class LogWriter(Asked[Stores]):
                 logger.error("consent log: %s", error)
             self.broken, numbered = str(error), 0
         self._sequence_at = now if numbered and stores.log.has_waiting() else None
-        self._look_at = now + LOOK_SECONDS
+        self._poll_at = now + POLL_SECONDS
 
     def _is_due(self, stores: Stores, now: float) -> bool:
-        """Return whether it is time to number; of all workers one a second is enough."""
+        """Return whether it is time to number rows. One worker per second suffices, so others that see growth wait."""
         if self._sequence_at is None:
-            if now < self._look_at:
+            if now < self._poll_at:
                 return False
-            self._look_at = now + LOOK_SECONDS
+            self._poll_at = now + POLL_SECONDS
             return stores.log.has_waiting()
-        if now >= self._sequence_at and self._has_grown(stores):  # another worker is at it
+        if now >= self._sequence_at and self._has_grown(stores):  # another worker has just numbered rows
             self._sequence_at = now + SEQUENCE_SECONDS
         return now >= self._sequence_at
 
@@ -245,7 +245,7 @@ class LogWriter(Asked[Stores]):
         return size != self._size
 
     def _sequenced(self, stores: Stores, *, is_last: bool) -> int:
-        """Number some, on leaving all: a command leaves nothing for a worker that may not run."""
+        """Number waiting rows; at the end of the thread all of them, since after a command no worker may be running."""
         signer = self._signer(stores)
         numbered = sequence(stores.log, signer, self._mac_key)
         while is_last and sequence(stores.log, signer, self._mac_key):
@@ -266,58 +266,58 @@ class LogWriter(Asked[Stores]):
         self._texts: set[str] = set()
         self._known: set[bytes] = set()
         self._sequence_at = None
-        self._look_at = time.monotonic()
+        self._poll_at = time.monotonic()
         self._handle_key = self._mac_key = b""
         self._name, self._signs_as, self._size = self._origin, "", 0
         self.broken = ""
 
 
 def key_of(stores: Stores, subject: str) -> SubjectKey | None:
-    """Return the key of a subject's records; None where there is none, or none any more."""
+    """Return the key of a subject's records, None if there is none or it was destroyed."""
     return stores.subjects.find(handle_of(subject, stores.subjects.secret(HANDLE_SECRET)))
 
 
 def handle_of(subject: str, key: bytes) -> bytes:
-    """Return what a subject is found by in the store of keys, which holds no name."""
+    """Return the keyed hash by which the store of keys finds a subject, since it contains no names."""
     return keyed(subject.encode(errors="surrogatepass"), key)[:SUBJECT_BYTES]
 
 
-NUMBERED_AT_ONCE = 1000  # rows; the others may write in between
+NUMBERED_AT_ONCE = 1000  # rows of one transaction, after which other workers can write
 
 
 class LogBroken(CookieGuardError):
-    """Say that the tree is not the one that was signed: nothing more is signed until somebody looked."""
+    """The tree differs from the signed one. It is not signed again until a person has repaired it."""
 
 
 def sequence(store: LogStore, signer: Signer, mac_key: bytes, *, count: int = NUMBERED_AT_ONCE) -> int:
-    """Number rows that wait and sign the new checkpoint; return how many waited.
+    """Number at most `count` waiting rows and sign the new checkpoint; return how many rows were waiting.
 
-    Returns 0 where another worker is at it. Raises LogBroken rather than sign on top of a tree that was changed.
+    Returns 0 if another worker is numbering. Raises LogBroken if the tree was changed, since it must not be signed.
     """
     with store.lease() as has_lease:
         waiting = store.waiting(count) if has_lease else []
         if not waiting:
             return 0
-        ours = [one for one in waiting if compare_digest(mac_of(one.entry, mac_key), one.mac)]
+        ours = [row for row in waiting if compare_digest(mac_of(row.entry, mac_key), row.mac)]
         if len(ours) < len(waiting):
-            known = {one.place for one in ours}
-            store.refuse([one.place for one in waiting if one.place not in known])
+            known = {row.place for row in ours}
+            store.refuse([row.place for row in waiting if row.place not in known])
         doubled = set(_doubled(store, ours))
         if doubled:
             store.drop(sorted(doubled))
-            ours = [one for one in ours if one.place not in doubled]
+            ours = [row for row in ours if row.place not in doubled]
         if ours:
-            _append(store, signer, [one.place for one in ours], [leaf_hash(one.entry) for one in ours])
+            _append(store, signer, [row.place for row in ours], [leaf_hash(row.entry) for row in ours])
     return len(waiting)
 
 
 def _doubled(store: LogStore, waiting: Sequence[UnsequencedRecord]) -> Iterator[int]:
-    """Yield the places of records that are there by their ids: two workers saw one cookie, or a commit was repeated."""
-    seen = store.numbered([one.id for one in waiting])
-    for one in waiting:
-        if one.id in seen:
-            yield one.place
-        seen.add(one.id)
+    """Yield the places of rows whose ids exist already: two workers got one cookie, or a commit was repeated."""
+    seen = store.numbered([row.id for row in waiting])
+    for row in waiting:
+        if row.id in seen:
+            yield row.place
+        seen.add(row.id)
 
 
 def _append(store: LogStore, signer: Signer, places: list[int], leaves: list[bytes]) -> None:

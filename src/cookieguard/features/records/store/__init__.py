@@ -1,1 +1,1 @@
-"""Where records and the keys of their subjects are kept: SQLite or PostgreSQL."""
+"""The stores of the log's records and of their subjects' keys, in SQLite or PostgreSQL."""

@@ -1,4 +1,4 @@
-"""The store of the log, as both databases have it; `postgres_log.py` has what only PostgreSQL can do."""
+"""The store of the log's rows, for SQLite and PostgreSQL; `postgres_log.py` overrides what only PostgreSQL can do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from cookieguard.features.records.store.rows import Job, Old, Row, UnsequencedRecord, Window
+from cookieguard.features.records.store.rows import AgedRow, HookJob, Row, UnsequencedRecord, Window
 from cookieguard.features.records.store.subjects import DURABLE, SubjectKey
 from cookieguard.features.records.values.consents import Event
 from cookieguard.features.records.values.log import LogDown, Text
@@ -16,18 +16,18 @@ from cookieguard.features.records.values.verification import RowTuple
 from cookieguard.storage.database import Step, Tables
 from cookieguard.storage.open import open_database
 
-EVERY = 2**62  # rows
+EVERY = 2**62  # as a number of rows: no limit
 MAKE = (
     """CREATE TABLE IF NOT EXISTS cg_log_record (
         place PLACE PRIMARY KEY, number INTEGER, id BLOB NOT NULL, subject BLOB NOT NULL, about BLOB NOT NULL,
         entry BLOB NOT NULL, sealed BLOB NOT NULL, mac BLOB NOT NULL
     )""",
-    # By id and subject only what has a number: whoever waits for a commit waits for few pages then.
+    # The indexes by id and subject have numbered rows only, so that a commit writes fewer pages.
     "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_id ON cg_log_record (id) WHERE number >= 0 AND id <> x''",
     "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_number ON cg_log_record (number) WHERE number IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS cg_log_record_waiting ON cg_log_record (place) WHERE number IS NULL",
     "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_waiting_id ON cg_log_record (id) WHERE number IS NULL",
-    # The newest record of one kind, and the next one in time, are found among any number of others.
+    # These find a subject's newest record of a kind, and its next record in time, however many records it has.
     """CREATE INDEX IF NOT EXISTS cg_log_record_subject_kind
         ON cg_log_record (subject, substr(about, 9) /*postgres , place*/) WHERE number >= 0""",
     """CREATE INDEX IF NOT EXISTS cg_log_record_subject_time
@@ -45,10 +45,10 @@ MAKE = (
         place PLACE PRIMARY KEY, id BLOB NOT NULL, due INTEGER NOT NULL, tries INTEGER NOT NULL
     )""",
     "CREATE TABLE IF NOT EXISTS cg_log_pruned (place PLACE PRIMARY KEY, note TEXT NOT NULL)",
-    # Where releases before kept the number, which read it again if a shop goes back to one.
+    # Earlier releases keep the schema's number here, and read it if a shop returns to one of them.
     "INSERT INTO cg_log_fact VALUES ('schema', '5') ON CONFLICT (name) DO UPDATE SET value = excluded.value",
 )
-# What is in the way of the first schema, which had no jobs: an index by the same name.
+# The first schema, which had no jobs, has an index of the same name that must be dropped.
 FIRST = Step(("DROP INDEX IF EXISTS cg_log_record_id",), unless=("cg_log_job", "place"))
 TABLES = Tables(
     main="cg_log_record",
@@ -60,8 +60,8 @@ TABLES = Tables(
     lock_milliseconds=5_000,
     settings=(
         DURABLE,
-        # All there is to find has an index. A plan that was made while the log was small reads all of it later: a
-        # record that took 0.15 ms of the server's CPU took 2.7 in a log of 8,000.
+        # Each query has an index. Otherwise a plan made while the log was small later scans all of it: in a log of
+        # 8,000 records, one more took 2.7 ms of the server's CPU instead of 0.15 ms.
         "SET enable_seqscan = off",
     ),
 )
@@ -104,7 +104,7 @@ NEWEST = f"""{COLUMNS} WHERE number >= 0 AND about >= :since AND about < :until
     ORDER BY about DESC, number DESC LIMIT :count OFFSET :skipped"""
 CONTENTS = """SELECT number, length(entry) = 64 AND length(id) = 16 AND length(subject) = 16,
     CAST(entry || id || subject || about || sealed AS BLOB) FROM cg_log_record WHERE number >= 0 ORDER BY number"""
-# Against the order of the index: of a label, what is older than `count` rows is not read.
+# The order is the index backwards, so that rows of a label beyond the newest `count` are not read.
 ROWS_OF = f"""
     SELECT * FROM ({COLUMNS} WHERE subject = :subject AND number >= 0 AND substr(about, 9) >= :first
         AND substr(about, 9) < :after ORDER BY substr(about, 9) DESC, place DESC LIMIT :count) AS numbered
@@ -145,7 +145,7 @@ WITH_ROWS = """
 class LogStore:
     """Keep rows, tiles and checkpoints in a file, or with `PostgresLog` in a server's database. Raises LogDown.
 
-    Every call is one transaction, but for those within `lease`.
+    Each call is one transaction, except for the calls within `lease`.
     """
 
     def __init__(self, place: Path | str, *, make: bool = True) -> None:
@@ -154,41 +154,38 @@ class LogStore:
     def insert(
         self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text], jobs: Sequence[bytes] = ()
     ) -> None:
-        """Write rows with their marks, texts, and jobs for the rows of these ids. Durable on return.
+        """Write rows with their marks, texts, and jobs for the rows of these ids. All are on disk on return.
 
-        Of two rows with one id the first gets a number.
+        If two rows have the same id, only the first gets a number.
         """
         with self.database.transaction():
             self.database.write_each(INSERT, (cells_of(*row) for row in rows))
             shown = ({"digest": digest, "content": content} for digest, content in texts)
             self.database.write_each(INSERT_TEXT, shown)
-            self.database.write_each(INSERT_JOB, ({"id": one} for one in jobs))
+            self.database.write_each(INSERT_JOB, ({"id": id_} for id_ in jobs))
 
     def insert_new(
         self, subjects: Mapping[bytes, SubjectKey], rows: Sequence[tuple[Sealed, bytes]]
     ) -> set[bytes]:
-        """Write keys of new subjects, wrapped, by their handles, and rows sealed with them, in one commit.
+        """Write wrapped keys of new subjects by their handles, and rows sealed with these keys, in one commit.
 
-        Durable on return. Return the subjects that were new. The others have a key already, so nothing is written for
-        them. Only a server can have both.
+        Return the subjects that were new; all is on disk on return. The others already have a key, so their rows are
+        not written. Only a server has rows and keys in one database.
         """
         raise NotImplementedError
 
     @contextmanager
     def lease(self) -> Iterator[bool]:
-        """Do what follows as the only sequencer, in one transaction; False where another one is at it.
-
-        Of a file there is one write lock, which the transaction holds.
-        """
+        """Run the block in one transaction; yield whether it alone numbers rows, as a file's write lock ensures."""
         with self.database.transaction():
             yield True
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Read what follows as it is at one time; writers go on meanwhile."""
+        """Run the block's reads on the state of one moment, without blocking writers."""
         return self.database.snapshot()
 
     def waiting(self, count: int) -> list[UnsequencedRecord]:
-        """Return so many rows without a number, in the order they came."""
+        """Return at most `count` rows without a number, in the order they were written."""
         return [UnsequencedRecord(*row) for row in self.database.rows(WAITING, count=count)]
 
     def has_waiting(self) -> bool:
@@ -197,10 +194,10 @@ class LogStore:
 
     def numbered(self, ids: Sequence[bytes]) -> set[bytes]:
         """Return those of the ids that a numbered record has."""
-        return {one for (one,) in self.database.rows_in(NUMBERED, ids)}
+        return {id_ for (id_,) in self.database.rows_in(NUMBERED, ids)}
 
     def drop(self, places: Sequence[int]) -> None:
-        """Remove rows that have no number: another one of the same id was first."""
+        """Remove rows without a number; another row of the same id was first."""
         self.database.write_in(DROP, places)
 
     def number(self, places: Sequence[int], first: int) -> None:
@@ -209,25 +206,25 @@ class LogStore:
         self.database.write_each(NUMBER, numbers)
 
     def refuse(self, places: Sequence[int]) -> None:
-        """Put rows aside that no worker wrote, under a negative number."""
+        """Set rows aside that no worker wrote, by giving them negative numbers."""
         self.database.write_in(REFUSE, places)
 
     def size(self) -> int:
-        """Return how many entries the newest checkpoint has."""
+        """Return the number of entries that the newest checkpoint covers."""
         return int(self.database.value(SIZE))
 
     def tile(self, level: int, index: int) -> bytes:
-        """Return a tile as long as it is; empty where there is none."""
+        """Return a tile's stored hashes, empty if there is no such tile."""
         return _bytes_of(self.database.value(TILE, level=level, index=index))
 
     def put_tiles(self, tiles: Mapping[tuple[int, int], bytes]) -> None:
-        """Write tiles."""
+        """Write tiles by level and index; existing ones are replaced."""
         places = tiles.items()
         rows = ({"level": level, "index": index, "hashes": hashes} for (level, index), hashes in places)
         self.database.write_each(PUT_TILE, rows)
 
     def checkpoint(self, *, at_least: int = 0) -> str | None:
-        """Return the newest checkpoint, None where none is as large."""
+        """Return the newest checkpoint, None if it covers fewer than `at_least` entries."""
         note: str | None = self.database.value(CHECKPOINT, at_least=at_least)
         return note
 
@@ -236,11 +233,11 @@ class LogStore:
         return self.database.stream(CHECKPOINTS)
 
     def put_checkpoint(self, size: int, note: str) -> None:
-        """Write a checkpoint."""
+        """Write a signed checkpoint over `size` entries."""
         self.database.write(PUT_CHECKPOINT, size=size, note=note)
 
     def fact(self, name: str, value: str | None = None) -> str | None:
-        """Return a fact of the log, first set to `value` where it has none."""
+        """Return a fact of the log. If it is missing and `value` is given, set it first."""
         found: str | None = self.database.value(FACT, name=name)
         if found is None and value is not None:
             self.database.write(PUT_FACT, name=name, value=value)
@@ -248,7 +245,7 @@ class LogStore:
         return found
 
     def change_fact(self, name: str, value: str) -> None:
-        """Set a fact to another value."""
+        """Set a fact of the log; an earlier value is replaced."""
         self.database.write(CHANGE_FACT, name=name, value=value)
 
     def public_keys(self) -> list[str]:
@@ -256,25 +253,25 @@ class LogStore:
         return [key for (key,) in self.database.rows(KEYS)]
 
     def add_key(self, key: str) -> None:
-        """Keep a public key."""
+        """Add a public key, unless the log has it."""
         self.database.write(PUT_KEY, key=key)
 
     def row(self, id_: bytes) -> Row | None:
-        """Return the row of a record."""
+        """Return a record's row by its digested id, numbered or waiting; None if there is none."""
         row = self.database.row(ROW, id=id_)
         return None if row is None else Row(*row)
 
     def rows(self, first: int = 0, count: int = EVERY) -> Iterator[Row]:
-        """Yield the numbered rows from a number on (at most `count`), as they are at one time."""
+        """Yield at most `count` numbered rows from a number on, as of one moment."""
         return (Row(*row) for row in self.database.stream(ROWS, first=first, count=count))
 
     def newest(self, *, since: bytes, until: bytes, skipped: int, count: int) -> list[Row]:
-        """Return the newest numbered rows of a time, which `about` begins with, after so many that are skipped."""
+        """Return the newest numbered rows made from `since` on and before `until`, without the first `skipped`."""
         rows = self.database.rows(NEWEST, since=since, until=until, skipped=skipped, count=count)
         return [Row(*row) for row in rows]
 
     def contents(self) -> Iterator[RowTuple]:
-        """Yield what `verification.verify` takes of every numbered row, as they are at one time."""
+        """Yield all numbered rows in the form that `verification.verify` takes, as of one moment."""
         return self.database.stream(CONTENTS)
 
     def rows_of(
@@ -282,59 +279,61 @@ class LogStore:
     ) -> list[Row]:
         """Return the rows of a subject whose labels are from `first` on and before `after`.
 
-        First come the numbered rows, by label from the last one on, and of each label the newest first: at most
-        `count`. All rows without a number follow, the newest first.
+        At most `count` numbered rows come first, by label in descending order, and the newest first within a label.
+        All rows without a number follow, the newest first.
         """
         rows = self.database.rows(ROWS_OF, subject=subject, first=first, after=after, count=count)
         return [Row(*row) for row in rows]
 
     def unnumbered(self) -> list[Row]:
-        """Return the rows that wait for a number, and those put aside (with a negative one)."""
+        """Return the rows that wait for a number, and those set aside, which have negative numbers."""
         return [Row(*row) for row in self.database.rows(UNNUMBERED)]
 
     def text(self, digest: str) -> bytes | None:
-        """Return a text that was shown."""
+        """Return the shown text with a digest, None if the store has none."""
         content = self.database.value(TEXT, digest=digest)
         return None if content is None else _bytes_of(content)
 
     def texts(self) -> Iterator[Text]:
-        """Yield every text that was shown, under its digest."""
+        """Yield each shown text with its digest."""
         return ((digest, _bytes_of(content)) for digest, content in self.database.stream(TEXTS))
 
-    def old(self, window: Window, after: tuple[bytes, int], count: int) -> list[Old]:
-        """Return so many rows of a window, in the order of `about` and number, after a place in it."""
+    def old(self, window: Window, after: tuple[bytes, int], count: int) -> list[AgedRow]:
+        """Return at most `count` rows of a window that follow the `about` and number of `after`, in that order."""
         rows = self.database.rows(OLD, **values_of(window, after, count))
         return [
-            Old(number, subject, about, bool(is_replaced)) for number, subject, about, is_replaced in rows
+            AgedRow(number, subject, about, bool(is_replaced)) for number, subject, about, is_replaced in rows
         ]
 
     def remove(self, numbers: Sequence[int], note: str) -> None:
-        """Remove numbered rows and keep the signed note that says so, in one transaction; their hashes stay."""
+        """Remove numbered rows and add the signed note about them, in one transaction; the tiles keep their hashes."""
         with self.database.transaction():
             self.database.write_in(REMOVE, numbers)
             self.database.write(PUT_PRUNED, note=note)
 
     def pruned(self) -> list[str]:
-        """Return the notes of what was removed, oldest first."""
+        """Return the signed notes of removed rows, oldest first."""
         return [note for (note,) in self.database.rows(PRUNED)]
 
     def without_rows(self, subjects: Sequence[bytes]) -> list[bytes]:
         """Return those of the subjects that no row names."""
-        named = {one for (one,) in self.database.rows_in(WITH_ROWS, subjects)}
-        return [one for one in subjects if one not in named]
+        named = {subject for (subject,) in self.database.rows_in(WITH_ROWS, subjects)}
+        return [subject for subject in subjects if subject not in named]
 
-    def take_jobs(self, now: int, until: int, count: int) -> list[Job]:
-        """Take jobs that are due; nobody else gets them before `until` (both in milliseconds)."""
+    def take_jobs(self, now: int, until: int, count: int) -> list[HookJob]:
+        """Return jobs that are due, and reserve them: no other call gets them before `until` (in milliseconds)."""
         if self.database.value(IS_DUE, now=now) is None:
             return []
-        return sorted(Job(*row) for row in self.database.rows(TAKE_JOBS, now=now, until=until, count=count))
+        return sorted(
+            HookJob(*row) for row in self.database.rows(TAKE_JOBS, now=now, until=until, count=count)
+        )
 
     def end_job(self, place: int) -> None:
         """Remove a job."""
         self.database.write(END_JOB, place=place)
 
     def put_off_job(self, place: int, due: int, tries: int) -> None:
-        """Have a job taken again later."""
+        """Set a job's next due time in milliseconds, and its number of failed calls."""
         self.database.write(PUT_OFF_JOB, place=place, due=due, tries=tries)
 
     def close(self) -> None:
@@ -342,29 +341,29 @@ class LogStore:
 
 
 def _bytes_of(content: Any) -> bytes:
-    """Return what a column of bytes holds: in SQLite, somebody who edits it may have put text there."""
+    """Return a column's value as bytes. In SQLite it can be text, if somebody edited the file."""
     return content.encode() if isinstance(content, str) else bytes(content or b"")
 
 
-def cells_of(one: Sealed, mac: bytes) -> dict[str, bytes]:
-    """Return what a row holds of a record."""
+def cells_of(record: Sealed, mac: bytes) -> dict[str, bytes]:
+    """Return the columns of a sealed record's row."""
     return {
-        "id": one.id,
-        "subject": one.subject,
-        "about": one.about,
-        "entry": one.entry,
-        "sealed": one.sealed,
+        "id": record.id,
+        "subject": record.subject,
+        "about": record.about,
+        "entry": record.entry,
+        "sealed": record.sealed,
         "mac": mac,
     }
 
 
 def values_of(window: Window, after: tuple[bytes, int], count: int) -> dict[str, object]:
-    """Return what the statement of `old` asks for."""
+    """Return the parameters of the statement `OLD`."""
     kinds = f"{window.kind}:".encode()
     return {
         "kind": window.kind.encode(),
         "kinds": kinds,
-        "imported": kinds + Event.IMPORT.value.encode(),  # ends nothing that the shop itself asked for
+        "imported": kinds + Event.IMPORT.value.encode(),  # an import does not replace the shop's own records
         "length": len(kinds),
         "since": window.since,
         "until": window.until,

@@ -1,4 +1,4 @@
-"""Which stores hold the log and the keys of its subjects, by their URLs; nothing is opened before it is asked."""
+"""Finding and opening the stores of the consent log: files or servers, by the settings; and the keys that sign it."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ from cookieguard.storage.store.protocol import making_once
 
 LOG_FILE, SUBJECTS_FILE = "log.db", "subjects.db"
 SIGNING_USE = b"consent log"
-ANYWHERE = "cookieguard.invalid"  # the host in the name of a log whose shop names no origin (RFC 6761)
+ANYWHERE = "cookieguard.invalid"  # host in the log's name if the settings name no origin (RFC 6761)
 
 
 class Place(NamedTuple):
-    """Say where the log, the keys of its subjects, and the erasures are."""
+    """Name where the log, the keys of its subjects, and the journal of erasures are."""
 
     log: str
     """A URL of PostgreSQL, or the path of a file."""
     subjects: str
     erasures: Erasures
     keyring: Callable[[], Keyring]
-    """Read with the first key of a subject that is needed."""
+    """Called when the first key of a subject is needed."""
 
     def __repr__(self) -> str:
         return f"Place(journal={self.erasures.journal.path!r})"  # a URL may hold a password
 
     @property
     def log_file(self) -> Path | None:
-        """Return the log's file, None where it is in a server."""
+        """Return the log's file, None if it is in a server."""
         return None if is_server(self.log) else Path(self.log)
 
 
 def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> Place:
-    """Find where everything is; raises ConfigError, never showing a URL."""
+    """Return the place that settings and environment name. Raises ConfigError, which never shows a URL."""
     settings = config.proof
     url = _url("proof.environment", settings.environment, settings.url, environ)
     if not url and config.store.enabled:
@@ -72,8 +72,8 @@ def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> 
 
 
 def open_stores(place: Place, *, make: bool = True) -> Stores:
-    """Open both stores; what was erased and came back with an older copy goes before anything else is done."""
-    subjects = open_subject_store(place, make=make)  # first: others take a log's file to have its keys
+    """Open both stores. Before they are used, erased keys that a restored copy brought back are destroyed again."""
+    subjects = open_subject_store(place, make=make)  # first: if others see a log's file, its keys exist
     try:
         log = open_log_store(place.log, make=make)
         try:
@@ -91,13 +91,13 @@ def open_stores(place: Place, *, make: bool = True) -> Stores:
 def stores_if_made(
     config: Config, state_dir: Path, *, environ: Mapping[str, str], make: bool = False
 ) -> Iterator[Stores | None]:
-    """Open the shop's log, even if it was switched off; None if no worker made it yet. Raises LogDown.
+    """Open the shop's log, even if it was switched off; yield None if no worker has made it yet. Raises LogDown.
 
-    `make` makes it, unless it is switched off.
+    With `make`, a missing log is made, unless it is switched off.
     """
     place = place_of(config, state_dir, environ=environ)
     file = place.log_file
-    makes = config.proof.enabled and (make or file is None)  # of a server, tables: none may be there yet
+    makes = config.proof.enabled and (make or file is None)  # a server may not have the tables yet
     try:
         if not makes and file is not None and not file.exists():
             raise LogNotMade
@@ -110,7 +110,7 @@ def stores_if_made(
 
 
 def seal_keys_anew(config: Config, state_dir: Path, keyring: Keyring, *, environ: Mapping[str, str]) -> None:
-    """Seal the secrets of the keys of records with the key that signs now; raises LogDown."""
+    """Seal the secrets that wrap the records' keys with the keyring's current key; raises LogDown."""
     place = place_of(config, state_dir, environ=environ)
     if is_server(place.subjects) or Path(place.subjects).exists():
         with closing(open_subject_store(place, make=is_server(place.subjects))) as subjects:
@@ -118,7 +118,7 @@ def seal_keys_anew(config: Config, state_dir: Path, keyring: Keyring, *, environ
 
 
 def has_log(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> bool:
-    """Return whether a worker opened the log before: in a server it outlives the state directory with its keyring."""
+    """Return whether a worker has opened the log before. A log in a server outlives the state directory's keyring."""
     try:
         with stores_if_made(config, state_dir, environ=environ) as stores:
             return stores is not None and stores.log.fact("origin") is not None
@@ -130,7 +130,7 @@ def has_log(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> b
 def open_log(
     config: Config, state: StateDirectory, keyring: Keyring, *, environ: Mapping[str, str]
 ) -> LogWriter | None:
-    """Return a worker's log; None where it is switched off. Raises ConfigError."""
+    """Return a worker's log, None if it is switched off. Raises ConfigError."""
     if not config.proof.enabled:
         return None
     place = place_of(config, state.path, environ=environ)._replace(keyring=lambda: keyring)
@@ -145,7 +145,7 @@ def open_log(
 
 
 def name_of(config: Config) -> str:
-    """Return the name a new log gets: where it is published, without the scheme."""
+    """Return the name for a new log: the address where it is published, without the scheme."""
     if config.proof.name:
         return config.proof.name
     host = config.origins[0].partition("://")[2] if config.origins else ANYWHERE
@@ -153,7 +153,7 @@ def name_of(config: Config) -> str:
 
 
 def signer_of(keyring: Keyring, name: str) -> Signer:
-    """Return what signs checkpoints: the keyring's Ed25519 pair, else a key derived from the secret that signs."""
+    """Return the signer of checkpoints: the keyring's Ed25519 pair, else a key derived from its signing secret."""
     pair = keyring.signing_pair
     if pair is not None:
         return Signer(name, pair.seed)
@@ -168,7 +168,7 @@ def trusted_keys(keyring: Keyring, name: str) -> list[NoteKey]:
 
 
 def open_log_store(place: str, *, make: bool) -> LogStore:
-    """Open the store of a log; raises LogDown."""
+    """Open the store of the log's rows; raises LogDown."""
     if not is_server(place):
         return LogStore(place, make=make)
     from cookieguard.features.records.store.postgres_log import PostgresLog
@@ -177,7 +177,7 @@ def open_log_store(place: str, *, make: bool) -> LogStore:
 
 
 def open_subject_store(place: Place, *, make: bool) -> SubjectStore:
-    """Open the store of keys as it is, erasures not applied; raises LogDown."""
+    """Open the store of keys without applying the journal of erasures; raises LogDown."""
     if not is_server(place.subjects):
         return SubjectStore(place.subjects, place.keyring, make=make)
     from cookieguard.features.records.store.postgres_log import PostgresSubjects

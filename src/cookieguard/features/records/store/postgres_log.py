@@ -1,8 +1,8 @@
-"""The log and the keys of its subjects in PostgreSQL: every worker inserts on a connection of its own, and the server
-groups their commits.
+"""The log and the keys of its subjects in PostgreSQL. Each worker inserts on its own connection, and the server groups
+their commits.
 
-What came together is one statement, one round trip and one commit. A record that comes alone, as most do, has a
-statement of its own: a third of the work of arrays for the server.
+Records that arrive together are written in one statement, one round trip and one commit. Most records arrive alone, so
+they have a separate statement, which costs the server a third of the work of the arrays.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cookieguard.features.records.values.sealing import Sealed
 from cookieguard.storage.postgres_connection import ByteaArray
 from cookieguard.storage.postgres_database import PostgresDatabase
 
-# Any number, the same in all workers: PostgreSQL's advisory locks have no names.
+# PostgreSQL's advisory locks have numbers instead of names. Any number will do if all workers use the same.
 LEASE = 0x_C0_0C_1E_21
 TRY_LEASE = "SELECT pg_try_advisory_xact_lock(:lease)"
 NUMBER = """
@@ -36,7 +36,7 @@ INSERT_MANY = f"""
     ) IS NULL
     ORDER BY at ON CONFLICT DO NOTHING
 """  # noqa: S608 - names of ours
-# Of a subject that nobody knows yet, as most are, where the keys are in the same database.
+# For a record of a new subject, as most are, if the keys are in the same database.
 INSERT_NEW_ONE = """
     WITH made AS (
         INSERT INTO cg_subject (handle, id, key) VALUES (:handle, :subject, :key) ON CONFLICT DO NOTHING RETURNING id
@@ -48,9 +48,9 @@ INSERT_NEW_ONE = """
     )
     SELECT id FROM made
 """
-# Two parameters, since each costs more to send than what it holds: of a subject handle, id and key; of a row id,
-# subject, entry, mark, the length of `about`, that, and what is sealed. In the order of the handles: two workers that
-# make the same subjects never wait for each other.
+# This has two array parameters with joined fields, since a parameter costs more to send than its bytes. A key is
+# handle, id and key; a row is id, subject, entry, mark, the length of `about`, `about`, and the sealed bytes. The
+# order by handle keeps two workers that make the same subjects from waiting for each other.
 INSERT_NEW = """
     WITH made AS (
         INSERT INTO cg_subject (handle, id, key)
@@ -72,7 +72,7 @@ INSERT_NEW = """
 
 
 class PostgresLog(LogStore):
-    """Be a LogStore in a database; `make` makes the tables where there are none."""
+    """A LogStore in PostgreSQL. With `make`, missing tables are made, else LogNotMade is raised."""
 
     def __init__(self, url: str, *, make: bool = True) -> None:
         self.database = database = PostgresDatabase(url, TABLES, make=make)
@@ -96,7 +96,7 @@ class PostgresLog(LogStore):
         if len(cells) == 1:
             self.database.write(INSERT, **cells[0])
         elif cells:
-            arrays = {column: ByteaArray(one[column] for one in cells) for column in COLUMNS}
+            arrays = {column: ByteaArray(row[column] for row in cells) for column in COLUMNS}
             self.database.write(INSERT_MANY, **arrays)
 
     def insert_new(
@@ -108,14 +108,14 @@ class PostgresLog(LogStore):
             return {made for (made,) in self.database.rows(INSERT_NEW_ONE, **values)}
         keys = ByteaArray(handle + id_ + key for handle, (id_, key) in subjects.items())
         packed = ByteaArray(
-            b"".join((one.id, one.subject, one.entry, mac, bytes((len(one.about),)), one.about, one.sealed))
-            for one, mac in rows
+            b"".join((row.id, row.subject, row.entry, mac, bytes((len(row.about),)), row.about, row.sealed))
+            for row, mac in rows
         )
         return {made for (made,) in self.database.rows(INSERT_NEW, keys=keys, rows=packed)}
 
     @contextmanager
     def lease(self) -> Iterator[bool]:
-        """Hold an advisory lock to the end of the transaction, also where the worker dies in it."""
+        """Yield whether the advisory lock was free. The transaction holds it to its end, even if the worker dies."""
         with self.database.transaction():
             yield bool(self.database.value(TRY_LEASE, lease=LEASE))
 
@@ -124,7 +124,7 @@ class PostgresLog(LogStore):
         self.database.write(NUMBER, places=list(places), numbers=numbers)
 
 
-# Both in one round trip: most who choose were never here before.
+# Finding and making take one round trip, since most visitors who choose are new.
 FIND_OR_MAKE = """
     WITH new AS (SELECT * FROM unnest(:handles::bytea[], :ids::bytea[], :keys::bytea[]) AS new (handle, id, key)),
     found AS (SELECT handle, id, key FROM cg_subject WHERE handle IN (SELECT handle FROM new)),
@@ -135,29 +135,29 @@ FIND_OR_MAKE = """
     )
     SELECT *, EXISTS (SELECT 1 FROM cg_subject_fading) FROM found UNION ALL SELECT *, false FROM made
 """
-# Overwritten first: a deleted row's bytes are in the table until it is vacuumed.
+# Keys are overwritten before they are deleted, since a deleted row's bytes stay in the table until it is vacuumed.
 OVERWRITE = "UPDATE cg_subject SET key = ''::bytea WHERE id IN (:these)"
 VACUUM = "VACUUM (FULL) cg_subject, cg_subject_secret"
-# From the commit on that overwrites or deletes: a dump that reads the table delays for minutes that it is rewritten.
+# This note is committed with the overwriting or deletion. A dump that reads the table can delay the VACUUM for minutes.
 NOTE_UNSWEPT = "INSERT INTO cg_subject_secret (name, value) VALUES ('unswept', '') ON CONFLICT DO NOTHING"
 IS_UNSWEPT = "SELECT EXISTS (SELECT 1 FROM cg_subject_secret WHERE name = 'unswept')"
 NOTE_SWEPT = "DELETE FROM cg_subject_secret WHERE name = 'unswept'"
-SWEEP_MILLISECONDS = 600_000  # a million persons take some seconds, in which records wait
+SWEEP_MILLISECONDS = 600_000  # a table of a million persons takes some seconds, during which records wait
 
 
 class PostgresSubjects(SubjectStore):
-    """Be a SubjectStore in a database."""
+    """A SubjectStore in PostgreSQL."""
 
     _database: PostgresDatabase
 
     def keys_of(self, handles: Iterable[bytes]) -> dict[bytes, SubjectKey]:
-        """Return keys, the missing ones made in the same statement."""
+        """Return the key of each handle; the same statement makes the missing keys."""
         wanted = ByteaArray(handles)
         made = [self.wrapped(new_key()) for _ in wanted]
         values = {
             "handles": wanted,
-            "ids": ByteaArray(one.subject for one in made),
-            "keys": ByteaArray(one.key for one in made),
+            "ids": ByteaArray(new.subject for new in made),
+            "keys": ByteaArray(new.key for new in made),
         }
         rows = self._database.rows(FIND_OR_MAKE, **values)
         if any(is_fading for *_, is_fading in rows):  # for an hour after records were pruned
@@ -168,7 +168,7 @@ class PostgresSubjects(SubjectStore):
         return found | self._found(missing) if missing else found  # another worker was first
 
     def forget(self, subjects: Sequence[bytes]) -> int:
-        """Delete keys and have the table rewritten without them; the server's write-ahead log ends by itself."""
+        """Delete keys and rewrite the table without them. The server itself removes old write-ahead log files."""
         with self._database.transaction():
             self._database.write_in(OVERWRITE, subjects)
             gone = self._database.write_in(FORGET, subjects)
@@ -184,7 +184,7 @@ class PostgresSubjects(SubjectStore):
             self._database.write(NOTE_UNSWEPT)
 
     def _sweep(self) -> None:
-        """Have the table rewritten; it takes the longer the more persons there are."""
+        """Rewrite the table. This takes longer the more persons the table has."""
         with self._database.patient(SWEEP_MILLISECONDS):
             self._database.write(VACUUM)
         self._database.write(NOTE_SWEPT)

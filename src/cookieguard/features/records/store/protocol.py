@@ -1,4 +1,4 @@
-"""What a worker's log is kept in: the rows, and apart from them the keys that open them."""
+"""The pair of stores that a consent log needs: one for its rows, and a separate one for the keys that open them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["LogDown", "LogNotMade", "LogStore", "Stores", "SubjectStore"]
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Hold both."""
+    """Hold the two open stores of a log."""
 
     log: LogStore
     subjects: SubjectStore
     both: LogStore | None = None
-    """The log's store where the same server has the keys; it writes a new key with its row (`insert_new`)."""
+    """The log's store if one server has log and keys; `insert_new` then writes a new key together with its row."""
 
     def close(self) -> None:
         self.log.close()

@@ -1,4 +1,4 @@
-"""Rows of the log as a store takes and gives them."""
+"""The tuples that the log's store takes and returns: rows, jobs for the shop's hook, and queries of old rows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from cookieguard.features.records.values.sealing import TIME_BYTES, Sealed
 
 
 class LogNotMade(LogDown):
-    """Say that there is no log: no worker of the shop made its tables yet."""
+    """There is no log, since no worker of the shop has made its tables yet."""
 
 
 class UnsequencedRecord(NamedTuple):
-    """Hold a row that has no number yet."""
+    """Hold the fields of a row without a number that are needed to number it."""
 
     place: int
     id: bytes
@@ -21,8 +21,8 @@ class UnsequencedRecord(NamedTuple):
     mac: bytes
 
 
-class Job(NamedTuple):
-    """Hold that somebody is to be told of a record: its id as the row has it, and how often that failed."""
+class HookJob(NamedTuple):
+    """Hold a pending call of the shop's hook: the id of the record's row, and the number of failed calls."""
 
     place: int
     id: bytes
@@ -41,20 +41,20 @@ class Row(NamedTuple):
 
     @property
     def contents(self) -> Sealed:
-        """Return what `sealing.unseal` takes."""
+        """Return the row in the form that `sealing.unseal` takes."""
         return Sealed(self.id, self.subject, self.about, self.entry, self.sealed)
 
     @property
     def label(self) -> bytes:
-        """Return kind and topic."""
+        """Return `KIND:TOPIC`, or the kind alone if there is no topic."""
         return self.about[TIME_BYTES:]
 
 
-class Old(NamedTuple):
-    """Hold what is asked of a numbered row to say whether it is kept any longer.
+class AgedRow(NamedTuple):
+    """Hold the fields of a numbered row that decide whether it is still kept.
 
-    `is_replaced`: by the time that was asked about, a later record of the subject took its place; one that was imported
-    takes that of imported ones only.
+    `is_replaced` is true if a later record of the subject replaced it before the time of the query. An imported record
+    replaces only imported ones.
     """
 
     number: int
@@ -64,10 +64,10 @@ class Old(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Name numbered rows of a kind by when they were made: from `since` on, before `until`.
+    """Select numbered rows of a kind that were made from `since` on and before `until`.
 
-    `replaced_by`: only later records before this time count as replacing; `same_topic`: only those of the same topic.
-    The times are 8 bytes, as `about` begins with.
+    Only later records from before `replaced_by` count as replacements; with `same_topic`, only those of the same topic.
+    The times are 8 bytes, in the form of `sealing.time_of`.
     """
 
     kind: str

@@ -1,7 +1,7 @@
-"""The keys of subjects, apart from what they open: a key that was destroyed is gone from the file and its journal.
+"""The store of the subjects' keys, separate from the records. A destroyed key is gone from its file and journal.
 
-Each key is stored wrapped with one key that never rotates, which the keyring wraps. Without the keyring, the store of
-keys opens no record.
+Each key is wrapped with one master key that never rotates, and the keyring wraps the master key. Without the keyring,
+the store of keys opens no record.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cookieguard.storage.database import Step, Tables
 from cookieguard.storage.open import open_database
 from cookieguard.storage.sealing import Seal, SealBroken
 
-# Whatever the server's own default is: what was acknowledged is on its disk
+# Acknowledged rows must be on the server's disk, whatever its default is.
 DURABLE = "SET synchronous_commit = on"
 MAKE = (
     "CREATE TABLE IF NOT EXISTS cg_subject_secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
@@ -37,7 +37,7 @@ TABLES = Tables(
     steps=(Step(MAKE), Step(())),  # the second: keys are wrapped, so earlier releases cannot read them
     down=LogDown,
     short=(("cg_subject_secret", "secret"), ("cg_subject_fading", "fading"), ("cg_subject", "subject")),
-    busy_seconds=2.0,  # each writer holds the lock for one small transaction
+    busy_seconds=2.0,  # enough, since each writer holds the lock for one small transaction
     statement_milliseconds=10_000,
     lock_milliseconds=5_000,
     settings=(DURABLE,),
@@ -68,19 +68,19 @@ CLEAR = """
     SELECT id, key FROM cg_subject WHERE id > :after AND length(key) = :length ORDER BY id LIMIT :count
 """
 WRAP = "UPDATE cg_subject SET key = :key WHERE id = :subject AND key = :before"
-WRAPPED_AT_ONCE = 5000  # keys of one transaction: some 100 ms, in which records wait
+WRAPPED_AT_ONCE = 5000  # keys of one transaction, which takes about 100 ms; new records wait for it
 END_FADING = "DELETE FROM cg_subject_fading WHERE id IN (:these) AND since < :before RETURNING id"
 
 
 class SubjectKey(NamedTuple):
-    """Hold the random number that rows name a subject by, and the key their records are sealed with."""
+    """Hold the random number by which rows name a subject, and the key that seals the subject's records."""
 
     subject: bytes
     key: bytes
 
 
 def new_key() -> SubjectKey:
-    """Draw what a subject gets that nobody knows yet."""
+    """Return a random number and a random key for a new subject."""
     random = urandom(SUBJECT_BYTES + KEY_BYTES)
     return SubjectKey(random[:SUBJECT_BYTES], random[SUBJECT_BYTES:])
 
@@ -88,7 +88,7 @@ def new_key() -> SubjectKey:
 class SubjectStore:
     """Keep the keys of subjects in a file, or with `PostgresSubjects` in a server's database. Raises LogDown.
 
-    `keyring` is asked for with the first key that is read or made; whatever needs no key works without it.
+    `keyring` is called when the first key is read or made. Calls that need no key work without a keyring.
     """
 
     def __init__(self, place: Path | str, keyring: Callable[[], Keyring], *, make: bool = True) -> None:
@@ -96,7 +96,7 @@ class SubjectStore:
         self._keyring = keyring
 
     def secret(self, name: str) -> bytes:
-        """Return 32 random bytes that are made once, and that the keyring seals."""
+        """Return a secret by its name: 32 random bytes, made at the first call and sealed by the keyring."""
         seal, value = Seal(self._keyring(), USE), self._database.value(SECRET, name=name)
         if value is None:
             sealed = seal.close(urandom(KEY_BYTES), about=name)
@@ -105,12 +105,12 @@ class SubjectStore:
         return _unsealed(seal, name, value)
 
     def wrapped(self, key: SubjectKey) -> SubjectKey:
-        """Return a key as its row holds it."""
+        """Return a key wrapped with the master key, as its row stores it."""
         nonce = urandom(NONCE_BYTES)
         return SubjectKey(key.subject, nonce + self._cipher.encrypt(nonce, key.key, key.subject))
 
     def seal_anew(self, keyring: Keyring) -> None:
-        """Seal the secrets with the key that signs now, so that the keyring can retire the one before."""
+        """Seal the secrets with the keyring's current key, so that the keyring can retire the previous one."""
         seal = Seal(keyring, USE)
         for name, before in self._database.rows(SECRETS):
             if not seal.is_current(before):
@@ -118,9 +118,9 @@ class SubjectStore:
                 self._overwrite(SEAL_AGAIN, [{"name": name, "value": value, "before": before}])
 
     def wrap_clear_keys(self) -> None:
-        """Wrap the keys that an earlier release stored unwrapped, some at a time. The next call continues after a kill.
+        """Wrap the keys that an earlier release stored unwrapped, in batches. After a kill, the next call continues.
 
-        In a file, no byte of those keys is left, unless a reader held the journal: then the next `forget` empties it.
+        A file keeps no byte of the unwrapped keys, unless a reader holds the journal, which the next `forget` empties.
         """
         self.seal_anew(self._keyring())
         after = b""
@@ -133,7 +133,7 @@ class SubjectStore:
                 self._database.empty_journal()
 
     def keys_of(self, handles: Iterable[bytes]) -> dict[bytes, SubjectKey]:
-        """Return the key of each handle, made where there is none. Durable on return."""
+        """Return the key of each handle; missing keys are made, and on disk on return."""
         handles = list(handles)
         if self._database.value(IS_FADING):  # for an hour after records were pruned
             self._database.write_in(STAY, handles)
@@ -147,48 +147,48 @@ class SubjectStore:
         return found
 
     def find(self, handle: bytes) -> SubjectKey | None:
-        """Return the key of a handle, None where there is none (any more)."""
+        """Return the key of a handle, None if there is none or it was destroyed."""
         return self._found([handle]).get(handle)
 
     def key_for(self, subject: bytes) -> bytes | None:
-        """Return the key of a subject by the number its rows have."""
+        """Return the key of a subject, named as in its rows; None if it was destroyed."""
         key = self._database.value(KEY_FOR, subject=subject)
         return None if key is None else self._key(key, subject)
 
     def keys_for(self, subjects: Iterable[bytes]) -> dict[bytes, bytes]:
-        """Return the keys of those of the subjects that have one, by the numbers their rows have."""
+        """Return the keys of subjects, named as in their rows; subjects without a key are left out."""
         rows = self._database.rows_in(KEYS_FOR, list(subjects))
         return {id_: self._key(key, id_) for id_, key in rows}
 
     def with_keys(self, subjects: Sequence[bytes]) -> set[bytes]:
         """Return those of the subjects that have a key."""
-        return {one for (one,) in self._database.rows_in(WITH_KEYS, subjects)}
+        return {subject for (subject,) in self._database.rows_in(WITH_KEYS, subjects)}
 
     def after(self, subject: bytes, count: int) -> list[bytes]:
-        """Return so many subjects that have a key, in their order, after one."""
-        return [one for (one,) in self._database.rows(AFTER, subject=subject, count=count)]
+        """Return the next `count` subjects with a key, in the order of their numbers, after a given one."""
+        return [id_ for (id_,) in self._database.rows(AFTER, subject=subject, count=count)]
 
     def forget(self, subjects: Sequence[bytes]) -> int:
         """Destroy keys, so that no file holds them; return how many there were.
 
-        What an earlier call deleted and could not clear away, while somebody read, goes as well: of no subject, too.
+        Each call, even one without subjects, also clears the bytes that an earlier call left because of a reader.
         """
         gone = self._database.write_in(FORGET, subjects)
         self._database.empty_journal()
         return gone
 
     def fade(self, subjects: Sequence[bytes], now: int) -> None:
-        """Note (at a time in milliseconds) that the last rows of subjects may go. Whoever asks for a key ends that."""
+        """Note at a time (in milliseconds) that subjects may have lost their last rows. `keys_of` deletes the note."""
         self._database.write_each(FADE, ({"subject": subject, "now": now} for subject in subjects))
 
     def faded(self, before: int) -> list[bytes]:
-        """Return the subjects noted so before a time."""
-        return [one for (one,) in self._database.rows(FADED, before=before)]
+        """Return the subjects that `fade` noted before a time."""
+        return [subject for (subject,) in self._database.rows(FADED, before=before)]
 
     def end_fading(self, subjects: Sequence[bytes], before: int, *, forgets: bool) -> int:
-        """End what `fade` noted before a time, and remove the keys where `forgets`; return of how many."""
+        """Delete the notes that `fade` made before a time, with `forgets` also the keys; return the number of notes."""
         with self._database.transaction():
-            ended = [one for (one,) in self._database.rows_in(END_FADING, subjects, before=before)]
+            ended = [subject for (subject,) in self._database.rows_in(END_FADING, subjects, before=before)]
             if forgets:
                 self._database.write_in(FORGET, ended)
         return len(ended)
@@ -201,8 +201,8 @@ class SubjectStore:
         return {handle: SubjectKey(id_, self._key(key, id_)) for handle, id_, key in rows}
 
     def _key(self, value: bytes, subject: bytes) -> bytes:
-        """Return a subject's key. If it was changed in the store, it opens nothing, and `log verify` names its rows."""
-        if len(value) == KEY_BYTES:  # of an earlier release; a worker's start and the hourly job wrap it
+        """Return a subject's key. If somebody changed it in the store, return one that opens no record."""
+        if len(value) == KEY_BYTES:  # from an earlier release; a worker's start or the hourly job wraps it
             return bytes(value)
         try:
             return self._cipher.decrypt(value[:NONCE_BYTES], value[NONCE_BYTES:], subject)
@@ -218,7 +218,7 @@ class SubjectStore:
 
 
 def _unsealed(seal: Seal, name: str, sealed: bytes) -> bytes:
-    if len(sealed) == KEY_BYTES:  # of an earlier release
+    if len(sealed) == KEY_BYTES:  # stored unsealed by an earlier release
         return bytes(sealed)
     try:
         return seal.open(sealed, about=name)

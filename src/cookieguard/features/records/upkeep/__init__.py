@@ -1,1 +1,1 @@
-"""What is done with the log beside writing it: letting go of old records, telling what ran out, bringing others in."""
+"""Maintenance of the consent log: pruning, the daily record of expired consents, time stamps, and imports."""

@@ -1,4 +1,4 @@
-"""Bringing what another consent tool wrote down into the log: rows of a CSV or JSON file, each once."""
+"""Import of another consent tool's records into the log: each row of a CSV or JSON file is written once."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ DELIMITERS = ",;\t|"
 CHUNK = 64 * 1024  # characters
 MOST_OF_ROW = 1024 * 1024
 LONGEST_DOCUMENT = 64 * 2**20  # characters; Python needs about ten times as much memory for its values
-LISTS = ("data", "consents", "rows", "items", "results")  # where an object has its rows
-LONGEST_NUMBER = 30  # digits; of more Python refuses to make a number
+LISTS = ("data", "consents", "rows", "items", "results")  # names under which an object may have its rows
+LONGEST_NUMBER = 30  # digits; longer ones stay text, since Python's `int` refuses too many digits
 NO_ROW = RowUnusable("is not an object with names")
 
 
 def rows_of_file(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield each row with where it stands, or why it is none: CSV, JSON lines, a JSON list or an object with one."""
+    """Yield position and row, or the error of a bad row, from CSV, JSON lines, a JSON list or an object with one."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.read(CHUNK)
@@ -52,14 +52,14 @@ def _csv_rows(file: TextIO, first: str) -> Iterator[tuple[str, Any]]:
     head = first.partition("\n")[0]
     delimiter = max(DELIMITERS, key=head.count)
     reader = csv.DictReader(_lines(file), delimiter=delimiter)
-    reader.fieldnames  # noqa: B018 - reads the head: without one there is nothing to go on with
+    reader.fieldnames  # noqa: B018 - reads the head outside the loop, since no row can be read without it
     while True:
         before = reader.line_num
         try:
             row = next(reader)
         except StopIteration:
             return
-        except csv.Error as error:  # a field that is too long: of a quote that nobody closed, mostly
+        except csv.Error as error:  # a field that is too long, mostly because of an unclosed quote
             yield f"lines {before + 1} to {reader.line_num}", RowUnusable(f"cannot be read: {error}")
             continue
         where = f"line {reader.line_num}"
@@ -70,7 +70,7 @@ def _csv_rows(file: TextIO, first: str) -> Iterator[tuple[str, Any]]:
 
 
 def _is_line_of_its_own(first: str) -> bool:
-    """Return whether a file's first line is a row, and not an object that has the rows."""
+    """Return whether a file's first line is a row by itself, instead of an object with a list of rows."""
     try:
         found = json.loads(first.lstrip().partition("\n")[0])
     except (ValueError, RecursionError):
@@ -88,7 +88,7 @@ def _json_lines(file: TextIO) -> Iterator[tuple[str, Any]]:
 
 
 def _rows_of_document(file: TextIO) -> Iterator[tuple[str, Any]]:
-    """Yield what a JSON list has, or an object's first list of objects; else the object. It is read as a whole."""
+    """Yield the rows of a JSON list, of an object's first list of objects, or the object itself, read at once."""
     text = file.read(LONGEST_DOCUMENT + 1)
     try:
         if len(text) > LONGEST_DOCUMENT:
@@ -105,24 +105,24 @@ def _rows_of_document(file: TextIO) -> Iterator[tuple[str, Any]]:
 
 
 def _list_in(found: dict[str, Any]) -> list[Any]:
-    """Return an object's list of rows, empty where it has none."""
+    """Return an object's list of rows, empty if it has none."""
     lists = (found.get(name) for name in LISTS)
     return next(
-        (one for one in lists if isinstance(one, list) and isinstance(next(iter(one), None), dict)), []
+        (rows for rows in lists if isinstance(rows, list) and isinstance(next(iter(rows), None), dict)), []
     )
 
 
 _DECODER = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) <= LONGEST_NUMBER else digits)
 
 
-AT_ONCE = 1000  # records that wait for one answer: the writer keeps ten times as many
-TIMEOUT = 60.0  # seconds for these
-MOST_NAMED = 10_000  # bad rows; of a file that is another tool's each one is
+AT_ONCE = 1000  # records written together; the writer's queue has room for ten times as many
+TIMEOUT = 60.0  # seconds for these records
+MOST_NAMED = 10_000  # bad rows that are listed; with the wrong columns, each row of a file is bad
 
 
 @dataclass(slots=True)
 class Imported:
-    """Count what became of a file's rows; the first bad ones are named by where they stand."""
+    """Count the results for a file's rows. The first bad rows are listed with their positions."""
 
     written: int = 0
     known: int = 0
@@ -132,12 +132,12 @@ class Imported:
 
     @property
     def rows(self) -> int:
-        """Return how many rows there were."""
+        """Return the number of all rows."""
         return self.written + self.known + self.old + self.all_bad
 
     @property
     def all_bad(self) -> int:
-        """Return how many could not be used."""
+        """Return the number of rows that could not be used."""
         return len(self.bad) + self.more_bad
 
     def refuse(self, where: str, what: str) -> None:
@@ -158,9 +158,9 @@ def import_rows(
     oldest: timedelta,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Imported:
-    """Write rows that are not there yet; without a writer only look. Raises LogDown.
+    """Write the rows that the log does not have; without a writer, only count them. Raises LogDown.
 
-    What is older than `oldest` would be let go at once, and is left out.
+    Rows older than `oldest` are left out, since they would be pruned at once.
     """
     done, batch = Imported(), list[Record]()
     for where, row in rows:
@@ -183,13 +183,13 @@ def import_rows(
 
 
 def _write(batch: list[Record], writer: LogWriter | None, done: Imported) -> None:
-    """Write what the log does not have, and wait until it is on disk."""
+    """Write the records that the log does not have, and wait until they are on disk."""
     if writer is not None and batch:
         known = writer.ask(
-            lambda stores: {one.id for one in batch if stores.log.row(digest_of_id(one.id)) is not None}
+            lambda stores: {new.id for new in batch if stores.log.row(digest_of_id(new.id)) is not None}
         ).result(TIMEOUT)
         futures: dict[str, Future[None]] = {
-            one.id: writer.append(one) for one in batch if one.id not in known
+            record.id: writer.append(record) for record in batch if record.id not in known
         }
         for future in futures.values():
             future.result(TIMEOUT)

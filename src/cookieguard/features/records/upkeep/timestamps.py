@@ -1,7 +1,7 @@
-"""RFC 3161 time stamps of checkpoints: a third party signs that these entries were there at that time.
+"""RFC 3161 time stamps of checkpoints: a third party signs that these entries existed at that time.
 
-Asked for once an hour by the job that lets old records go, so never in a request's way. What an authority answers is
-kept beside the checkpoint it is of, as two files that `openssl ts -verify` reads too.
+The hourly job requests them, so no visitor waits for the authority. A time stamp and its checkpoint are kept as two
+files, which `openssl ts -verify` can read too.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ FOLDER = "timestamps"
 NAME = re.compile(r"checkpoint-[0-9]+")
 MISSING_EXTRA = "empty, or the extra for time stamps: pip install '.[anchor]' in cookieguard's checkout"
 HOURLY_FOR = timedelta(days=31)
-MOST_HOURLY = 31 * 24  # up to here nothing is looked at
+MOST_HOURLY = 31 * 24  # as many time stamps fit into these days, so fewer need no thinning out
 QUERY, ANSWER = "application/timestamp-query", "application/timestamp-reply"
 
 
 class StampRefused(CookieGuardError):
-    """Say why there is no time stamp, or why one does not count."""
+    """There is no time stamp, or it does not count; the text says why."""
 
 
 def can_stamp() -> bool:
-    """Return whether the extra is there."""
+    """Return whether the extra for time stamps is installed."""
     return find_spec("rfc3161_client") is not None
 
 
 def stamp_log(config: Config, state: StateDirectory, *, environ: Mapping[str, str], now: datetime) -> int:
-    """Have the newest checkpoint stamped, unless it is; return 0, for nothing goes. Raises StampRefused, LogDown."""
-    del now  # the authority's counts
+    """Have the newest checkpoint stamped once; return 0, since no record is deleted. Raises StampRefused, LogDown."""
+    del now  # the authority's own clock counts
     if not config.proof.timestamp:
         return 0
     with stores_if_made(config, state.path, environ=environ) as stores:
@@ -67,20 +67,20 @@ def stamp_log(config: Config, state: StateDirectory, *, environ: Mapping[str, st
 
 
 def _thin_out(state: Path) -> None:
-    """Of what is older than a month keep one time stamp a day, the first: an entry then has a day, not an hour."""
+    """Delete all but each day's first time stamp from before the last month. They then prove a day, not an hour."""
     kept = list(stamped(state))
     if len(kept) > MOST_HOURLY:
         from rfc3161_client import decode_timestamp_response
 
         times = {name: decode_timestamp_response(answer).tst_info.gen_time for name, _, answer in kept}
         for name in superfluous(times, fully=HOURLY_FOR):
-            # First: without its answer a checkpoint counts for nothing
+            # The answer is deleted first: a checkpoint without its answer is ignored.
             (state / f"{name}.tsr").unlink(missing_ok=True)
             (state / name).unlink(missing_ok=True)
 
 
 def superfluous(times: Mapping[str, datetime], *, fully: timedelta) -> list[str]:
-    """Return which time stamps may go: older than that before the newest, and not the first of their day (UTC)."""
+    """Return the time stamps older than `fully` before the newest that are not the first of their day (UTC)."""
     until = max(times.values()) - fully
     days: set[date] = set()
     found = []
@@ -93,7 +93,7 @@ def superfluous(times: Mapping[str, datetime], *, fully: timedelta) -> list[str]
 
 
 def stamped(state: Path) -> Iterator[tuple[str, bytes, bytes]]:
-    """Yield name, checkpoint and answer of all time stamps there are; raises OSError."""
+    """Yield name, checkpoint and answer of each time stamp in the state directory; raises OSError."""
     with suppress(FileNotFoundError):
         for path in sorted((state / FOLDER).iterdir()):
             answer = path.with_name(f"{path.name}.tsr")
@@ -102,7 +102,7 @@ def stamped(state: Path) -> Iterator[tuple[str, bytes, bytes]]:
 
 
 def check_stamp(note: bytes, answer: bytes, roots: Sequence[x509.Certificate]) -> tuple[int, datetime]:
-    """Return how many entries were there, and at which time at the latest; raises StampRefused."""
+    """Return how many entries a time stamp proves, and the time by which they existed; raises StampRefused."""
     from rfc3161_client import VerifierBuilder, decode_timestamp_response
 
     try:
@@ -114,7 +114,7 @@ def check_stamp(note: bytes, answer: bytes, roots: Sequence[x509.Certificate]) -
 
 
 def roots_of(config: Config) -> list[x509.Certificate]:
-    """Read the certificates that time stamps are trusted by; raises ConfigError."""
+    """Return the root certificates that time stamps are verified against; raises ConfigError."""
     from cryptography import x509
 
     path = config.proof.timestamp_roots
@@ -126,7 +126,7 @@ def roots_of(config: Config) -> list[x509.Certificate]:
 
 
 def _ask(url: str, note: bytes, roots: Sequence[x509.Certificate]) -> bytes:
-    """Ask an authority; what it answers is verified before it is kept."""
+    """Return an authority's time stamp of a note, once it is verified; raises StampRefused."""
     from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, VerifierBuilder
 
     asked = TimestampRequestBuilder(data=note, hash_algorithm=HashAlgorithm.SHA256).build()
@@ -151,13 +151,13 @@ def _verified(
         raise StampRefused(f"the time stamp is not valid: {error}") from error
 
 
-SECONDS = 20.0  # for all of an answer: the job that waits is the one by which keys of visitors go
+SECONDS = 20.0  # for the whole answer, since the same hourly job must still destroy visitors' keys
 MOST_BYTES = 64 * 1024  # a time stamp with its certificates has 2 to 8 KB
 
 
 def post(url: str, content: bytes, kind: str) -> tuple[int, str, bytes]:
     """Return status, media type and body; raises StampRefused."""
-    import httpx  # each worker imports this module, and most never ask
+    import httpx  # here, since each worker imports this module, and most never need httpx
 
     try:
         return asyncio.run(asyncio.wait_for(_post(url, content, kind), SECONDS))
@@ -166,9 +166,9 @@ def post(url: str, content: bytes, kind: str) -> tuple[int, str, bytes]:
 
 
 async def _post(url: str, content: bytes, kind: str) -> tuple[int, str, bytes]:
-    """Bound by who asks: what answers may send a byte at a time.
+    """Post without timeouts of httpx, since they restart with each byte; the caller limits the whole answer.
 
-    Nothing is unpacked: 64 KB of gzip are 64 MB, of Brotli more than a worker has.
+    The body is not decompressed: 64 KB of gzip can be 64 MB, and of Brotli more than a worker's memory.
     """
     import httpx
 

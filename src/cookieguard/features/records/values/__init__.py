@@ -1,4 +1,4 @@
-"""The consent log: records, their sealing, the Merkle tree over them, signed checkpoints, receipts, verification.
+"""The pure code of the consent log: records, their sealing, the Merkle tree, checkpoints, receipts and verification.
 
-Rule: no I/O and no clock. Bytes, values and `now` come in; the store of records is `features/records/store`.
+Rule: no I/O and no clock. Callers pass in bytes, values and `now`; `features/records/store` keeps the records.
 """

@@ -1,7 +1,7 @@
-"""Canonical JSON (RFC 8785) of what records hold: text, whole numbers, booleans, lists, objects with ASCII names.
+"""Canonical JSON (RFC 8785) for records: text, whole numbers, booleans, null, lists, and objects with ASCII names.
 
-Of these the standard library's encoder writes the canonical bytes already, once names are sorted; fractions, whose
-form RFC 8785 takes from JavaScript, are refused instead.
+For these values the standard library's encoder writes the canonical bytes if names are sorted. Fractions are refused,
+since RFC 8785 writes them as JavaScript does.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-# The largest whole number that every reader of JSON keeps (RFC 8785 takes numbers to be IEEE doubles).
+# The largest whole number that every JSON parser reads exactly, since RFC 8785 numbers are IEEE doubles.
 LARGEST = 2**53 - 1
 
 PLAIN = frozenset({str, bool, type(None)})
@@ -19,13 +19,13 @@ _ENCODE = json.JSONEncoder(
 
 
 def canonical(value: Any) -> bytes:
-    """Write a value as canonical JSON; raises ValueError for what has no canonical form here."""
+    """Return a value as canonical JSON; raises ValueError for a type or a name that is not allowed."""
     _require(value)
     return encoded(value)
 
 
 def encoded(value: Any) -> bytes:
-    """Write a value that our own code made, unchecked; raises ValueError for half a surrogate pair."""
+    """Return a value that our own code made as JSON, without the check; raises ValueError for half a surrogate pair."""
     return _ENCODE(value).encode()
 
 

@@ -1,4 +1,4 @@
-"""What the log keeps of a choice and of an agreement, by the terms of the W3C's DPV and its profile of TS 27560."""
+"""Records of choices, agreements and mail lists, in the terms of the W3C's DPV and its profile of TS 27560."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.features.records.values.records import PROFILE, Record, to_text
 
 CONSENT, AGREEMENT, MAIL_LIST = "consent", "agreement", "mail-list"
-EXPIRY = "expiry"  # of all consents that ran out on one day
-COMBINATIONS_KEPT = 256  # of purposes granted and refused
+EXPIRY = "expiry"  # the kind of the daily record that counts the consents which expired
+COMBINATIONS_KEPT = 256  # of purposes granted and refused, in the cache
 GIVEN = "dpv:ConsentGiven"
 REQUIRED = {"dpv:hasNecessity": "dpv:Required"}
 
 
 class Event(StrEnum):
-    """Name what a decision did."""
+    """Name the effect of a decision on the consent in force."""
 
     GRANT = "grant"
     PARTIAL = "partial"
@@ -28,7 +28,7 @@ class Event(StrEnum):
     CHANGE = "change"
     WITHDRAWAL = "withdrawal"
     GPC = "gpc"
-    """The signal took something that was granted."""
+    """Global Privacy Control withdrew a purpose that was granted."""
     IMPORT = "import"
 
 
@@ -42,23 +42,23 @@ STATUS = {
     Event.IMPORT: "dpv:ConsentGiven",
 }
 
-# What leaves something granted that can run out. Not what was imported: how long that counts another tool said, and
-# some of it is refusals.
+# Events that leave a purpose granted, so that it can expire. Imports are not among them, since another tool said how
+# long they count, and some are refusals.
 GRANTS = frozenset({Event.GRANT, Event.PARTIAL, Event.CHANGE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """Hold what is the same in every record of a shop: who asks, under whose law, and for whom."""
+    """Hold the facts that are the same in every record of a shop: controller, law and recipients."""
 
     controller: str
     jurisdiction: str
     withdrawal: str
-    """The path where a visitor withdraws."""
+    """The path of the page where a visitor withdraws."""
     recipients: Mapping[str, tuple[str, ...]]
     """The vendors of each purpose."""
     life: timedelta | None = None
-    """How long a choice counts; None where it ends with the browser."""
+    """How long a choice counts; None if it ends with the browser session."""
 
     def __hash__(self) -> int:
         return id(self)
@@ -66,18 +66,18 @@ class Asker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Say what the visitor was shown: the SHA-256 of its text in hexadecimal digits, language, policy version."""
+    """Name the text that the visitor saw, by its SHA-256 in hexadecimal digits, with language and policy version."""
 
     digest: str
     language: str
     policy: str
     shown: str = ""
-    """The digest of all that was shown (see `shown`); empty where nobody knows, as in what was imported."""
+    """The digest of everything that was shown (`values/shown.py`); empty if it is unknown, as in an import."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indication:
-    """Hold what a visitor indicated: what that did, which text they saw, what they granted and refused, and how."""
+    """Hold a visitor's choice: its event, the notice they saw, the purposes granted and refused, and the method."""
 
     event: Event
     notice: Notice
@@ -89,15 +89,15 @@ class Indication:
 
 
 def event_of(before: frozenset[str] | None, granted: frozenset[str], purposes: frozenset[str]) -> Event:
-    """Name a choice by what was in force before it; None where nothing had been decided. Sets hold no `necessary`."""
+    """Return the event of a choice. `before` is None if it is the first choice; no set contains `necessary`."""
     if before is not None and before != granted:
         if before - granted:
             return Event.CHANGE if granted - before else Event.WITHDRAWAL
-        return Event.CHANGE if before else _first(granted, purposes)
-    return _first(granted, purposes)
+        return Event.CHANGE if before else _first_event(granted, purposes)
+    return _first_event(granted, purposes)
 
 
-def _first(granted: frozenset[str], purposes: frozenset[str]) -> Event:
+def _first_event(granted: frozenset[str], purposes: frozenset[str]) -> Event:
     if not granted:
         return Event.REFUSAL
     return Event.GRANT if granted >= purposes else Event.PARTIAL
@@ -129,15 +129,15 @@ def agreement_record(
     subject: str,
     id: str,  # noqa: A002 - as the record has it
 ) -> Record:
-    """Return the record of a box that was ticked or left: newsletter, terms, age."""
-    status = GIVEN if given else "dpv:ConsentRefused"  # after one that was given: withdrawn
+    """Return the record of a form's box, such as newsletter, terms or age, that was ticked or left empty."""
+    status = GIVEN if given else "dpv:ConsentRefused"  # this withdraws an earlier one that was given
     facts = _common(asker, notice, method=method, status=status, time=time)
     facts |= {"cg:given": given, "cg:details": dict(details)}
     return Record(kind=AGREEMENT, topic=topic, subject=subject, time=time, facts=facts, id=id)
 
 
 def consent_facts(asker: Asker, indication: Indication, *, time: datetime) -> dict[str, Any]:
-    """Return the facts of a choice about purposes."""
+    """Return the members that the record of a choice about purposes has in addition to those of every record."""
     facts = _common(
         asker, indication.notice, method=indication.method, status=STATUS[indication.event], time=time
     )
@@ -153,13 +153,13 @@ def consent_facts(asker: Asker, indication: Indication, *, time: datetime) -> di
 def mail_list_record(
     asker: Asker, notice: Notice, *, name: str, given: bool, method: str, time: datetime, subject: str
 ) -> Record:
-    """Return the record of somebody who confirmed a list of marketing mail, or stopped it."""
+    """Return the record of a person who confirmed a list of marketing mail, or left it."""
     status = GIVEN if given else "dpv:ConsentWithdrawn"
     facts = _common(asker, notice, method=method, status=status, time=time) | {
         "cg:given": given,
         "cg:list": name,
     }
-    topic = name.replace("_", "-")  # which no topic has
+    topic = name.replace("_", "-")  # topics cannot contain _
     return Record(kind=MAIL_LIST, topic=topic, subject=subject, time=time, facts=facts)
 
 
@@ -191,12 +191,12 @@ def _common(asker: Asker, notice: Notice, *, method: str, status: str, time: dat
 
 @lru_cache(maxsize=COMBINATIONS_KEPT)
 def _processes(asker: Asker, granted: frozenset[str], refused: frozenset[str]) -> list[dict[str, Any]]:
-    """Return what each purpose means; the list is the same each time, and nobody changes it."""
+    """Return each purpose with its status and recipients. Callers share the cached list and must not change it."""
     status = dict.fromkeys(refused, "dpv:ConsentRefused") | dict.fromkeys(granted, GIVEN)
     return [
         {
             "@type": "dpv:Process",
-            # Visitors are not asked for what is necessary, so it has no status of consent
+            # Visitors are not asked about the necessary purpose, so it has no consent status.
             **(REQUIRED if purpose == NECESSARY else {"dpv:hasConsentStatus": status[purpose]}),
             "dpv:hasPurpose": purpose,
             "dpv:hasRecipient": list(asker.recipients.get(purpose, ())),
@@ -206,7 +206,7 @@ def _processes(asker: Asker, granted: frozenset[str], refused: frozenset[str]) -
 
 
 class Answer(NamedTuple):
-    """Hold the answer for a purpose (`yes`, `no`, or `always` for what needs no consent) and its vendors then."""
+    """Hold the answer for a purpose (`yes`, `no`, or `always` without consent) and its vendors at that time."""
 
     purpose: str
     said: str
@@ -214,20 +214,20 @@ class Answer(NamedTuple):
 
 
 def answers_in(document: Mapping[str, Any]) -> list[Answer]:
-    """Return what a record says of each purpose."""
-    # Earlier releases wrote that the necessary one was agreed to
+    """Return the answer for each purpose of a record."""
+    # Earlier releases recorded the necessary purpose as agreed to.
     said = dict.fromkeys(counting_purposes(document), "yes") | {NECESSARY: "always"}
     return [
-        Answer(purpose, said.get(purpose, "no"), tuple(one["dpv:hasRecipient"]))
-        for one in document.get("dpv:hasProcess", ())
-        if (purpose := one["dpv:hasPurpose"])
+        Answer(purpose, said.get(purpose, "no"), tuple(process["dpv:hasRecipient"]))
+        for process in document.get("dpv:hasProcess", ())
+        if (purpose := process["dpv:hasPurpose"])
     ]
 
 
 def counting_purposes(document: Mapping[str, Any]) -> list[str]:
-    """Return the purposes that count by a record: the necessary one, and those that were agreed to."""
+    """Return the purposes that a record allows: the necessary one, and those the person agreed to."""
     return [
-        str(one["dpv:hasPurpose"])
-        for one in document.get("dpv:hasProcess", ())
-        if one.get("dpv:hasConsentStatus") == GIVEN or "dpv:hasNecessity" in one
+        str(process["dpv:hasPurpose"])
+        for process in document.get("dpv:hasProcess", ())
+        if process.get("dpv:hasConsentStatus") == GIVEN or "dpv:hasNecessity" in process
     ]

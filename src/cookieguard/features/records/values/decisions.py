@@ -1,4 +1,4 @@
-"""A decision as the shop's own code gets to know it: who decided what, read from its record."""
+"""The decision that the shop's `on_decision` hook gets, read from the record of a choice or an agreement."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ class Decision:
     """Hold a choice about purposes, or an agreement on a form, that is in the log."""
 
     id: str
-    """The record's id: the same decision has it again, should it come twice."""
+    """The record's id; if a decision is passed twice, both have the same id."""
     kind: str
     """`consent` or `agreement`."""
     topic: str
-    """Of a consent what it did, such as `grant` or `withdrawal`; of an agreement its topic, such as `newsletter`."""
+    """The event of a consent, such as `grant` or `withdrawal`; the topic of an agreement, such as `newsletter`."""
     subject: str
     """`customer:NUMBER`, `browser:ID`, or `named:NAME`."""
     time: datetime
     given: bool
-    """Whether the box was ticked; of a choice whether more than the necessary was agreed to."""
+    """Whether the box was ticked; for a consent, whether any purpose but the necessary one was granted."""
     granted: frozenset[str] = frozenset()
-    """The purposes that count: `necessary`, and those that were agreed to."""
+    """The allowed purposes: `necessary`, and those the visitor agreed to."""
     record: Mapping[str, Any] = field(repr=False, compare=False)
-    """All of the record, as it is exported."""
+    """The whole record, as `log export` writes it."""
 
     @property
     def customer(self) -> str:
-        """The number of the customer, empty for whoever was not logged in."""
+        """Return the customer's number, empty if the visitor was not logged in."""
         return self.subject.removeprefix(CUSTOMER) if self.subject.startswith(CUSTOMER) else ""
 
 
 def read_decision(record: bytes) -> Decision:
-    """Read a decision from the bytes of its record."""
+    """Return the decision that a record's bytes contain."""
     document = read_document(record)
     granted = frozenset(counting_purposes(document))
     return Decision(

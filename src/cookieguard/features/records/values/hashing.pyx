@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""The hashes of many rows, and of the tree over them, at a time: what hashing.py says, without an object a hash.
+"""SHA-256 over many rows of the log in one call, as `hashing.py` does it, without a Python object for each hash.
 
-The three functions are those of the OpenSSL that Python's own `hashlib` runs on; where that one has none to lend, as
-where Python brings another library, hashlib itself is called.
+It calls three functions of the OpenSSL library that Python's `hashlib` is linked with. If they cannot be found, as in a
+Python built with another library, it calls hashlib itself.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -24,7 +24,7 @@ cdef bint has_asked = False
 
 
 cdef void _borrow():
-    """Find the functions; their first argument is a SHA256_CTX, of 112 bytes. Asked once somebody verifies."""
+    """Find OpenSSL's functions, at the first verification. Their first argument is a SHA256_CTX of 112 bytes."""
     global c_init, c_update, c_final, is_lent, has_asked
     cdef size_t address
     has_asked = True
@@ -64,7 +64,7 @@ cdef bytes _hash(bytes tag, bytes text):
 
 
 def hash_rows(rows):
-    """Return the leaf hashes of rows, joined, and the places of rows that are not what their entries commit to."""
+    """Return the joined leaf hashes of rows, and the positions of rows that differ from their entry's commitment."""
     cdef Py_ssize_t at, size, count = len(rows)
     cdef unsigned char stored[32]
     cdef char* text
@@ -72,14 +72,14 @@ def hash_rows(rows):
     if not has_asked:
         _borrow()
     if not is_lent:
-        leaves = b"".join([sha256(b"\x00" + one[:64]).digest() for one in rows])
-        return leaves, [place for place, one in enumerate(rows) if sha256(one[64:]).digest() != one[32:64]]
+        leaves = b"".join([sha256(b"\x00" + fields[:64]).digest() for fields in rows])
+        return leaves, [place for place, fields in enumerate(rows) if sha256(fields[64:]).digest() != fields[32:64]]
     leaves = PyBytes_FromStringAndSize(NULL, count * 32)
     into = <unsigned char*>PyBytes_AS_STRING(leaves)
     changed = []
     for at in range(count):
         row = rows[at]
-        if row is None:  # which a type of Cython's lets by
+        if row is None:  # Cython accepts None for a variable of type bytes
             raise TypeError("a row is bytes, not None")
         text, size = PyBytes_AS_STRING(row), PyBytes_GET_SIZE(row)
         if size < 64:
@@ -94,7 +94,7 @@ def hash_rows(rows):
 
 
 def hash_pairs(bytes hashes):
-    """Return the parents of hashes; an odd one at the end has none."""
+    """Return the joined parents of pairs of hashes; an odd hash at the end has no parent."""
     cdef Py_ssize_t at, count = PyBytes_GET_SIZE(hashes) // 64
     cdef bytes parents
     if not has_asked:

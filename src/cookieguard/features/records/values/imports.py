@@ -1,4 +1,4 @@
-"""Rows that another consent tool exported, read as records of the log; the user names the columns."""
+"""Conversion of rows that another consent tool exported into records of the log. The user names the columns."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NECESSARY = "necessary"
 FIELDS = ("id", "time", "subject", "customer", "granted", "language", "policy")
 TOOL = re.compile(
     r"(?!(customer|browser|named)$)[a-z][a-z0-9-]{0,39}"
-)  # as the kind of a subject, and none of ours
-# Their words for purposes; the shop's own ids and the names of its vendors are known besides.
+)  # the prefix of imported subjects, so it may not be one of ours
+# Other tools' words for purposes, in addition to the shop's own ids and the names of its vendors.
 WORDS = {
     "essential": NECESSARY,
     "strictly necessary": NECESSARY,
@@ -50,27 +50,27 @@ NO = frozenset({"false", "0", "no", "n", "deny", "denied", "decline", "declined"
 PAIRS, PAIR, NAMES = re.compile(r"[,;&|{}]"), re.compile("[:=]"), re.compile(r"[,;|]")
 LONGEST_GRANTED = 4000  # characters
 NEITHER = "has purposes that are neither names nor names with yes or no"
-# What a consent cookie (Cookiebot's) says beside purposes
-BESIDES = frozenset({"stamp", "ver", "utc", "method", "region"})
+# Members of a consent cookie (Cookiebot's) that are not purposes
+NOT_PURPOSES = frozenset({"stamp", "ver", "utc", "method", "region"})
 ID_BYTES = 18
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECONDS_FROM = 100_000_000_000  # a number of seconds as large is of the year 5138
+MILLISECONDS_FROM = 100_000_000_000  # in seconds this would be the year 5138
 
 
 class RowUnusable(CookieGuardError):
-    """Say why a row cannot be imported."""
+    """A row cannot be imported; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Hold how the rows of one tool are read: where each field is, and what their words mean here."""
+    """Hold how one tool's rows are read: the column of each field, and the shop's purpose for each of its words."""
 
     name: str
     columns: Mapping[str, tuple[str, ...]]
-    """The column of each field, and of purposes that have one to themselves."""
+    """The columns of each field, and of each purpose that has its own column."""
     words: Mapping[str, str]
     purposes: frozenset[str]
-    """The shop's."""
+    """The ids of the shop's purposes."""
 
 
 def source_of(
@@ -81,24 +81,24 @@ def source_of(
     columns: Mapping[str, str],
     words: Mapping[str, str],
 ) -> Source:
-    """Return how to read a tool's rows: a field is in the column that `columns` names, else in one of its own name.
+    """Return how to read a tool's rows. A field is in the column that `columns` names, else in one of the same name.
 
-    Words for purposes are the shop's ids, the names of its vendors, WORDS, and `words`, which wins.
+    Words for purposes are the shop's ids, the names of its vendors, WORDS, and `words`, which overrides the others.
     """
     ours = frozenset(purposes)
     chosen = {field: (columns.get(field, field),) for field in FIELDS}
-    own = {one: tuple({one, one.capitalize()}.difference(chosen["granted"])) for one in ours}
-    own |= {one: (columns[one],) for one in ours if one in columns}
-    known = WORDS | {word.lower(): one for theirs in (vendors, words) for word, one in theirs.items()}
-    known = {one: one for one in ours} | {word: one for word, one in known.items() if one in ours}
+    own = {id_: tuple({id_, id_.capitalize()}.difference(chosen["granted"])) for id_ in ours}
+    own |= {id_: (columns[id_],) for id_ in ours if id_ in columns}
+    known = WORDS | {word.lower(): id_ for theirs in (vendors, words) for word, id_ in theirs.items()}
+    known = {id_: id_ for id_ in ours} | {word: id_ for word, id_ in known.items() if id_ in ours}
     return Source(name=name, columns=own | chosen, words=known, purposes=ours)
 
 
 def read_row(source: Source, row: Mapping[str, Any], asker: Asker, *, now: datetime) -> Record:
-    """Read a row as a record; the same row is the same record each time. Raises RowUnusable."""
+    """Return a row as a record. The same row always gives the same id. Raises RowUnusable."""
     time = _time(_needed(source, row, "time"), now)
     given = _granted_purposes(source, row)
-    granted = frozenset(one for one, is_given in given.items() if is_given) | {NECESSARY}
+    granted = frozenset(purpose for purpose, is_given in given.items() if is_given) | {NECESSARY}
     theirs = _text(_field(source, row, "id"))
     notice = Notice(
         digest="",
@@ -106,8 +106,8 @@ def read_row(source: Source, row: Mapping[str, Any], asker: Asker, *, now: datet
         policy=_text(_field(source, row, "policy")),
     )
     refused = source.purposes - granted
-    said = Indication(event=Event.IMPORT, notice=notice, granted=granted, refused=refused, method="import")
-    facts = consent_facts(asker, said, time=time)
+    choice = Indication(event=Event.IMPORT, notice=notice, granted=granted, refused=refused, method="import")
+    facts = consent_facts(asker, choice, time=time)
     if granted == {NECESSARY}:
         facts["dpv:hasConsentStatus"] |= {"@type": "dpv:ConsentRefused"}
     facts["cg:imported"] = {"cg:from": source.name, "cg:id": theirs, "cg:at": to_text(now)}
@@ -125,7 +125,7 @@ def read_row(source: Source, row: Mapping[str, Any], asker: Asker, *, now: datet
 
 
 def _subject(source: Source, row: Mapping[str, Any], theirs: str) -> str:
-    """Name the person: the shop's customer where a column has the number, else as the tool does."""
+    """Return the person's subject: the shop's customer if a column has the number, else the tool's own id."""
     number = _text(_field(source, row, "customer"))
     named = _text(_field(source, row, "subject")) or theirs
     subject = f"{CUSTOMER}{number}" if number else f"{source.name}:{named}"
@@ -137,7 +137,7 @@ def _subject(source: Source, row: Mapping[str, Any], theirs: str) -> str:
 
 
 def _granted_purposes(source: Source, row: Mapping[str, Any]) -> dict[str, bool]:
-    found = {one: _is_yes(row[name]) for one in source.purposes for name in _there(source, row, one)}
+    found = {id_: _is_yes(row[name]) for id_ in source.purposes for name in _present(source, row, id_)}
     value = _field(source, row, "granted")
     given: dict[str, bool] = {}
     for word, is_given in (_pairs(value) if value not in (None, "") else {}).items():
@@ -163,23 +163,23 @@ def _pairs(value: Any) -> dict[str, bool]:
         except (ValueError, RecursionError):
             return _written_pairs(value)
     if isinstance(value, dict):
-        return {str(word): _is_yes(one) for word, one in value.items() if word not in BESIDES}
+        return {str(word): _is_yes(answer) for word, answer in value.items() if word not in NOT_PURPOSES}
     if isinstance(value, list):
         return dict.fromkeys(map(str, value), True)
     raise RowUnusable(NEITHER)
 
 
 def _written_pairs(text: str) -> dict[str, bool]:
-    """Read names, or the object that a script writes ("{necessary:true,statistics:false}"); of one twice both count."""
+    """Return the answers in a list of names or in "{necessary:true,statistics:false}"; of two for a name, no wins."""
     if not PAIR.search(text):
         return dict.fromkeys(filter(str.strip, NAMES.split(text)), True)
     found: dict[str, bool] = {}
     for part in filter(str.strip, PAIRS.split(text)):
-        word, *said = (one.strip(" \t\r\n\"'") for one in PAIR.split(part, maxsplit=1))
-        if not (word and said):
+        word, *answer = (text.strip(" \t\r\n\"'") for text in PAIR.split(part, maxsplit=1))
+        if not (word and answer):
             raise RowUnusable(NEITHER)
-        if word not in BESIDES:
-            found[word] = _is_yes(said[0]) and found.get(word, True)
+        if word not in NOT_PURPOSES:
+            found[word] = _is_yes(answer[0]) and found.get(word, True)
     return found
 
 
@@ -214,7 +214,7 @@ def _time(value: Any, now: datetime) -> datetime:
 
 
 def _field(source: Source, row: Mapping[str, Any], field: str) -> Any:
-    return next((row[name] for name in _there(source, row, field)), None)
+    return next((row[name] for name in _present(source, row, field)), None)
 
 
 def _needed(source: Source, row: Mapping[str, Any], field: str) -> Any:
@@ -224,12 +224,12 @@ def _needed(source: Source, row: Mapping[str, Any], field: str) -> Any:
     return value
 
 
-def _there(source: Source, row: Mapping[str, Any], field: str) -> list[str]:
+def _present(source: Source, row: Mapping[str, Any], field: str) -> list[str]:
     return [name for name in source.columns.get(field, ()) if name in row]
 
 
 def _columns(source: Source, *fields: str) -> str:
-    return " or ".join(repr(name) for one in fields for name in source.columns.get(one, ()))
+    return " or ".join(repr(name) for field in fields for name in source.columns.get(field, ()))
 
 
 def _text(value: Any) -> str:

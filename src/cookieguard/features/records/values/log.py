@@ -1,4 +1,4 @@
-"""What those who write into a log know of it: that it is down, and when a record is durable."""
+"""The answers of the log to code that writes records: an error while it is down, and an acknowledgement."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from cookieguard.errors import CookieGuardError
 
 logger = logging.getLogger("cookieguard")
 
-Text = tuple[str, bytes]  # SHA-256 in hexadecimal digits, and what was shown
+Text = tuple[str, bytes]  # SHA-256 in hexadecimal digits, and the content that was shown
 
 
 class LogDown(CookieGuardError):
-    """Say that the log's store does not answer; the record waits in memory and is written once it does."""
+    """The log's store does not answer. The record waits in memory, and is written when the store answers."""
 
 
 class Acknowledgement:
-    """Be what ends when a record is on disk: with nothing, or with the error that says why it is not there yet.
+    """A promise that ends when a record is on disk, or with the error that says why it is not there yet.
 
-    A Future without its lock and condition, which cost a request more than all else of it: nobody can wait for this
-    in a thread. Steps are in an order in which no callback is missed or called twice, whoever comes in between.
+    It is a Future without lock and condition, which are the larger part of a Future's cost. So no thread can wait for
+    it. The steps are ordered so that each callback is called exactly once, even if threads interleave.
     """
 
     __slots__ = ("_callbacks", "_error", "_is_done")
@@ -34,7 +34,7 @@ class Acknowledgement:
         return self._is_done
 
     def exception(self) -> Exception | None:
-        """Return why the record is not on disk; only once it ended."""
+        """Return the error that kept the record from the disk, None if there was none or it has not ended."""
         return self._error
 
     @property
@@ -42,25 +42,25 @@ class Acknowledgement:
         """Whether the record is on disk."""
         return self._is_done and self._error is None
 
-    def add_done_callback(self, tell: Callable[[Acknowledgement], object]) -> None:
-        self._callbacks.append(tell)
+    def add_done_callback(self, callback: Callable[[Acknowledgement], object]) -> None:
+        self._callbacks.append(callback)
         if self._is_done:
-            self._tell()
+            self._call_back()
 
     def end(self, error: Exception | None = None) -> None:
-        """End it; only the first time counts."""
+        """End it, with an error if one is given. Later calls change nothing."""
         if not self._is_done:
             self._error = error
             self._is_done = True
-            self._tell()
+            self._call_back()
 
-    def _tell(self) -> None:
+    def _call_back(self) -> None:
         while self._callbacks:
             try:
-                tell = self._callbacks.pop()
-            except IndexError:  # another thread was first
+                callback = self._callbacks.pop()
+            except IndexError:  # another thread took the last one
                 return
             try:
-                tell(self)
-            except Exception:  # the others wait as well
+                callback(self)
+            except Exception:  # the other callbacks must still be called
                 logger.exception("consent log: a caller that waited for a record was not informed")

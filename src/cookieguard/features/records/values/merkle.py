@@ -1,4 +1,4 @@
-"""The Merkle tree of RFC 9162 (section 2.1) with SHA-256: hashing, and the check that an entry is in it."""
+"""The Merkle tree of RFC 9162 (section 2.1) with SHA-256: its hashes, and the check of an inclusion proof."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ EMPTY_ROOT = sha256(b"").digest()
 
 
 def leaf_hash(entry: bytes) -> bytes:
-    """Hash an entry of the log."""
+    """Return the leaf hash of an entry."""
     return sha256(b"\x00" + entry).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """Hash two children."""
+    """Return the hash of a node from those of its children."""
     return sha256(b"\x01" + left + right).digest()
 
 
 def fold(hashes: Sequence[bytes]) -> bytes:
-    """Return the root over complete subtrees, given from left to right, each smaller than the one before."""
+    """Return the root over complete subtrees, which are given from left to right, each smaller than the one before."""
     if not hashes:
         return EMPTY_ROOT
     *others, root = hashes
-    for one in reversed(others):
-        root = node_hash(one, root)
+    for subtree in reversed(others):
+        root = node_hash(subtree, root)
     return root
 
 

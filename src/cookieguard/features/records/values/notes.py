@@ -1,4 +1,4 @@
-"""Signed notes (c2sp.org/signed-note) with Ed25519, and the checkpoints written as such (c2sp.org/tlog-checkpoint)."""
+"""Signed notes with Ed25519 (c2sp.org/signed-note), and the log's checkpoints as notes (c2sp.org/tlog-checkpoint)."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ SIGNATURE = re.compile("\u2014 ([^ \u2028\u2029\x00-\x20+]+) ([A-Za-z0-9+/]+={0,
 SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 NAME = re.compile(r"[!-*,-~]{1,200}")  # no blank, no plus
 NO_KEY_SIGNED = "none of the keys signed this note"
-LONGEST_NOTE = 64 * 1024  # what a witness adds is a line each
+LONGEST_NOTE = 64 * 1024  # bytes; each witness adds one line
 
 
 class NoteError(CookieGuardError):
-    """Say why a note or checkpoint does not count."""
+    """A note or checkpoint does not count; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoteKey:
-    """Hold a public key under the name it signs as."""
+    """Hold a public key with the name under which it signs."""
 
     name: str
     public: bytes
@@ -41,16 +41,16 @@ class NoteKey:
 
     @property
     def id(self) -> bytes:
-        """Return the four bytes that name the key in a signature."""
+        """Return the four bytes that identify the key in a signature line."""
         return sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:ID_BYTES]
 
     def __str__(self) -> str:
-        """Write the key as others' tools read it: name, id, type and public part."""
+        """Return the key in the form of c2sp.org/signed-note: name, id, type and public part."""
         return f"{self.name}+{self.id.hex()}+{_text(ED25519 + self.public)}"
 
     @classmethod
     def parse(cls, text: str) -> NoteKey:
-        """Read a key as written; raises NoteError."""
+        """Return the key that a text in that form names; raises NoteError."""
         name, _, rest = text.strip().partition("+")
         id_, _, encoded = rest.partition("+")
         kind_and_public = _bytes(encoded)
@@ -62,18 +62,18 @@ class NoteKey:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Hold what signs notes; its repr never shows it."""
+    """Sign notes with a private key, which the repr never shows."""
 
     name: str
     seed: bytes = field(repr=False)
 
     @property
     def key(self) -> NoteKey:
-        """Return the public part."""
+        """Return the public key."""
         return NoteKey(self.name, self._private.public_key().public_bytes_raw())
 
     def sign(self, text: str) -> str:
-        """Return the note over a text, whose every line ends with a newline."""
+        """Return the signed note of a text. Each line of the text must end with a newline."""
         signature = self._private.sign(text.encode())
         return f"{text}\n\u2014 {self.name} {_text(self.key.id + signature)}\n"
 
@@ -83,9 +83,9 @@ class Signer:
 
 
 def open_note(note: str, keys: Iterable[NoteKey]) -> tuple[str, list[NoteKey]]:
-    """Return a note's text and which of the keys signed it; raises NoteError.
+    """Return a note's text, and the keys among `keys` that signed it; raises NoteError.
 
-    Signatures of keys that are not asked for are passed over, as the specification wants.
+    Signatures of other keys are skipped, as the specification requires.
     """
     text, separator, signatures = note.rpartition("\n\n")
     text += "\n"
@@ -110,7 +110,7 @@ def open_note(note: str, keys: Iterable[NoteKey]) -> tuple[str, list[NoteKey]]:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Say how many entries a log has, and the root of the tree over them."""
+    """Hold the number of a log's entries, and the root of the tree over them."""
 
     origin: str
     size: int
@@ -121,7 +121,7 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: str) -> Checkpoint:
-        """Read a checkpoint's text, lines of extensions at its end included; raises NoteError."""
+        """Return the checkpoint of a note's text, which may end with extension lines; raises NoteError."""
         lines = text.split("\n")
         if len(lines) < 4 or lines[-1] or not lines[0] or not SIZE.fullmatch(lines[1]):
             raise NoteError("this is not a checkpoint")
@@ -132,7 +132,7 @@ class Checkpoint:
 
 
 def open_signed(note: str, keys: Iterable[NoteKey]) -> tuple[Checkpoint, NoteKey]:
-    """Return the checkpoint that one of the keys signed under the log's own name, and that key; raises NoteError."""
+    """Return a checkpoint, and the key that signed it under the log's own name; raises NoteError."""
     text, signed = open_note(note, keys)
     checkpoint = Checkpoint.parse(text)
     for key in signed:
@@ -142,7 +142,7 @@ def open_signed(note: str, keys: Iterable[NoteKey]) -> tuple[Checkpoint, NoteKey
 
 
 def read_checkpoint(note: str) -> Checkpoint:
-    """Read a checkpoint without asking who signed it."""
+    """Return the checkpoint of a note without checking its signatures; raises NoteError."""
     return Checkpoint.parse(note.rpartition("\n\n")[0] + "\n")
 
 

@@ -1,4 +1,4 @@
-"""The visitor's copy: a record with all that shows that it is in the log, checked without the shop or a network."""
+"""Receipts: a record with the proof that it is in the log, which can be verified without the shop or a network."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MOST_BYTES = 1_000_000
 
 
 class ReceiptBroken(CookieGuardError):
-    """Say why a receipt proves nothing."""
+    """A receipt is not valid; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Hold what a verified receipt says."""
+    """Hold the record of a verified receipt, its place in the log, and the key that signed the log."""
 
     record: Mapping[str, Any]
     index: int
@@ -48,11 +48,11 @@ def write_receipt(
     keys: Sequence[NoteKey],
     shown: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """Write the copy of a record: JSON, with the proof as others' tools read it (c2sp.org/tlog-proof).
+    """Return the receipt of a record as JSON, with the proof in the format of c2sp.org/tlog-proof.
 
-    `shown` is the document of what was shown, whose digest the record has; empty where there is none.
+    `shown` is the document of what was shown, whose digest the record has; it is empty if the store has none.
     """
-    lines = [PROOF, f"index {index}", *(_text(one) for one in proof)]
+    lines = [PROOF, f"index {index}", *(_text(sibling) for sibling in proof)]
     document = {
         "format": FORMAT,
         "record": read_document(record),
@@ -66,10 +66,10 @@ def write_receipt(
 
 
 def verify_receipt(text: bytes, *, keys: Sequence[NoteKey] = ()) -> Receipt:
-    """Verify a receipt by the keys given, else by those it names itself; raises ReceiptBroken.
+    """Verify a receipt with the given keys, or with the keys it contains itself; raises ReceiptBroken.
 
-    With its own keys it shows that whoever holds them wrote this down; that they are the shop's show the shop's
-    published keys, an anchor, or an earlier receipt.
+    Its own keys prove only that their holder signed the record. That they are the shop's keys must be seen from the
+    shop's published keys, an anchor, or an earlier receipt.
     """
     document = _read(text)
     record = _canonical(document["record"])
@@ -89,7 +89,7 @@ def verify_receipt(text: bytes, *, keys: Sequence[NoteKey] = ()) -> Receipt:
 
 
 def _require_shown(document: Mapping[str, Any]) -> None:
-    """Raise ReceiptBroken where what was shown is not what the record says; a copy from before has none."""
+    """Raise ReceiptBroken if the document of what was shown differs from its digest. Old receipts have no document."""
     if "shown" not in document:
         return
     notice = document["record"].get("dpv:hasNotice")
@@ -117,7 +117,7 @@ def _read(text: bytes) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a name that stands twice: others may read the other value of it."""
+    """Return an object's members. Refuse a name that occurs twice, since another parser may read the other value."""
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ReceiptBroken("a name occurs twice in one object")
@@ -142,12 +142,12 @@ def _read_proof(head: str) -> tuple[int, list[bytes]]:
     number = lines[1].removeprefix("index ")
     if not (number.isascii() and number.isdigit() and str(int(number[:20])) == number):
         raise ReceiptBroken("the proof has no valid index")
-    return int(number), [_from_text(one, "the proof") for one in lines[2:]]
+    return int(number), [_from_text(line, "the proof") for line in lines[2:]]
 
 
 def _keys(texts: Sequence[Any]) -> list[NoteKey]:
     try:
-        return [NoteKey.parse(str(one)) for one in texts]
+        return [NoteKey.parse(str(text)) for text in texts]
     except NoteError as error:
         raise ReceiptBroken(f"a key is not valid: {error}") from error
 

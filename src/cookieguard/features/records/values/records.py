@@ -1,6 +1,6 @@
-"""Records: what is written down of a decision, by the names of ISO/IEC TS 27560 as the W3C's DPV spells them.
+"""A record of the consent log, and its JSON. Its members are those of ISO/IEC TS 27560, as the W3C's DPV spells them.
 
-Any part of the shop may write records of a kind of its own; `consent` and `agreement` are the log's.
+Each part of cookieguard may write records of its own kind; `consent` and `agreement` belong to the log itself.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 from cookieguard.features.records.values.canonical import canonical
 
-SHOP = ""  # the subject of records about nobody in particular
+SHOP = ""  # the subject of records about the shop's own acts
 CUSTOMER, BROWSER = "customer:", "browser:"
 KIND = re.compile(r"[a-z][a-z0-9-]{0,39}")
 ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 LONGEST_SUBJECT = 400
-MOST_BYTES = 60_000  # of one record; the wording of a form is kept beside it
+MOST_BYTES = 60_000  # of one record; the store keeps the text of a form separately
 
 CONTEXT = {
     "cg": "urn:cookieguard:record:",
@@ -31,19 +31,19 @@ PROFILE = "https://w3id.org/dpv/schema/dpv-27560#record"
 
 
 def new_id() -> str:
-    """Make an id: 128 random bits, safe in a URL, and no option where it is typed behind a command."""
+    """Return 128 random bits as text that is safe in a URL, and that no command takes for an option."""
     while (made := secrets.token_urlsafe(16)).startswith("-"):
         pass
     return made
 
 
 def customer(number: str) -> str:
-    """Name a customer as the subject of a record."""
+    """Return the subject of a customer's records."""
     return CUSTOMER + number
 
 
 def browser(name: str) -> str:
-    """Name a browser nobody is logged in with as the subject of a record."""
+    """Return the subject of records from a browser without a login."""
     return BROWSER + name
 
 
@@ -51,8 +51,8 @@ def browser(name: str) -> str:
 class Record:
     """Hold one record before it is sealed.
 
-    `kind` and `topic` and the time stay readable in the store; everything else is sealed with the subject's key.
-    `facts` are members of the record's JSON beside those that every record has.
+    The store keeps `kind`, `topic` and the time unencrypted; everything else is sealed with the subject's key.
+    `facts` are the members of the record's JSON that not every record has.
     """
 
     kind: str
@@ -74,17 +74,17 @@ class Record:
 
     @property
     def label(self) -> str:
-        """Return kind and topic in one word."""
+        """Return `KIND:TOPIC`, or the kind alone if there is no topic."""
         return f"{self.kind}:{self.topic}" if self.topic else self.kind
 
     @property
     def milliseconds(self) -> int:
-        """Return the time in milliseconds."""
+        """Return the time in milliseconds since 1970."""
         return int(self.time.timestamp() * 1000)
 
 
 def to_bytes(record: Record) -> bytes:
-    """Write a record as the bytes that are committed to (RFC 8785); raises ValueError for what JSON cannot hold."""
+    """Return a record as canonical JSON (RFC 8785), to which the tree commits; raises ValueError if it cannot be."""
     document = {
         **record.facts,
         "@context": CONTEXT,
@@ -104,7 +104,7 @@ def to_bytes(record: Record) -> bytes:
 
 
 def read_document(record: bytes) -> dict[str, Any]:
-    """Read a record's bytes back."""
+    """Return the JSON object that a record's bytes contain; raises ValueError if they contain none."""
     document = json.loads(record)
     if not isinstance(document, dict):
         raise ValueError("a record must be a JSON object")
@@ -112,5 +112,5 @@ def read_document(record: bytes) -> dict[str, Any]:
 
 
 def to_text(moment: datetime) -> str:
-    """Write a time in UTC with milliseconds."""
+    """Return a time as ISO 8601 in UTC with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,7 +1,7 @@
-"""How a record enters the log: sealed with its subject's key, and committed to with a salt nobody can guess.
+"""Sealing of a record with its subject's key, and the commitment to it: a hash with a random salt.
 
-The entry in the tree is two hashes: one over salt and record, which the holder of a receipt can check, and one over
-what the store keeps, which anybody can check. Without key and salt neither says anything about the record.
+An entry of the tree is two hashes. The first covers salt and record, so the holder of a receipt can check it. The
+second covers the stored row, so everyone can check it. Without key and salt, neither hash reveals the record.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ ID_BYTES = 16
 TIME_BYTES = 8
 ENTRY_BYTES = 64
 MAC_BYTES = 16
-BLOCK_BYTES = 64  # of SHA-256; no key here is longer
-KEYS_KEPT = 16  # each log has two
-# Before salt and record, so that no hash of another use is ever one of these.
+BLOCK_BYTES = 64  # of SHA-256; no HMAC key here is longer
+KEYS_KEPT = 16  # each log has two HMAC keys
+# Prefixes of the hashed bytes, so that no hash made for another use equals one of these.
 COMMITS = b"cookieguard record v1\n"
 NAMES = b"cookieguard record id v1\n"
 
 
 class SealBroken(CookieGuardError):
-    """Say that a sealed record does not open: another key, or changed."""
+    """A sealed record does not open: it was sealed with another key, or changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """Hold a row of the log as it is stored.
 
-    `id` is the digest of the record's id, `subject` a random number that only the store of keys ties to somebody,
-    `about` the time in milliseconds and the kind; `entry` is what the tree hashes.
+    `id` is the digest of the record's id. `subject` is a random number, which only the store of keys connects to a
+    person. `about` is the time in milliseconds and the kind, and `entry` is the value that the tree hashes.
     """
 
     id: bytes
@@ -57,27 +57,27 @@ class Sealed:
 
 
 def digest_of_id(record_id: str) -> bytes:
-    """Return what stands for a record's id in the store: an erased visitor's receipt then leads to nothing."""
+    """Return the digest that the store finds a record by. The id itself, which a receipt shows, is not stored."""
     return sha256(NAMES + record_id.encode(errors="surrogatepass")).digest()[:ID_BYTES]
 
 
 def about_of(kind: str, milliseconds: int) -> bytes:
-    """Write when a record was made and of what kind it is; sorts by time."""
+    """Return time and kind of a record as bytes that sort by time."""
     return time_of(milliseconds) + kind.encode()
 
 
 def time_of(milliseconds: int) -> bytes:
-    """Write a time as `about_of` begins."""
+    """Return a time as the 8 bytes that `about_of` begins with."""
     return milliseconds.to_bytes(TIME_BYTES, "big")
 
 
 def read_about(about: bytes) -> tuple[str, int]:
-    """Return kind and time in milliseconds."""
+    """Return the kind and the time in milliseconds that `about_of` wrote."""
     return about[TIME_BYTES:].decode(errors="replace"), int.from_bytes(about[:TIME_BYTES], "big")
 
 
 def seal(record: bytes, *, key: bytes, id: bytes, subject: bytes, about: bytes) -> Sealed:  # noqa: A002
-    """Seal a record's bytes; each call draws another salt."""
+    """Return a record's bytes as a sealed row; each call draws a new salt."""
     random = urandom(NONCE_BYTES + SALT_BYTES)
     nonce, salt = random[:NONCE_BYTES], random[NONCE_BYTES:]
     head = id + subject + about
@@ -87,7 +87,7 @@ def seal(record: bytes, *, key: bytes, id: bytes, subject: bytes, about: bytes) 
 
 
 def unseal(row: Sealed, key: bytes) -> tuple[bytes, bytes]:
-    """Return salt and record; raises SealBroken where it does not open, or is not what the entry commits to."""
+    """Return salt and record of a row; raises SealBroken if it does not open, or if its entry commits to another."""
     nonce, sealed = row.sealed[:NONCE_BYTES], row.sealed[NONCE_BYTES:]
     try:
         salted = AESGCM(key).decrypt(nonce, sealed, row.id + row.subject + row.about)
@@ -100,17 +100,17 @@ def unseal(row: Sealed, key: bytes) -> tuple[bytes, bytes]:
 
 
 def commitment(salt: bytes, record: bytes) -> bytes:
-    """Return the first half of a record's entry."""
+    """Return the first half of a record's entry: a hash of salt and record."""
     return sha256(COMMITS + salt + record).digest()
 
 
 def mac_of(entry: bytes, key: bytes) -> bytes:
-    """Mark an entry that waits for its number: only who has the key can put one there."""
+    """Return the mark of an entry that waits for its number. It shows that a holder of the key wrote the row."""
     return keyed(entry, key)[:MAC_BYTES]
 
 
 def keyed(text: bytes, key: bytes) -> bytes:
-    """Return HMAC-SHA-256, begun once for each key: OpenSSL takes twice as long, of which each record has three."""
+    """Return HMAC-SHA-256. The state after the key is cached: OpenSSL takes twice as long, and a record has three."""
     begun = _begun(key)
     inner, outer = begun[0].copy(), begun[1].copy()
     inner.update(text)
@@ -125,11 +125,11 @@ def _begun(key: bytes) -> tuple[HASH, HASH]:
     return inner, outer
 
 
-WINDOW_BITS = -12  # 4096 bytes, without header: a record and the dictionary fit
+WINDOW_BITS = -12  # 4,096 bytes, enough for a record and the dictionary; negative: without a header
 MEMORY = 4
 FASTEST = 1
-DEFLATED = b"\x01"  # before what is packed with WORDS_1; a record that is not begins with a brace
-# What is packed opens with this very dictionary: another one is WORDS_2, under another first byte.
+DEFLATED = b"\x01"  # first byte of a record packed with WORDS_1; an unpacked record begins with a brace
+# Packed records open only with this same dictionary. A new one needs a new name, WORDS_2, and another first byte.
 WORDS_1 = (
     b'"cg:details":{},"cg:given":true,"cg:given":false,"cg:recordedLate":true,"cg:event":"withdrawal"'
     b'"cg:event":"change""cg:event":"gpc""cg:event":"refusal""dpv:ConsentWithdrawn""cg:topic":"newsletter"'
@@ -151,15 +151,15 @@ WORDS_1 = (
     b'"dpv:hasRecipient":[]},{"@type":"dpv:Process","dpv:hasConsentStatus":"dpv:ConsentGiven",'
     b'"dpv:hasPurpose":"statistics","dpv:hasRecipient":[]}]}'
 )
-# Copied for each record: a fresh one would read the dictionary again.
+# These are copied for each record, since a new object would read the dictionary again.
 _PACK = zlib.compressobj(FASTEST, zlib.DEFLATED, WINDOW_BITS, MEMORY, zlib.Z_DEFAULT_STRATEGY, WORDS_1)
 _UNPACK = zlib.decompressobj(WINDOW_BITS, zdict=WORDS_1)
 
 
 def pack(record: bytes) -> bytes:
-    """Return a record as it is sealed: a dictionary has the words that most of each record consists of.
+    """Return a record packed with a dictionary of frequent words, or unpacked if that is shorter.
 
-    Only what is stored is packed. The tree commits to the canonical JSON, which is also what is read.
+    Packing concerns the store alone: the tree commits to the canonical JSON, and readers get that.
     """
     packing = _PACK.copy()
     packed = DEFLATED + packing.compress(record) + packing.flush()
@@ -167,7 +167,7 @@ def pack(record: bytes) -> bytes:
 
 
 def unpack(packed: bytes, *, most: int) -> bytes:
-    """Return what was packed; raises ValueError for what is damaged, or longer than `most`."""
+    """Return a record that `pack` packed; raises ValueError if it is damaged, or longer than `most` bytes."""
     if packed[:1] != DEFLATED:
         return packed
     unpacking = _UNPACK.copy()

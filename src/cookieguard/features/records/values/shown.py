@@ -1,7 +1,7 @@
-"""What a person was shown, as one document: its SHA-256 is the digest in their record.
+"""The document of what a person was shown, such as banner and policy. Their record has its SHA-256 as digest.
 
-The document names each text by its own SHA-256, and the log's store keeps document and texts under these names. So a
-reader of the store can compute every digest again.
+The document names each text by the text's SHA-256. The log's store keeps document and texts under these digests, so a
+reader of the store can recompute each of them.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from cookieguard.features.records.values.log import Text
 from cookieguard.features.records.values.records import read_document
 
 WORDINGS, STYLES, POLICY_TEXTS = "cg:wordings", "cg:styles", "cg:policyTexts"
-BANNER, FORM, PLACEHOLDER = "banner", "form", "placeholder"  # the places of a wording
-ON_CHOICES = "privacy choices page"  # how a record names a choice made there
-Find = Callable[[str], bytes | None]
-"""Return a text by its digest, as the log's store does."""
+BANNER, FORM, PLACEHOLDER = "banner", "form", "placeholder"  # the places where a wording is shown
+ON_CHOICES = "privacy choices page"  # the method that a record names for choices made on that page
+FindText = Callable[[str], bytes | None]
+"""Return the text with a digest from the log's store, None if it has none."""
 
 
 class Shown(NamedTuple):
-    """Hold the digest of what was shown, and what the store keeps of it: the document, and each text in it."""
+    """Hold the digest of what was shown, and what the store keeps for it: the document and each text it names."""
 
     digest: str
     texts: tuple[Text, ...]
 
 
 class ShownText(NamedTuple):
-    """Hold the text that a person saw, and the style sheet that it had."""
+    """Hold the text that a person saw, and its style sheet."""
 
     place: str = ""
-    """Where it was; empty for a text of the shop's own."""
+    """Where the text was shown; empty for a text of the shop's own form."""
     text: str = ""
     is_same: bool = False
-    """Whether the text is the one that the record names."""
+    """Whether the text is unchanged, by the digest in the record."""
     style: str = ""
     has_style: bool = False
-    """Whether the record names a style sheet; `style` is empty if that one is missing or was changed."""
+    """Whether the record names a style sheet; `style` is empty if that sheet is missing or was changed."""
 
 
 def text_of(content: bytes) -> Text:
-    """Return a text under its SHA-256."""
+    """Return a text with its SHA-256."""
     return sha256(content).hexdigest(), content
 
 
@@ -55,33 +55,33 @@ def shown_as(
     asked: Mapping[str, Sequence[str]],
     styles: Mapping[str, Text] | None = None,
 ) -> Shown:
-    """Return the digest of what was shown.
+    """Return the document of what was shown, with its digest and its texts.
 
-    It covers the policy's version with its text in each language, the language that was shown, the wording of each
-    place (such as `banner` and `form`) with its style sheet, and the vendors of each purpose that was asked for.
+    The digest covers the policy's version with its text in each language, the language that was shown, the wording of
+    each place (such as `banner` and `form`) with its style sheet, and the vendors of each purpose asked for.
     """
     styles = styles or {}
     document = {
         "cg:asked": {purpose: list(vendors) for purpose, vendors in asked.items()},
         "cg:policy": policy,
-        POLICY_TEXTS: {one: digest for one, (digest, _) in policy_texts.items()},
+        POLICY_TEXTS: {lang: digest for lang, (digest, _) in policy_texts.items()},
         WORDINGS: {place: digest for place, (digest, _) in wordings.items()},
         "dct:language": language,
     }
-    if styles:  # a box of the shop's own form has none
+    if styles:  # the shop's own form has none that cookieguard knows
         document[STYLES] = {place: digest for place, (digest, _) in styles.items()}
     whole = text_of(encoded(document))
     return Shown(whole[0], (whole, *policy_texts.values(), *wordings.values(), *styles.values()))
 
 
-def read_shown(notice: Mapping[str, str], text: Find) -> dict[str, Any]:
-    """Return the document of what was shown by its digest in a notice; empty where the store has no such one."""
+def read_shown(notice: Mapping[str, str], text: FindText) -> dict[str, Any]:
+    """Return the document that a notice names by its digest; empty if the store lacks it, or if it was changed."""
     content = text(notice.get("cg:digest", "")) or b""
     return read_document(content) if sha256(content).hexdigest() == notice.get("cg:digest") else {}
 
 
-def shown_in(record: Mapping[str, Any], find: Find) -> ShownText:
-    """Return what a person saw: the form if they chose on the page of privacy choices, else the text of the notice."""
+def shown_in(record: Mapping[str, Any], find: FindText) -> ShownText:
+    """Return the text that a person saw: the form of the page of privacy choices if they used it, else the notice's."""
     notice = record.get("dpv:hasNotice", {})
     shown, digest = read_shown(notice, find), notice.get("cg:sha256", "")
     wordings = shown.get(WORDINGS, {})
@@ -95,7 +95,7 @@ def shown_in(record: Mapping[str, Any], find: Find) -> ShownText:
     named = shown.get(STYLES, {}).get(place, "")
     style = find(named) or b""
     return ShownText(
-        place=place if "dpv:hasProcess" in record else "",  # others name a text of the shop's own
+        place=place if "dpv:hasProcess" in record else "",  # agreements name a text of the shop's own
         text=text.decode("utf-8", "replace"),
         is_same=sha256(text).hexdigest() == digest,
         style=style.decode("ascii", "replace") if sha256(style).hexdigest() == named else "",
@@ -103,10 +103,10 @@ def shown_in(record: Mapping[str, Any], find: Find) -> ShownText:
     )
 
 
-def digests_in(record: Mapping[str, Any], text: Find) -> Iterator[str]:
-    """Yield the digests of all texts that a record names, itself or in the document of what was shown."""
+def digests_in(record: Mapping[str, Any], text: FindText) -> Iterator[str]:
+    """Yield the digests of all texts that a record names, directly or in the document of what was shown."""
     notice = record.get("dpv:hasNotice", {})
     yield from filter(None, (notice.get("cg:sha256"), notice.get("cg:digest")))
-    for one in (record, read_shown(notice, text)):
+    for document in (record, read_shown(notice, text)):
         for member in (POLICY_TEXTS, WORDINGS, STYLES):
-            yield from one.get(member, {}).values()
+            yield from document.get(member, {}).values()

@@ -1,4 +1,4 @@
-"""The checkpoints of a log as its verification holds them: sizes and roots, without their notes."""
+"""A compact list of a log's checkpoints for its verification: sizes and roots without the signed notes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cookieguard.features.records.values.notes import Checkpoint
 
 
 class Claim(NamedTuple):
-    """Hold a size and the root to compare with; `source` is empty for the store's own."""
+    """Hold a checkpoint's size and root to compare the tree with; `source` is empty for the store's own."""
 
     size: int
     root: bytes
@@ -32,7 +32,7 @@ class SignedRoots:
         self._names: set[str] = set()
 
     def add(self, checkpoint: Checkpoint) -> None:
-        """Keep one, in the order of sizes; one that comes too late was written by hand."""
+        """Insert a checkpoint by its size. They come in order unless somebody wrote one into the store by hand."""
         at = len(self._sizes)
         if at and checkpoint.size < self._sizes[-1]:
             at = bisect_right(self._sizes, checkpoint.size)
@@ -49,12 +49,12 @@ class SignedRoots:
         return False
 
     def claims(self) -> Iterator[Claim]:
-        """Give them in the order of sizes."""
+        """Yield the checkpoints in the order of their sizes."""
         for at, size in enumerate(self._sizes):
             yield Claim(size, self._root(at))
 
     def newest(self) -> Claim | None:
-        """Return the first of the largest."""
+        """Return the largest checkpoint, the first one if several have its size, None if there is none."""
         if not self._sizes:
             return None
         at = bisect_left(self._sizes, self._sizes[-1])

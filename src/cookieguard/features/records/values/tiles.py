@@ -1,6 +1,6 @@
-"""The tree in tiles (c2sp.org/tlog-tiles): 256 hashes each, what appending changes, and proofs from few of them.
+"""The tree in tiles of 256 hashes (c2sp.org/tlog-tiles): their paths, appending to them, and proofs from them.
 
-A tile may hold more hashes than a tree of a certain size has: tiles only grow, so the newest serves all older sizes.
+Tiles only grow, so the newest version of a tile also serves all smaller sizes of the tree.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ FULL_BYTES = WIDTH * HASH_BYTES
 ENTRIES = "entries"
 
 ReadTile = Callable[[int, int], bytes]
-"""Return the hashes of a tile by level and index; empty where it is not there."""
+"""Return the hashes of a tile by level and index, empty if the store has no such tile."""
 _PATH = re.compile(
     r"(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?"
 )
 
 
 class TilePath(NamedTuple):
-    """Name a tile: its level (None: the entries themselves), its index, and how many of its hashes."""
+    """Name a tile by its level (None for the entries themselves), its index, and the number of its hashes."""
 
     level: int | None
     n: int
@@ -32,7 +32,7 @@ class TilePath(NamedTuple):
 
 
 def path_of(tile: TilePath) -> str:
-    """Write a tile's path below `tile/`."""
+    """Return a tile's path below `tile/`."""
     digits = f"{tile.n:03d}"
     digits = digits.rjust(-(-len(digits) // 3) * 3, "0")
     groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
@@ -42,7 +42,7 @@ def path_of(tile: TilePath) -> str:
 
 
 def parse_path(path: str) -> TilePath | None:
-    """Read a tile's path below `tile/`; None for one that names no tile."""
+    """Return the tile that a path below `tile/` names, None if it names no tile."""
     match = _PATH.fullmatch(path)
     if match is None:
         return None
@@ -54,7 +54,7 @@ def parse_path(path: str) -> TilePath | None:
 
 
 def grow(read: ReadTile, size: int, leaves: Sequence[bytes]) -> dict[tuple[int, int], bytes]:
-    """Return the tiles that change when leaf hashes are appended to a tree of `size`, as they are from then on."""
+    """Return the new contents of all tiles that change when leaf hashes are appended to a tree of `size` entries."""
     changed: dict[tuple[int, int], bytes] = {}
     level, before, hashes = 0, size, list(leaves)
     while hashes:
@@ -78,7 +78,7 @@ def grow(read: ReadTile, size: int, leaves: Sequence[bytes]) -> dict[tuple[int, 
 
 
 def root_of_hashes(hashes: bytes) -> bytes:
-    """Return the root over a power of two of hashes."""
+    """Return the root over hashes whose number is a power of two."""
     row = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
     while len(row) > 1:
         row = [node_hash(row[at], row[at + 1]) for at in range(0, len(row), 2)]
@@ -86,12 +86,12 @@ def root_of_hashes(hashes: bytes) -> bytes:
 
 
 def tree_root(read: ReadTile, size: int) -> bytes:
-    """Return the root of the tree of the first `size` entries; reads one tile a level."""
+    """Return the root of the tree of the first `size` entries. This reads one tile of each level."""
     return _range_root(read, 0, size)
 
 
 def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
-    """Prove that the tree of `size` entries has the one at `index` (RFC 9162, 2.1.3.1)."""
+    """Return the proof that the tree of `size` entries contains the entry at `index` (RFC 9162, 2.1.3.1)."""
     if not 0 <= index < size:
         raise ValueError(f"entry {index} is not in a tree of {size} entries")
     low, high, proof = 0, size, []
@@ -112,7 +112,7 @@ def _split(count: int) -> int:
 
 
 def _range_root(read: ReadTile, low: int, high: int) -> bytes:
-    """Return the root over the entries from `low` to `high`, where `low` begins a subtree of at least that many."""
+    """Return the root over the entries from `low` to `high`; `low` must begin a subtree of at least that size."""
     subtrees: list[bytes] = []
     while low < high:
         height = (high - low).bit_length() - 1

@@ -1,6 +1,6 @@
-"""Verify a whole log: each row against the tree, the tree against the signed checkpoints, and these against anchors.
+"""Verification of a whole log: rows against the tree, the tree against signed checkpoints, and these against anchors.
 
-Whoever verifies trusts the public keys and the anchors, nothing in the store: who edits it is found, and named.
+The verifier trusts the public keys and the anchors, but not the store. Each edit of the store is reported with its row.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from cookieguard.features.records.values.signed_roots import Claim, SignedRoots,
 from cookieguard.features.records.values.tiles import FULL_BYTES, WIDTH, ReadTile
 
 RowTuple = tuple[int, bool, bytes]
-"""Number, whether each field has its length, and entry, id, subject, about and what is sealed, put together."""
-MOST_FAULTS = 1000  # named; the rest is counted
+"""Number, whether each field has its length, and the joined fields: entry, id, subject, about and sealed bytes."""
+MOST_FAULTS = 1000  # listed one by one; further faults are only counted
 NOTE_OF_PRUNED = "a note of removed records"
-LONGEST_NAME = 200  # of a log's, as `notes.NAME` has it
-END = -1, ""  # behind the newest checkpoint
+LONGEST_NAME = 200  # of a log, as in `notes.NAME`
+END = -1, ""  # follows the newest checkpoint
 
 
 class Verdict(IntEnum):
-    """Say how a log is, as the exit code of `cookieguard log verify` does."""
+    """The result of a verification, and the exit code of `cookieguard log verify`."""
 
     WHOLE = 0
     BROKEN = 1
@@ -43,7 +43,7 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Name one thing that is wrong: what, and at which entry."""
+    """One fault: what is wrong, and at which entry."""
 
     verdict: Verdict
     number: int | None
@@ -52,25 +52,25 @@ class Fault:
 
 @dataclass(slots=True)
 class Report:
-    """Hold what was found. `size` is what the newest checkpoint signs; `root` its root."""
+    """Hold the result of a verification. `size` and `root` are those of the newest checkpoint."""
 
     size: int = 0
     root: bytes = b""
     rows: int = 0
-    pruned: int = 0  # of how many entries the hash alone is left: they were kept long enough
+    pruned: int = 0  # entries whose rows were pruned, so that only their hashes are left
     faults: list[Fault] = field(default_factory=list)
     more_faults: int = 0
-    tiles: int = 0  # of leaf hashes that were held against the one above them, from the first on
+    tiles: int = 0  # how many tiles of leaf hashes, from the first on, were compared with the tile above them
 
     @property
     def verdict(self) -> Verdict:
-        """Return the gravest of the faults' verdicts; what was cut weighs less than what was changed."""
-        found = {one.verdict for one in self.faults}
+        """Return the gravest verdict of all faults; a cut log is less grave than a changed one."""
+        found = {fault.verdict for fault in self.faults}
         order = (Verdict.NO_KEY, Verdict.BROKEN, Verdict.CUT)
-        return next((one for one in order if one in found), Verdict.WHOLE)
+        return next((verdict for verdict in order if verdict in found), Verdict.WHOLE)
 
     def add(self, verdict: Verdict, number: int | None, what: str) -> None:
-        """Note a fault."""
+        """Add a fault, or count it if there are too many."""
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(Fault(verdict, number, what))
         else:
@@ -88,21 +88,21 @@ def verify(
     pruned: Sequence[str] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Verify a log; `keys` are the public keys that are trusted, `anchors` checkpoints kept elsewhere, with where.
+    """Return the report on a log. `keys` are the trusted public keys; `anchors` pairs of a source and its checkpoint.
 
-    `former` are keys that may have signed anchors and all but the newest checkpoint; `pruned` notes of rows that went.
+    `former` keys may have signed anchors and all checkpoints but the newest; `pruned` are the notes of pruned rows.
     """
     report = Report()
     signed = _signed(report, checkpoints, keys, former)
     kept = sorted(_anchored(report, anchors, (*keys, *former)), key=size_of)
-    gone = _let_go(report, pruned, (*keys, *former), signed)
+    gone = _pruned_rows(report, pruned, (*keys, *former), signed)
     claims = merge(signed.claims(), kept, key=size_of)
     _compare(report, _Tree(report, rows, read_tile, gone, progress), claims)
     return report
 
 
-def _let_go(report: Report, notes: Sequence[str], keys: Sequence[NoteKey], own: SignedRoots) -> Pruned:
-    """Return what notes let go that name this tree by one of its own checkpoints."""
+def _pruned_rows(report: Report, notes: Sequence[str], keys: Sequence[NoteKey], own: SignedRoots) -> Pruned:
+    """Return the rows that valid notes of this log declare as pruned; report the other notes as faults."""
     runs: list[tuple[int, int]] = []
     for note in notes:
         try:
@@ -157,7 +157,7 @@ def _anchored(report: Report, anchors: Sequence[tuple[str, str]], keys: Sequence
 
 
 def _refused(source: str, note: str, error: NoteError, keys: Sequence[NoteKey]) -> str:
-    """Return why a checkpoint does not count: first of all that it is one of another log."""
+    """Return why a checkpoint does not count; that it belongs to another log comes before a wrong signature."""
     names = sorted({key.name for key in keys})
     try:
         origin = read_checkpoint(note).origin
@@ -169,7 +169,7 @@ def _refused(source: str, note: str, error: NoteError, keys: Sequence[NoteKey]) 
 
 
 def _compare(report: Report, tree: _Tree, claims: Iterable[Claim]) -> None:
-    """Walk the tree once, and hold each claim against the root at its size."""
+    """Build the tree in one pass, and compare each claim with the root at its size."""
     good = 0
     for claim in claims:
         size = claim.size
@@ -188,9 +188,9 @@ def _compare(report: Report, tree: _Tree, claims: Iterable[Claim]) -> None:
 
 
 class _Tree:
-    """Build the tree from the rows, a tile at a time, and find where rows and stored tiles differ.
+    """Build the tree from the rows, a tile at a time, and report where rows and stored tiles differ.
 
-    Owns the roots of the full tiles so far. What a missing row was is taken from the tiles, so that one fault does
+    Owns the roots of the full tiles so far. The hash of a missing row is taken from its tile, so that one fault does
     not hide the others.
     """
 
@@ -208,13 +208,13 @@ class _Tree:
         self._read = read_tile
         self._progress = progress
         self._subtrees: list[tuple[int, bytes]] = []  # height above a tile, root; as in a binary counter
-        self._levels: list[bytes] = [b""]  # of the tile that is being read, hashes of each height joined
-        self._above: tuple[int, bytes] = -1, b""  # the tile of level 1 that was read last
-        self._at = 0  # the first entry of that tile
-        self._ahead: list[RowTuple] = []  # read already, and of a later tile
+        self._levels: list[bytes] = [b""]  # of the current tile: the joined hashes of each height
+        self._above: tuple[int, bytes] = -1, b""  # index and hashes of the last tile read of level 1
+        self._at = 0  # the first entry of the current tile
+        self._ahead: list[RowTuple] = []  # rows already read that belong to a later tile
 
     def root_at(self, size: int) -> bytes | None:
-        """Return the root over the first `size` rows, None where there are not so many; asked in rising order."""
+        """Return the root over the first `size` rows, None if there are fewer. Call it with rising sizes only."""
         while self._have < size:
             if len(self._levels[0]) == FULL_BYTES:
                 self._push()
@@ -224,7 +224,7 @@ class _Tree:
         return fold([*roots, *self._partial(size - self._at)])
 
     def finish(self, size: int) -> None:
-        """Read what is left: rows that no checkpoint covers, and rows that are not there any more."""
+        """Report rows that no checkpoint covers, and the entries up to `size` that are missing at the end."""
         have = self._have
         if have < size:
             self._report.add(Verdict.CUT, have, f"entries {have} to {size - 1} are missing: the log was cut")
@@ -263,7 +263,7 @@ class _Tree:
         self._progress(self._at)
 
     def _read_block(self) -> bool:
-        """Read the rows of one tile, and hash them; False where there is none."""
+        """Read and hash the rows of the next tile; return False if there are none."""
         first = self._at
         stored = self._read(0, first // WIDTH)
         rows = self._take(first + WIDTH)
@@ -275,7 +275,7 @@ class _Tree:
             gone = sorted({*gone}.difference(numbers))
             is_whole = sorted(numbers + gone) == list(range(first, first + len(rows) + len(gone)))
             is_in_order = is_whole and numbers == sorted(numbers)
-            leaves = (self._beside_gone if is_in_order else self._mended)(rows, first, stored)
+            leaves = (self._hash_pruned if is_in_order else self._hash_faulty)(rows, first, stored)
             self._report.pruned += len(gone)
         if not leaves:
             return False
@@ -304,7 +304,7 @@ class _Tree:
         return rows
 
     def _leaves(self, rows: Sequence[RowTuple]) -> bytes:
-        # Nothing at all stands where a column was made to take NULL.
+        # The contents are None if somebody changed a column so that it accepts NULL.
         leaves, changed = hash_rows([contents or b"" for _, _, contents in rows])
         if changed or not all(is_sound for _, is_sound, _ in rows):
             named = {rows[at][0] for at in changed} | {row[0] for row in rows if not row[1]}
@@ -312,8 +312,8 @@ class _Tree:
                 self._report.add(Verdict.BROKEN, number, f"row {number} was changed")
         return leaves
 
-    def _beside_gone(self, rows: Sequence[RowTuple], first: int, stored: bytes) -> bytes:
-        """Hash rows between which others were let go: what is left of those is in the tile."""
+    def _hash_pruned(self, rows: Sequence[RowTuple], first: int, stored: bytes) -> bytes:
+        """Return the leaf hashes of a tile some of whose rows were pruned; the stored tile has the hashes of those."""
         hashed, places = self._leaves(rows), {row[0]: at for at, row in enumerate(rows)}
         leaves = []
         for number in range(first, self._end(places, first)):
@@ -321,8 +321,8 @@ class _Tree:
             leaves.append(source[place * HASH_BYTES :][:HASH_BYTES] or bytes(HASH_BYTES))
         return b"".join(leaves)
 
-    def _mended(self, rows: Sequence[RowTuple], first: int, stored: bytes) -> bytes:
-        """Hash rows that are not one a number: what is missing is named, and taken from the tile."""
+    def _hash_faulty(self, rows: Sequence[RowTuple], first: int, stored: bytes) -> bytes:
+        """Return the leaf hashes of a tile with missing or doubled rows; report these, and take lost hashes from it."""
         by_number: dict[int, RowTuple] = {}
         for row in rows:
             if row[0] in by_number or row[0] < first:
@@ -340,15 +340,15 @@ class _Tree:
         return leaves
 
     def _end(self, by_number: Iterable[int], first: int) -> int:
-        """Return where the rows of this tile end: with the tile, where there are later ones."""
+        """Return the end of this tile's rows: the end of the tile if later rows exist, else after the last row."""
         gone = self._pruned.between(first, first + WIDTH)
         return first + WIDTH if self._ahead else max([*by_number, *gone], default=first - 1) + 1
 
     def _differ(self, leaves: bytes, first: int, stored: bytes) -> None:
-        """Say which rows are not those in the tile; or that it is the tile which was changed."""
+        """Report each row that differs from the stored tile, or the tile itself if that was changed."""
         index = first // WIDTH
         if len(stored) > len(leaves) and stored.startswith(leaves):
-            return  # rows after these are gone, and named by what is signed
+            return  # the rows after these are missing, which the signed size shows
         is_rows_own = len(leaves) == FULL_BYTES and self._levels[-1] == self._hash_above(index)
         if is_rows_own or len(stored) < len(leaves):
             self._report.add(Verdict.BROKEN, first, f"tile 0/{index} was changed, or is older than its rows")
@@ -363,7 +363,7 @@ class _Tree:
 
 
 def verify_tiles(read_tile: ReadTile, size: int, report: Report) -> None:
-    """Hold each tile against the one above it: what proofs are made from. Those of the rows were, along with them."""
+    """Report each tile that differs from the one above it, since proofs read tiles. `verify` has compared the first."""
     level, count, first = 0, size, report.tiles
     while count >= WIDTH:
         for index in range(first, count // WIDTH):
@@ -379,7 +379,7 @@ def _changed_tile(level: int, index: int) -> str:
 
 
 def _levels_of(leaves: bytes) -> list[bytes]:
-    """Return the complete subtrees over leaf hashes, those of a height joined."""
+    """Return the roots of the complete subtrees over leaf hashes, joined for each height."""
     levels = [leaves]
     while len(levels[-1]) > HASH_BYTES:
         levels.append(hash_pairs(levels[-1]))

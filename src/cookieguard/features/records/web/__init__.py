@@ -1,1 +1,1 @@
-"""The consent log on the web: decisions written down as they are made, what anybody may read, the visitor's copy."""
+"""The consent log's web side: recording of choices and agreements, its public files, and the visitor's receipt."""

@@ -1,4 +1,4 @@
-"""What a visitor agreed to beside cookies: newsletter, terms, age, any box of a form, ticked or not."""
+"""Agreements on forms of the shop, such as newsletter, terms and age: they are recorded, ticked or not, and read."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import is_done
 from cookieguard.web.parts.ports import Agreement, Agreements
 
-LONGEST_TEXT = 100_000  # characters of what was shown beside a box
+LONGEST_TEXT = 100_000  # characters of the text that was shown with a box
 MOST_DETAILS = 50_000  # bytes of JSON
 NAMED = "named:"
 TEXTS_KEPT = 32  # of 100 kB at most each
 
 
 class AgreementLog(Agreements):
-    """Write agreements down, and read the newest."""
+    """Record a visitor's agreements, and return the newest ones."""
 
     def __init__(self, log: ConsentLog) -> None:
         self._log = log
 
     def agree(self, asked: Exchange, form: Mapping[str, Any], *, who: str) -> Agreement:
-        """Write an agreement down; the response waits until it is on disk."""
+        """Record an agreement; the response waits until it is on disk. Raises ValueError for a field out of range."""
         topic, given, log, now = form["topic"], form["given"], self._log, asked.now
         if not KIND.fullmatch(topic):
             raise ValueError("topic: allowed are at most 40 lower-case letters, digits and -")
         if not 0 < len(form["text"]) <= LONGEST_TEXT:
             raise ValueError(f"text has {len(form['text'])} characters; allowed: 1 to {LONGEST_TEXT}")
         text, details = shown_text(form["text"]), copied(form["details"])
-        subject = subject_of(asked, who) or browser(new_id())  # of nobody known it is one of its own
-        subject.encode()  # ValueError for half a surrogate pair, here where the shop hears of it
+        subject = subject_of(asked, who) or browser(new_id())  # an unknown visitor gets a new subject
+        subject.encode()  # raises ValueError for half a surrogate pair now, so that the shop sees it
         record_id, host = new_id(), asked.request.origin.host
         language = form["language"] or language_of(asked.parts.config.consent.language)
         texts, notice = log.shown_with_form(text, language=language, terms=asked.parts.policy.terms(now))
@@ -64,23 +64,23 @@ class AgreementLog(Agreements):
         return Agreement(topic=topic, given=given, time=now, id=record_id, details=details, recorded=future)
 
     async def newest(self, asked: Exchange, who: str) -> tuple[Agreement, ...]:
-        """Return what somebody agreed to, nothing where the log does not answer."""
+        """Return a visitor's newest agreement of each topic; empty if the log does not answer."""
         subject = subject_of(asked, who)
         if not subject:
             return ()
-        for promise in asked.promised:  # what this very request said is read as well
+        for promise in asked.promised:  # agreements made in this same request are included
             await is_done(promise)
         return await self._log.read(partial(read_agreements, subject=subject)) or ()
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
 def shown_text(text: str) -> Text:
-    """Return what was shown as the log keeps it; a form shows the same to everybody."""
+    """Return a text with its digest, as the log stores it. It is cached, since a form shows all visitors one text."""
     return text_of(text.encode())
 
 
 def copied(details: Mapping[str, Any]) -> dict[str, Any]:
-    """Return details as they are now; raises ValueError for what cannot be written down."""
+    """Return a copy of the details that later changes do not reach; raises ValueError if JSON cannot hold them."""
     written = canonical(dict(details))
     if len(written) > MOST_DETAILS:
         raise ValueError(f"details have {len(written)} bytes; allowed: at most {MOST_DETAILS}")
@@ -88,7 +88,7 @@ def copied(details: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def subject_of(asked: Exchange, named: str) -> str:
-    """Name the visitor as the log does: the customer, else whom the shop names, else a browser that chose before."""
+    """Return the customer as a subject, else the shop's name for them, else the browser that chose before, else ""."""
     identity = asked.parts.identity
     number = asked.session.customer if identity is not None and identity.is_presented(asked.jar) else None
     if number:

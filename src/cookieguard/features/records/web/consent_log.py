@@ -1,6 +1,6 @@
-"""The consent log of a worker, as requests see it: records of choices, and whether the log has them yet.
+"""Writing of choices into a worker's consent log, with its limits, and the check whether a choice is on disk yet.
 
-Rule: this module knows no request; who asks hands in what the record says.
+Rule: this module does not read requests. The callers pass in all that a record says.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ from cookieguard.web.recording.choice import Choice
 
 Answer = TypeVar("Answer")
 
-PENDING_KEPT = 4096  # receipts that came back in cookies before the log had them
-# Of one cookie in one worker. A visitor who clicks every placeholder of a page needs fewer. Refusals have turns of
-# their own, so that a refusal after too many grants is recorded all the same.
+PENDING_KEPT = 4096  # receipts that came back in cookies before the log had their records
+# Per cookie and worker. A visitor who clicks every placeholder of a page needs fewer. Refusals are counted separately,
+# so that a refusal after too many grants is still recorded.
 GRANTS_A_MINUTE, REFUSALS_A_MINUTE = 10, 20
 BEYOND = frozenset({NECESSARY})
 SHEETS = {BANNER: "banner", FORM: "page", PLACEHOLDER: "embed"}
-Noticed = tuple[tuple[Text, ...], Notice]
-"""What was shown with a record: its texts, and what the record says of them."""
+ShownNotice = tuple[tuple[Text, ...], Notice]
+"""The texts that were shown with a choice, and the notice by which the record names them."""
 
 
 class ConsentLog(Records):
-    """Write choices down. Owns what is known of receipts that were pending."""
+    """Record choices. Owns the acknowledgements of receipts that came back pending."""
 
     is_on = True
 
@@ -68,45 +68,45 @@ class ConsentLog(Records):
         ports: Ports,
     ) -> None:
         self.writer = writer
-        self._ports = ports  # the policy's part is made after this one
+        self._ports = ports  # read late, since the policy's part is made after this one
         self._budget = budget
         self._pending: dict[str, Acknowledgement] = {}
         self._grants = RateLimit(GRANTS_A_MINUTE, seconds=60)
         self._refusals = RateLimit(REFUSALS_A_MINUTE, seconds=60)
         self._reader = LogReader(writer.open_stores)
-        self._follow(config, renderer)
+        self._use(config, renderer)
 
-    def _follow(self, config: Config, renderer: Renderer) -> None:
+    def _use(self, config: Config, renderer: Renderer) -> None:
         self._bytes = CHOICE_BYTES + sum(len(vendor.name.encode()) for vendor in config.vendors)
         self._config = config
         self._renderer = renderer
-        self._purposes = frozenset(one.id for one in config.asked) - BEYOND
+        self._purposes = frozenset(purpose.id for purpose in config.asked) - BEYOND
         self._askers: dict[str, Asker] = {}
         self._asked = {
-            one.id: [vendor.name for vendor in config.vendors if vendor.purpose == one.id]
-            for one in config.asked
-            if one.id not in BEYOND
+            purpose.id: [vendor.name for vendor in config.vendors if vendor.purpose == purpose.id]
+            for purpose in config.asked
+            if purpose.id not in BEYOND
         }
-        sheets = [one for one in renderer.assets.values() if one.name.endswith(".css")]
-        self._sheets = {one.name.partition(".")[0]: one.content for one in sheets}
-        self._shown: dict[tuple[str, ...], Noticed] = {}
+        sheets = [asset for asset in renderer.assets.values() if asset.name.endswith(".css")]
+        self._sheets = {sheet.name.partition(".")[0]: sheet.content for sheet in sheets}
+        self._shown: dict[tuple[str, ...], ShownNotice] = {}
 
     def renewed(self, config: Config, renderer: Renderer) -> ConsentLog:
-        """Return the same log, which names other vendors in its records."""
+        """Return the same log for a new configuration, whose vendors its records name from now on."""
         other = copy(self)
-        other._follow(config, renderer)
+        other._use(config, renderer)
         return other
 
     async def read(self, question: Callable[[Stores], Answer]) -> Answer | None:
-        """Return what the stores say; None where there is no log yet, or it does not answer in time."""
+        """Return the stores' answer to a question, None if there is no log yet, or if it does not answer in time."""
         return await answer_of(self._reader.ask(question)) if self.writer.exists else None
 
     def look_ahead(self, now: datetime) -> None:
-        """Read what the limits need from files, in a thread."""
+        """Read the files of the limits. A thread calls this, so that no request waits for the disk."""
         self._budget.look_ahead(now)
 
     def close(self, deadline: float = math.inf) -> None:
-        """Write what waits, and end the threads."""
+        """Write the waiting records, and end the threads."""
         self.writer.close(deadline)
         self._reader.close(deadline)
         self._budget.close()
@@ -119,9 +119,9 @@ class ConsentLog(Records):
         return known or new_id()
 
     def write(self, choice: Choice, *, address: str, now: datetime) -> tuple[Receipt, Acknowledgement | None]:
-        """Write a choice down; return the receipt with its subject, and what ends when it is durable.
+        """Record a choice; return the receipt with its subject, and the acknowledgement, which ends once it is on disk.
 
-        None where a limit is reached: then only the cookie has the choice, until a later request may write it.
+        It is None if a limit is reached. Then only the cookie has the choice, until a later request may record it.
         """
         receipt = choice.receipt
         if not receipt.subject:
@@ -133,7 +133,7 @@ class ConsentLog(Records):
         return receipt, self.writer.append_later(receipt.id, draft, texts=texts)
 
     def _record_of(self, choice: Choice, subject: str, notice: Notice) -> Record:
-        """Make the record of a choice: in the writer's thread, where no request waits for it."""
+        """Return the record of a choice. The writer's thread calls this, so that no request waits for it."""
         receipt = choice.receipt
         before = None if choice.before is None else choice.in_force - BEYOND
         event = event_of(before, receipt.granted - BEYOND, self._purposes)
@@ -143,7 +143,7 @@ class ConsentLog(Records):
         return self._record(receipt, event, named, notice, method=choice.method, host=choice.host)
 
     def _may_write(self, receipt: Receipt, in_force: frozenset[str], address: str, now: datetime) -> bool:
-        """Return whether a cookie may add one more record in this minute, and its network on this day."""
+        """Return whether the cookie's limit per minute and its network's limit per day allow one more record."""
         turns = self._grants if receipt.granted - in_force else self._refusals
         return turns.take(receipt.subject, now) and self._budget.spend(address, self._bytes, now)
 
@@ -157,17 +157,17 @@ class ConsentLog(Records):
             if len(self._pending) >= PENDING_KEPT:
                 self._pending.pop(next(iter(self._pending), ""), None)  # another thread may do the same
             texts, notice = self._shown_with(receipt)
-            draft = partial(self._late, receipt, notice, host)
+            draft = partial(self._late_record, receipt, notice, host)
             future = self._pending[receipt.id] = self.writer.append_later(receipt.id, draft, texts=texts)
         return future.is_kept
 
-    def _late(self, receipt: Receipt, notice: Notice, host: str) -> Record:
+    def _late_record(self, receipt: Receipt, notice: Notice, host: str) -> Record:
         event = event_of(None, receipt.granted - BEYOND, self._purposes)
         named = browser(receipt.subject)
         return self._record(receipt, event, named, notice, method="cookie", host=host, is_late=True)
 
     def asker(self, host: str) -> Asker:
-        """Return what every record of this shop says."""
+        """Return the facts that are the same in every record of this shop."""
         named = self._config.proof.controller or host
         asker = self._askers.get(named)
         if asker is None:
@@ -182,31 +182,31 @@ class ConsentLog(Records):
                 recipients=recipients,
                 life=timedelta(seconds=seconds) if seconds else None,
             )
-            if len(self._askers) < PENDING_KEPT:  # a Host header is free text where no origin is configured
+            if len(self._askers) < PENDING_KEPT:  # without origins in the settings, Host can be any text
                 self._askers[named] = asker
         return asker
 
-    def shown_with_form(self, text: Text | None, *, language: str, terms: Terms | None) -> Noticed:
-        """Return what was shown with a form: its text, None where none was, and the policy's version at that time."""
+    def shown_with_form(self, text: Text | None, *, language: str, terms: Terms | None) -> ShownNotice:
+        """Return the notice of a form: its text (None if it had none) and the policy's version at that time."""
         policy = self._config.policy.version if terms is None else terms.version
         wordings = {} if text is None else {FORM: text}
         digest = "" if text is None else text[0]
-        return self._noticed(digest, policy=policy, language=language, wordings=wordings, asked={})
+        return self._notice_of(digest, policy=policy, language=language, wordings=wordings, asked={})
 
-    def _shown_with(self, receipt: Receipt) -> Noticed:
-        """Return what was shown with a choice, as texts and as it stands in the record."""
+    def _shown_with(self, receipt: Receipt) -> ShownNotice:
+        """Return the texts that were shown with a choice, and the notice that its record has."""
         news = self._ports.policy.upcoming(receipt.decided.date())
         key = receipt.banner, receipt.policy_version, receipt.text, news_key(news)
         known = self._shown.get(key)
         if known is not None:
             return known
-        # Another worker may have shown it, in a language that this one has not spoken yet; or a former release.
+        # Another worker may have shown the banner, in a language this one has not rendered yet; or a former release.
         banner = self._renderer.known_banner(receipt.banner)
         language = self._renderer.language_of(banner)
         wordings = self._wordings(banner, language, news) if banner else {}
         digest = wordings.get(PLACEHOLDER, wordings.get(BANNER, ("", b"")))[0]
         styles = {place: text_of(self._sheets[SHEETS[place]]) for place in wordings}
-        noticed = self._noticed(
+        noticed = self._notice_of(
             digest,
             policy=receipt.policy_version,
             language=language,
@@ -218,13 +218,13 @@ class ConsentLog(Records):
             self._shown[key] = noticed
         return noticed
 
-    def _noticed(self, digest: str, *, policy: str, language: str, **more: Any) -> Noticed:
+    def _notice_of(self, digest: str, *, policy: str, language: str, **more: Any) -> ShownNotice:
         texts = self._ports.policy.texts_of(policy)
         shown = shown_as(policy=policy, policy_texts=texts, language=language, **more)
         return shown.texts, Notice(digest=digest, language=language, policy=policy, shown=shown.digest)
 
     def _wordings(self, banner: str, language: str, news: News | None) -> dict[str, Text]:
-        """Return what a language shows: banner and form of the choices, and the placeholder if that was posted."""
+        """Return a language's banner and form of choices, and the placeholder if the visitor answered that."""
         renderer, of_banner = self._renderer, self._renderer.banner_hash(language)
         form = renderer.choices_page(language, Consent(), base=self._config.prefix, next_="/")
         shown = {BANNER: renderer.wording(language, news), FORM: form}
@@ -243,7 +243,7 @@ class ConsentLog(Records):
         host: str,
         is_late: bool = False,
     ) -> Record:
-        said = Indication(
+        choice = Indication(
             event=event,
             notice=notice,
             granted=receipt.granted,
@@ -252,11 +252,11 @@ class ConsentLog(Records):
             gpc=receipt.gpc,
             is_late=is_late,
         )
-        return consent_record(self.asker(host), said, time=receipt.decided, subject=subject, id=receipt.id)
+        return consent_record(self.asker(host), choice, time=receipt.decided, subject=subject, id=receipt.id)
 
 
 def hook_of(on_decision: OnDecision | None, log: LogWriter | None) -> DecisionHook | None:
-    """Return what calls the shop's hook; raises ConfigError where it never could be."""
+    """Return the caller of the shop's hook, None without a hook. Raises ConfigError if the hook cannot be called."""
     if on_decision is None:
         return None
     if not callable(on_decision):

@@ -1,4 +1,4 @@
-"""What anybody may read of the log: its checkpoint, its tiles and its public keys; they name nobody."""
+"""The log's public files: its checkpoint, tiles and public keys. They contain no personal data."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ DOWN = "the log's store does not answer; try again\n"
 
 
 class Published:
-    """Serve the log to outsiders."""
+    """Serve the log's public files to outsiders who verify it."""
 
     def __init__(self, log: ConsentLog) -> None:
         self._log = log
 
     async def show_log(self, exchange: Exchange, _: object) -> Response:
-        """Answer GET {prefix}log/checkpoint and {prefix}log/tile/..., as c2sp.org/tlog-tiles lays them out."""
+        """Answer GET {prefix}log/checkpoint and {prefix}log/tile/... with the files of c2sp.org/tlog-tiles."""
         name = exchange.path.partition(f"{exchange.parts.config.prefix}{LOG_FOLDER}")[2]
         tile = parse_path(name.removeprefix(TILES)) if name.startswith(TILES) else None
         if not self._log.writer.exists or (tile is None and name != CHECKPOINT):
@@ -64,7 +64,7 @@ def _keys(stores: Stores) -> tuple[str, list[str]]:
 
 
 def _read(stores: Stores, *, tile: TilePath | None) -> bytes:
-    """Read a tile or the checkpoint; empty where there is none."""
+    """Return a tile, or the checkpoint if no tile is named; empty if the log has no such file."""
     if tile is None:
         return (stores.log.checkpoint() or "").encode()
     if tile.level is None:
@@ -78,7 +78,7 @@ def _entries(log: LogStore, tile: TilePath) -> bytes:
     rows = list(log.rows(first, tile.width))
     entries = [row.entry for row in rows]
     if [row.number for row in rows] != list(range(first, first + tile.width)):
-        return b""  # not so many, or kept no longer
-    if any(len(one) != ENTRY_BYTES for one in entries):
+        return b""  # the log is shorter, or rows were pruned
+    if any(len(entry) != ENTRY_BYTES for entry in entries):
         return b""
-    return b"".join(struct.pack(">H", len(one)) + one for one in entries)
+    return b"".join(struct.pack(">H", len(entry)) + entry for entry in entries)

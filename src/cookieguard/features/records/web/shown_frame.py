@@ -1,4 +1,4 @@
-"""What a person saw, in a frame of its own: with its style sheet, and without scripts, forms or requests."""
+"""A frame that shows a banner or form as a person saw it, with its style sheet, but without scripts or requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STYLES_OF_PAGE = "style-src 'self'"
 
 
 class Frame(NamedTuple):
-    """Hold the frame's document, or the words that take its place, and the headers of the page around it."""
+    """Hold the frame's document, or the lines of text shown instead of it, and the headers of the page around it."""
 
     document: str
     words: tuple[str, ...]
@@ -26,24 +26,24 @@ class Frame(NamedTuple):
 
 
 def frame_of(shown: ShownText, headers: Mapping[str, str]) -> Frame:
-    """Return the frame of what was shown; `headers` are those of the page around it."""
+    """Return the frame for a text that was shown; `headers` are those of the page around it."""
     if not shown.text or shown.place not in (BANNER, FORM):
         return Frame("", _words(shown), headers)
-    sheets = [one for one in (shown.style, AROUND) if one]
-    styles = "".join(f"<style>{one}</style>" for one in sheets)
+    sheets = [sheet for sheet in (shown.style, AROUND) if sheet]
+    styles = "".join(f"<style>{sheet}</style>" for sheet in sheets)
     return Frame(f"<!doctype html>{styles}{shown.text}", (), with_styles(headers, sheets))
 
 
 def with_styles(headers: Mapping[str, str], sheets: Iterable[str]) -> dict[str, str]:
-    """Return the headers of a page with a frame that has these style sheets: it inherits the page's policy."""
-    digests = " ".join(f"'sha256-{b64encode(sha256(one.encode()).digest()).decode()}'" for one in sheets)
+    """Return a page's headers whose policy allows these style sheets, since a srcdoc frame inherits it."""
+    digests = " ".join(f"'sha256-{b64encode(sha256(sheet.encode()).digest()).decode()}'" for sheet in sheets)
     policy = headers["content-security-policy"].replace(STYLES_OF_PAGE, f"{STYLES_OF_PAGE} {digests}")
     return {**headers, "content-security-policy": policy}
 
 
 def _words(shown: ShownText) -> tuple[str, ...]:
-    """Return the lines of a text; those of a placeholder were kept as Python writes them, in ASCII."""
+    """Return the lines of a text. A placeholder's texts were stored as the ASCII literal of a Python dict."""
     if shown.place == PLACEHOLDER and shown.is_same:
-        with suppress(ValueError, SyntaxError):  # the shop's own template follows them
+        with suppress(ValueError, SyntaxError):  # if the shop has its own template, that follows the literal
             return tuple(map(unescape, ast.literal_eval(shown.text).values()))
     return (shown.text,) if shown.text else ()

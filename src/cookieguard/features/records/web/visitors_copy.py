@@ -1,4 +1,4 @@
-"""The visitor's copy of the choice in force: as a page, and as a file that verifies anywhere."""
+"""The visitor's receipt for their choice in force, as a page and as a file that can be verified without the shop."""
 
 from __future__ import annotations
 
@@ -41,15 +41,16 @@ class _Copy(NamedTuple):
 
 
 class VisitorsCopy:
-    """Hand out the copy of a browser's own choice."""
+    """Serve the receipt of the choice in a browser's cookie."""
 
     def __init__(self, log: ConsentLog) -> None:
         self._log = log
 
     async def show_copy(self, exchange: Exchange, _: object) -> Response:
-        """Answer GET {prefix}receipt with the copy of this browser's choice, as a page.
+        """Answer GET {prefix}receipt with the receipt of this browser's choice, as a page.
 
-        404 without one, 410 once it was erased, 503 while the log does not answer; 202 too early, and the page reloads.
+        The status is 404 without a choice, 410 after its erasure, 503 if the log does not answer, and 202 until a
+        checkpoint covers the record; then the page reloads.
         """
         status, text, shown = await self._copy(exchange)
         lang, parts, receipt = language_asked(exchange), exchange.parts, exchange.consent.receipt
@@ -63,15 +64,15 @@ class VisitorsCopy:
             values["day"] = day_text(receipt.decided, lang)
         if status == 200:
             frame = frame_of(shown, PAGE_HEADERS)
-            titles = {one.id: one.title for one in shown_purposes(parts.config, lang)}
-            values |= {"frame": frame, **_said(json.loads(text)["record"], lang, titles)}
+            titles = {purpose.id: purpose.title for purpose in shown_purposes(parts.config, lang)}
+            values |= {"frame": frame, **_page_values(json.loads(text)["record"], lang, titles)}
             headers = frame.headers
         base, spoken = exchange.own_base, parts.config.languages
         page = parts.renderer.page("receipt.html", lang, base=base, languages=spoken, **values)
         return HTMLResponse(page, status, headers)
 
     async def send_copy(self, exchange: Exchange, _: object) -> Response:
-        """Answer GET {prefix}receipt.json with the same as a file; 503 too early, since a download does not reload."""
+        """Answer GET {prefix}receipt.json with the receipt as a file; 503 if it is too early, since no file reloads."""
         status, text, _ = await self._copy(exchange)
         if status in (202, 503):
             return PlainTextResponse(NOT_YET, 503, SOON)
@@ -82,14 +83,14 @@ class VisitorsCopy:
         return Response(text, headers=headers, media_type="application/json")
 
     async def _copy(self, exchange: Exchange) -> _Copy:
-        """Return the status of an answer with the copy of the choice in force, that copy, and what was shown."""
+        """Return the response status, the receipt of the choice in force, and the text that the visitor saw."""
         receipt = exchange.consent.receipt
         if receipt is None:
             return _Copy(404)
-        return await self._log.read(partial(_made, record_id=receipt.id)) or _Copy(503)
+        return await self._log.read(partial(_read_copy, record_id=receipt.id)) or _Copy(503)
 
 
-def _made(stores: Stores, *, record_id: str) -> _Copy:
+def _read_copy(stores: Stores, *, record_id: str) -> _Copy:
     found = read_record(stores, record_id)
     if found is not None and not found.record:
         return _Copy(410)
@@ -99,8 +100,8 @@ def _made(stores: Stores, *, record_id: str) -> _Copy:
     return _Copy(200, text, shown_in(read_document(found.record), stores.log.text))
 
 
-def _said(record: dict[str, Any], lang: str, titles: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return what the page says of a record; purposes that the shop has no longer have their usual titles."""
+def _page_values(record: dict[str, Any], lang: str, titles: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the template's values for a record. Purposes that the shop has removed get their usual titles."""
     texts, until = texts_of(lang), record.get("dct:valid")
     day = SectionTexts(lang, texts["rights"])
     return {
@@ -108,7 +109,7 @@ def _said(record: dict[str, Any], lang: str, titles: Mapping[str, str]) -> Mappi
         "name": _name_of(record),
         "record": record,
         "answers": answers_in(record),
-        "titles": {id_: one["title"] for id_, one in texts["purposes"].items()} | dict(titles),
+        "titles": {id_: purpose["title"] for id_, purpose in texts["purposes"].items()} | dict(titles),
         "until": day.line("own_until", date=date.fromisoformat(until[:10])) if until else "",
     }
 
