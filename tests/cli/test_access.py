@@ -85,7 +85,8 @@ def test_look_without_a_code_takes_two_persons_and_opens_a_notice(shop: AccessSh
     assert look["customer"] in marks_of(keyring, CUSTOMER)
     letter = shop.run("letter", "--preview").stdout
     today = f"{datetime.now(UTC):%-d %B}"
-    assert f"- Tell the customer that we looked (by {today}); run: cookieguard access notify" in letter
+    assert "- Tell the customer about the look of " in letter
+    assert f"(by {today}); with the token of a member of support, run: cookieguard access notify" in letter
     assert CUSTOMER not in letter
 
 

@@ -249,7 +249,7 @@ def test_two_persons_open_a_file_without_a_code_and_the_customer_is_to_be_told(o
     assert "looked without a code" in events
     assert "two persons opened data without a code" in words(opened)
     due = ask(office.app, path="/_cg/due", headers=[("authorization", f"Bearer {officer}")])
-    assert "Tell the customer that we looked" in due.text
+    assert "Tell the customer about the look of " in due.text
 
 
 def test_one_person_alone_and_what_says_no_reason_opens_nothing(office: Office) -> None:

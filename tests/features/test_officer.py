@@ -283,8 +283,8 @@ def test_command_is_shown_as_code_where_no_page_does_it(
 
     answer = page(desk, desk.add("support"))
 
-    assert tasks(answer) == {"Overdue": [("Tell the customer that we looked 3 days late", "")]}
-    assert "run: <code>cookieguard access notify</code></p>" in answer.text
+    assert tasks(answer) == {"Overdue": [("Tell the customer about the look of Sam 3 days late", "")]}
+    assert "support, run: <code>cookieguard access notify</code></p>" in answer.text
 
 
 @pytest.mark.parametrize(

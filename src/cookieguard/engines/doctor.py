@@ -20,7 +20,13 @@ from cookieguard.consent import Verdict, shop_site
 from cookieguard.consent.declarations import advice_on
 from cookieguard.consent.vendors import Register
 from cookieguard.engines.doctor_keys import examine_day_keys, examine_keyring_place, examine_keys
-from cookieguard.engines.doctor_settings import Finding, examine_contracts, examine_settings, vendor_page
+from cookieguard.engines.doctor_settings import (
+    Finding,
+    examine_contracts,
+    examine_settings,
+    undeclared,
+    vendor_page,
+)
 from cookieguard.engines.doctor_shop import (
     AHEAD,
     DAY_KEY,
@@ -206,7 +212,9 @@ def _clock(shop: Shop) -> Iterator[Finding]:
 
 def _declarations(shop: Shop) -> Iterator[Finding]:
     first = shop.first_day(LOADS_DAYS)
-    found = [load for load in read_undeclared_loads(shop.state) if load.last >= first]
+    recent = [load for load in read_undeclared_loads(shop.state) if load.last >= first]
+    hosts = undeclared((load.host for load in recent), shop.config)
+    found = [load for load in recent if load.host in hosts]
     if not found:
         yield Finding("declarations", f"browsers reported no undeclared host in {LOADS_DAYS} days")
     for load in found[:MOST_BEYOND]:  # only a warning, because anyone can send a false report

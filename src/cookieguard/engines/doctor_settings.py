@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from cookieguard.config import Config, Vendor
 from cookieguard.config.languages import LANGUAGES, language_of
+from cookieguard.consent import Register, shop_site
 
 TIMEOUT_SECONDS = 5.0  # for connecting, and for each read
 MOST_REDIRECTS = 5
@@ -169,6 +170,14 @@ def examine_contracts(config: Config, *, today: date) -> Iterator[Finding]:
     for vendor in ending(config, today=today):
         text = f"its contract ends on {vendor.contract_end}; from the next day it is held for every visitor"
         yield _ending(vendor, text, advice=RENEW)
+
+
+def undeclared(hosts: Iterable[str], config: Config) -> list[str]:
+    """Return the hosts of which the shop has yet to say whose they are."""
+    own, site = config.first_party_hosts, shop_site(config)
+    register = Register(purposes=config.purposes, vendors=config.vendors, first_party_hosts=own)
+    others = (host for host in hosts if not register.is_named(host))
+    return [host for host in others if register.judge(host, None, "", shop=site).is_undeclared]
 
 
 def vendor_page(**asked: str) -> str:

@@ -80,7 +80,7 @@ def _party(party: Party) -> dict[str, Any]:
 
 
 def _ways(contacts: Sequence[Contact]) -> Iterator[dict[str, Any]]:
-    """Yield each way in which pages contact a party once, with the pages on which it was seen."""
+    """Yield one entry for each way in which pages contact a party, with the pages on which it was seen."""
     found: dict[tuple[str, ...], list[Contact]] = {}
     for way in contacts:
         found.setdefault((way.state, way.how, way.element, way.by, way.url), []).append(way)

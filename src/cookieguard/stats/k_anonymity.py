@@ -15,7 +15,7 @@ K = 5
 FEW = f"fewer than {K}"
 # With three dimensions most cells have one person, and hiding those leaves an empty table.
 MOST_DIMENSIONS = 2
-# Hits without a key do not show who made them. One person is assumed to make up to so many visits, or views of a page.
+# Hits without a key do not show who made them. We assume that one person makes at most this many visits or page views.
 VISITS_EACH = 2
 VIEWS_EACH = 10
 # Figures of a value or under a filter are rounded to multiples of this, so each has as many possible true values. Five

@@ -192,7 +192,7 @@ class Flow:
             exchange.headers = by_name(exchange.scope["headers"])
         if self._recorder is not None:
             self._recorder.put(line_of(exchange))
-        # A page that caches keep is counted when it is seen
+        # A page from a shared cache reports each view itself
         if self._counting is not None and not exchange.shared_for and (is_error or response.is_document):
             note(self._counting, exchange, is_document=response.is_document, ended=self._clock())
         if not is_error and path[path.rfind("/") + 1 :] in self._proxied_names:

@@ -41,7 +41,7 @@ WALLS_KEPT = 64
 # Bytes of a policy that leave room for the other headers in 4 KB, what nginx buffers by default on most machines: lines
 # that remove cookies take 1 KB, our own cookies 1.2, what nginx notes of a page to be cached 0.4.
 MOST_POLICY = 900
-# Beside a worker's script nothing is removed, and what a service worker fetches for its pages is under this policy.
+# A worker's script sets no other long headers. This policy also covers what a service worker fetches for its pages.
 MOST_POLICY_OF_WORKER = 2000
 CUT_POLICY = (
     "a response (Sec-Fetch-Dest: %s) got only %d of the %d bytes of its Content-Security-Policy, because proxies "

@@ -216,7 +216,7 @@ def test_page_says_that_one_signed_out_elsewhere_was_removed_or_is_not_known(des
     left = desk.post({"leave": "1"}, [*OWN, ("cookie", f"{COOKIE}={session}")]).cookies()[COOKIE]
 
     for cookie in (session, left):
-        assert "You signed out, here or in another window." in shown(desk, "/_cg/due", cookie).text
+        assert "This session has ended: you signed out" in shown(desk, "/_cg/due", cookie).text
     assert "no longer known" in shown(desk, "/_cg/due", "B" * 43).text
     change_staff(desk.state, lambda _: {})
     part_of(desk.app, PeoplePart).staff.members._next_look = 0.0

@@ -15,7 +15,7 @@ from cookieguard.features.people.sessions import open_staff_store, staff_file
 from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import Store
 
-NOTIFY = "run: cookieguard access notify"
+NOTIFY = "with the token of a member of support, run: cookieguard access notify"
 PAGE = "people"  # it shows the access journal
 ASK_WHY = "ask why; this shows what was opened: cookieguard staff journal"
 
@@ -41,7 +41,9 @@ def _looks(store: Store, shop: Shop) -> Iterator[Finding]:
         if look.told is None:
             told = f"{id_}: {look.kind} by {look.by}: {state_of(look, shop.now)}"
             day = look.until or look.at.date()
-            task, advice = ("Tell the customer that we looked", NOTIFY) if id_ in due else ("", "")
+            task, advice = (
+                (f"Tell the customer about the look of {look.by}", NOTIFY) if id_ in due else ("", "")
+            )
             yield Finding("access", told, advice=advice, day=day, role="support", task=task)
 
 

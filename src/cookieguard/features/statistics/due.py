@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from cookieguard.consent import Register, shop_site
-from cookieguard.engines.doctor_settings import Finding, vendor_page
+from cookieguard.engines.doctor_settings import Finding, undeclared, vendor_page
 from cookieguard.engines.doctor_shop import Shop, remembered
 from cookieguard.features.statistics.dashboard.tabs import HeldHost, read_tab
 from cookieguard.features.statistics.engines.protocol import EngineDown
@@ -16,17 +15,8 @@ MOST = 5  # hosts; the page of vendors lists all
 
 def due_of(shop: Shop) -> Iterator[Finding]:
     """Yield undeclared hosts of the last 7 days, as tasks only, because their loads were held."""
-    config = shop.config
-    register = Register(
-        purposes=config.purposes, vendors=config.vendors, first_party_hosts=config.first_party_hosts
-    )
-    site = shop_site(config)
-    unknown = [
-        held.host
-        for held in remembered(shop, f"held {shop.state}", (), lambda: _held(shop))
-        if not (held.vendor or register.is_named(held.host))
-        and register.judge(held.host, None, "", shop=site).is_undeclared
-    ]
+    found = remembered(shop, f"held {shop.state}", (), lambda: _held(shop))
+    unknown = undeclared((held.host for held in found if not held.vendor), shop.config)
     for host in unknown[:MOST]:
         told, task = f"{host} was held in the last 7 days", f"Say what {host} is"
         yield Finding("held hosts", told, role="officer", task=task, page=vendor_page(host=host))

@@ -28,7 +28,7 @@ logger = logging.getLogger("cookieguard")
 NAMESPACE = "day-keys"
 PAIR = "pair"  # appended to the use of a day's key, for the machine's private key of that day
 LOOK_SECONDS = 1.0
-# A machine waits this long for another one that has the key. Then all of those are gone, and it starts a new key.
+# A machine waits this long for another machine's copy of the key. If none answers, it starts a new key.
 TIMEOUT_SECONDS = 30.0
 MOST_MACHINES = 200  # per day and use; a machine counts again after a reboot, and the oldest are dropped
 TRIES = 5  # attempts; each fails only if another writer succeeded
