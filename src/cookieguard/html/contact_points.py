@@ -1,7 +1,8 @@
 """The table of contact points: which attribute of which element makes a browser contact a host.
 
-Element and attribute names are in lower case. An element has the loading attributes that it has in HTML, SVG or MathML.
-A link or form contacts a host only after a click, so it is not held, except a form that posts to cookieguard's pages.
+Element and attribute names are in lower case. The table joins HTML, SVG and MathML: an element has the
+attributes of all three. A visitor has to click before an <a> or a form contacts a host, so neither is held, except a
+form that posts to cookieguard's pages.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from cookieguard.identity.tokens import to_milliseconds
 # 16 times the size of a cookie, and far larger than any cart. It is read before each request of its visitor.
 MAX_OVERSIZED = 64 * 1024
 KEY_BYTES = 12
-# Precedes the token, so that one search in the Cookie header shows that a request needs no read from the store.
+# Precedes the token of content that is in the store. A Cookie header without this mark needs no read from the store.
 MARK = "~"
 MARK_IN_HEADER = b"=~"
 # A worker whose write failed retries it for this long; after that, missing content counts as lost.

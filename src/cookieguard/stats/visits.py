@@ -86,7 +86,7 @@ LastSeen = Callable[[int, Sequence[int]], Mapping[int, int]]
 def going_on(batch: Batch, last_seen: LastSeen) -> Mapping[int, Sequence[int]]:
     """Return the keys of visitors whose first view of a day continues a visit, by day and in ascending order.
 
-    That visit had a view in the half hour before, on the previous day, or it was counted without a key.
+    The visit goes on if its last view was less than half an hour ago, on the day before or under no key.
     """
     found: dict[int, Sequence[int]] = {}
     for day, hits in _views_after_others(batch).items():

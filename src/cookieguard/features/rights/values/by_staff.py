@@ -23,7 +23,7 @@ from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.identity.staff_token import Member, person_of
 
 SUPPORT, OFFICER = "support", "officer"
-LOOK = SUPPORT  # to see the person of a request
+LOOK = SUPPORT  # to open the page of requests, and to see who sent one
 ENTER = SUPPORT
 KNOWN, IN_DOUBT = "known", "in-doubt"
 # Whether staff know the sender of a letter that they enter: they must choose, there is no default
