@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, Generic, TypeVar
 
 Helper = TypeVar("Helper")
-Helpers = dict[Any, Any]  # of a guard: by Current, what its requests use
+Helpers = dict[Any, Any]  # a guard's helpers, by their Current
 
 OF_REQUEST: ContextVar[Helpers | None] = ContextVar("cookieguard", default=None)
 """The helpers of the guard whose request or lifespan runs; not set if the process has only one guard."""

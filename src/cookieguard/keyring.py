@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cookieguard.errors import ConfigError, KeyRefused
 
 SETTING = "keys"
-KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")  # no dot: the id is a field of every token
+KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")  # no dot, which separates the fields of a token
 MIN_SECRET_BYTES = 32  # as many as SHA-256 returns, so that the key is not weaker than the digest
 MAX_KEYRING_CHARACTERS = 256 * 1024
 MAX_DERIVED_KEYS = 1024  # contexts contain the host, which a client chooses, so the cache is bounded
@@ -87,7 +87,7 @@ AnyKey = Key | KeyPair
 class Keyring:
     """Hold all keys in use: exactly one of the secrets signs, and at most one of the Ed25519 pairs.
 
-    Immutable but for a bounded cache of derived keys: rotation makes a new keyring.
+    Immutable, except for a bounded cache of derived keys: rotation makes a new keyring.
     """
 
     def __init__(self, keys: Iterable[AnyKey]) -> None:
@@ -110,7 +110,7 @@ class Keyring:
 
     @classmethod
     def generate(cls, now: datetime) -> Keyring:
-        """Make a keyring with one new random key."""
+        """Return a keyring with one new random key."""
         return cls([new_key(now, state=KeyState.SIGNING)])
 
     @classmethod
@@ -122,11 +122,11 @@ class Keyring:
             raise ConfigError(setting, was=error.was, allowed=error.allowed) from None
 
     def dumps(self) -> str:
-        """Write the text form, one key a line."""
+        """Return the text form, one key a line."""
         return "\n".join([HEADER, *(_line_of(key) for key in self._every), ""])
 
     def dumps_into(self, text: str) -> str:
-        """Write the text form over an older one: comments, order and the lines of unchanged keys stay."""
+        """Return an older text form, updated: comments, order and the lines of unchanged keys stay."""
         left = {key.id: key for key in self._every}
         lines = []
         for number, line in enumerate(text.splitlines(), start=1):
@@ -329,7 +329,7 @@ def _key_of(line: str, number: int) -> AnyKey:
 
 def _secret_of(text: str, number: int) -> bytes:
     try:
-        standard = text.rstrip("=").translate(str.maketrans("-_+/", "+/!!"))  # "!" is in no alphabet
+        standard = text.rstrip("=").translate(str.maketrans("-_+/", "+/!!"))  # "!" is never valid
         secret = binascii.a2b_base64(standard + "=" * (-len(standard) % 4), strict_mode=True)
     except ValueError:  # from None: the codec's message does not help, and the text is a secret
         was = f"unusable: the secret on line {number} is malformed"

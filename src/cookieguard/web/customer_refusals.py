@@ -45,7 +45,7 @@ Line = TypeVar("Line")
 NAMESPACE = "consent"
 # If empty restrictions were deleted at once, a worker could take a new record for the one that it had read before.
 EMPTIED = timedelta(hours=1)
-# The headers of a withdrawal: the browser drops the pages from before, and ends its network error reports.
+# The headers of a withdrawal: the browser clears its cache of earlier pages, and stops network error reports (NEL).
 WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
 
 
@@ -98,7 +98,7 @@ async def catch_up(exchange: Exchange) -> None:
 
 
 async def bring_along(exchange: Exchange, answer: Response) -> None:
-    """Let our own page save the refusals from other browsers in this one, unless it answers a form, which is newer."""
+    """Make our own page save refusals from other browsers in this one, unless it answers a form, which is newer."""
     if exchange.followed is not None and exchange.request.is_read:
         lines = await settled(exchange, partial(own_lines, exchange))
         headers = make_private(answer.raw_headers, (b"Cookie",), store=False)

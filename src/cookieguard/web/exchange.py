@@ -95,7 +95,7 @@ class Exchange:
         self.goals: tuple[str, ...] = ()  # goals that the app reported
         self.promised: tuple[Written, ...] = ()  # records that the response waits for
         self.rounds = 0  # how often the response has waited for the store
-        self.followed: tuple[bytes, bool] | None = None  # refusals from elsewhere: cookie, withdraws
+        self.followed: tuple[bytes, bool] | None = None  # refusals from elsewhere: cookie, is withdrawal
         self.variant: Variant | None = None  # the visitor's state as a shared cache names it
         self.shared_for = 0  # seconds for which a shared cache may keep the document
         self.was_personal = False  # whether the app asked who the visitor is
@@ -223,7 +223,7 @@ class Exchange:
         return identity
 
     def present(self) -> Presented:
-        """Return the cookies and the host of this request; no cookies if the host is not one of the shop's."""
+        """Return the cookies and the host of this request; no cookies if the host is not one of ours."""
         if self._presented is None:
             jar = self.jar if self.is_own_host else NO_COOKIES
             self._presented = Presented(jar, self.request.origin.host, self.now, self.report_event)

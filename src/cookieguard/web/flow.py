@@ -39,7 +39,7 @@ ERRORS = 400  # the lowest status of an error
 class Flow:
     """Pass requests and handshakes to the app and back. Owns the services, which are replaced when a contract ends.
 
-    Compiled, unlike CookieGuard: servers recognize an ASGI app by the Python code of its `__call__`, a coroutine.
+    Compiled, unlike CookieGuard: servers read from the Python code of its `__call__` that it is a coroutine.
     """
 
     __slots__ = (
@@ -80,7 +80,7 @@ class Flow:
         self._judges_until = parts.judges_until
         self._news: Lock = Lock()  # held while services are replaced: new vendors come from another thread
         self.signs = signs(parts)
-        """Whether cookies of the shop's own are signed."""
+        """Whether the shop's own cookies are signed."""
         self._recorder = parts.recorder
         self._counting = parts.counting
         self._proxied_names = parts.proxied.names
@@ -88,7 +88,7 @@ class Flow:
         self._recalls = parts.remembering is not None
         self._follows = parts.follows
 
-    async def answer(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> Any:  # noqa: C901  # a helper would cost a coroutine more
+    async def answer(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> Any:  # noqa: C901  # each helper would be one more coroutine
         """Answer one HTTP request."""
         if monotonic() >= self._looks.due:
             await self._looks.look()
@@ -186,7 +186,7 @@ class Flow:
     def _record(self, exchange: Exchange, response: Response) -> None:
         """Record a finished request: a log line without personal data, the statistics, and findings for the owner."""
         path, is_error = exchange.path, not 0 < exchange.status < ERRORS
-        if exchange.variant is not None:  # count the visitor's own request
+        if exchange.variant is not None:  # the statistics count the visitor's own headers
             exchange.headers = by_name(exchange.scope["headers"])
         if self._recorder is not None:
             self._recorder.put(line_of(exchange))
@@ -208,7 +208,7 @@ class Flow:
             self.parts.findings.count(event)
         wall = exchange.wall
         if isinstance(rewriter, Page) and rewriter.hosts <= wall.known:
-            return  # so for nearly all known pages; checking each held element would take ten times as long
+            return  # the usual case for known pages; checking each held element would take ten times as long
         if rewriter.held and (news := wall.news(rewriter.held)):
             source = rewriter.source if isinstance(rewriter, SourceKeeper) else b""
             self.parts.findings.note(news, site=wall.site, page=exchange.path, source=source)

@@ -25,8 +25,8 @@ logger = logging.getLogger("cookieguard")
 
 # Hosts that one process reports; a page may name any number of hosts.
 HOSTS_TOLD = 1000
-# Hosts that are logged from browsers' reports: a day, a day from one network, and an hour for one page. Anyone can post
-# a report, so forged ones must leave room for the hosts in pages and for other reporters.
+# Limits for hosts that browsers report: per day, per day and network, and per hour and page. Anyone can post a report,
+# so forged ones must leave room for the hosts in pages and for other reporters.
 REPORTED_HOSTS_TOLD, HOSTS_OF_NETWORK = 200, 40
 HOSTS_OF_PAGE = 60
 REPORTS_A_MINUTE = 60  # reports read from one reporter

@@ -111,7 +111,7 @@ class Request:
 
     @property
     def raw_path(self) -> bytes:
-        """The path as it was sent, or as the server decoded it if the scope has no `raw_path`."""
+        """The path as it was sent; encoded again if the scope has no `raw_path`."""
         return bytes(self.scope.get("raw_path") or self.full_path.encode())
 
     @property
@@ -168,7 +168,10 @@ class Request:
 
     @property
     def may_ask(self) -> bool:
-        """Return whether a document may ask for a choice: not after a post from another site, without Lax cookies."""
+        """Return whether a document may ask for a choice.
+
+        Not after a post from another site, because browsers withhold the consent cookie then (SameSite=Lax).
+        """
         is_post = self.scope.get("method") == "POST"
         return self.wants_banner and not (is_post and self.headers.get(b"sec-fetch-site") == b"cross-site")
 
@@ -279,7 +282,7 @@ class Request:
 def is_ours(origin: Origin, dev: bool, domains: tuple[str, ...], authorities: frozenset[str]) -> bool:  # noqa: FBT001  # compiled
     """Return whether an origin belongs to the shop: its authority is configured, or none is configured.
 
-    It also has to be inside every domain that our cookies are shared with, and with `dev` on a developer's machine.
+    Its host has to be inside every domain that our cookies are shared with, and with `dev` a developer's machine.
     """
     host = origin.host
     if host == NOWHERE or (dev and not origin.is_developers):

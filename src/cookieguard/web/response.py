@@ -304,7 +304,7 @@ class Response:
         return passing(self._exchange) if is_plain else None
 
     async def _send_new(self, key: Key | None, message: Message, body: bytes, given: Headers) -> None:
-        """Rewrite and send a document that is not in the cache, and keep it there if it comes again."""
+        """Rewrite and send a document that is not in the cache, and add it if it is likely to come again."""
         exchange, transform = self._exchange, self._choose_body(body)
         repeats = exchange.parts.repeats
         if key is None or not repeats.is_due(key):

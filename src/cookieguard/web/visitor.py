@@ -195,21 +195,21 @@ class Visitor:
     def goal(self, name: str, *, value: float | Decimal | None = None) -> None:
         """Count a goal that this visitor reached: `visitor.goal("order placed", value=89.90)`.
 
-        Only the range of a value is kept (50 to 100), as a second goal.
+        Only the range of a value is kept (such as 50 to 100), as a second goal.
 
         The goal is counted when the request has ended, under the consent that applies to its views. The name is a
         constant of the shop's code: up to 60 letters, digits, spaces and simple signs. A name that may identify a
-        person (with a long number or a mail address) is not counted, and the log says so once. Raises ValueError for
-        such a name only with `dev = true`, else never.
+        person (with a long number or a mail address) is not counted, and the log says so once. Raises ValueError for a
+        bad name with `dev = true`, and otherwise nothing.
         """
         source = self._source
         if (counting := source.parts.counting) is not None:
             source.goals = counting.with_goal(source.goals, name, value, source.report_event)
 
     def risk(self, event: str, detail: str = "") -> None:
-        """Report a risk event: `login`, `checkout`, `payment_failure` or `abuse`; ValueError for any other.
+        """Report a risk event: `login`, `checkout`, `payment_failure` or `abuse`. Raises ValueError for others.
 
-        The address, the present customer number and `detail` (200 characters) are sealed in the vault after the
+        The address, the current customer number and `detail` (200 characters) are sealed in the vault after the
         response, which does not wait. Without a key of the day, the event is dropped.
         """
         self._source.risk(event, detail)

@@ -115,7 +115,7 @@ class Wall:
     def policies(
         self, *, is_strict: bool, has_meta: bool, destination: bytes | None
     ) -> list[tuple[bytes, bytes]]:
-        """Return a document's policy headers; if the page contains its policy, they only replace a cached one."""
+        """Return a document's policy headers; if the page contains its policy, they only replace an older one."""
         if has_meta and not is_strict:
             return self.watched([(POLICY, OPEN)])
         return self.watched([(POLICY, self.in_headers(is_strict=is_strict, destination=destination))])
