@@ -332,7 +332,7 @@ def asks_for_html(headers: Mapping[bytes, bytes], marks: int) -> bool:
     destination = headers.get(b"sec-fetch-dest", b"empty")
     if destination != b"empty":
         return destination in SHOWN_DESTINATIONS
-    return marks & SWAPPED != 0 or headers.get(b"accept", b"").find(b"html") >= 0  # also Turbo's streams
+    return marks & SWAPPED != 0 or headers.get(b"accept", b"").find(b"html") >= 0  # or a Turbo stream
 
 
 def is_ahead(headers: Mapping[bytes, bytes]) -> bool:

@@ -25,7 +25,7 @@ from cookieguard.web.owner_notices import shortened
 
 logger = logging.getLogger("cookieguard")
 
-VISITORS = 3  # of different networks, before a host counts that no vendor's script asked for
+VISITORS = 3  # networks that have to report a host, unless a declared vendor's script asked for it
 MOST_WAITING = 1000  # hosts that fewer visitors have reported
 HOSTS_A_DAY, LOADS_OF_NETWORK = 100, 20
 # Schemes of extensions, as browsers write them in reports: as a whole URL, or the scheme alone.

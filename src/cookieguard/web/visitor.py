@@ -200,7 +200,7 @@ class Visitor:
         The goal is counted when the request has ended, under the consent that applies to its views. The name is a
         constant of the shop's code: up to 60 letters, digits, spaces and simple signs. A name that may identify a
         person (with a long number or a mail address) is not counted, and the log says so once. Raises ValueError for a
-        bad name with `dev = true`, and otherwise nothing.
+        bad name with `dev = true`, and otherwise never raises.
         """
         source = self._source
         if (counting := source.parts.counting) is not None:
