@@ -17,7 +17,7 @@ if sys.platform == "win32":
 if (_finder := find_compiled(__path__[0])) is not None:
     sys.meta_path.insert(0, _finder)
 
-# Only now it is known which build is imported.
+# These imports come after the choice between the compiled build and the sources.
 if TYPE_CHECKING:
     from cookieguard.config import Config, CookieSpec, PolicyVersion, Purpose, Vendor
     from cookieguard.consent import Consent, Receipt
@@ -51,8 +51,8 @@ __all__ = [
     "work_once",
 ]
 
-# Where each name is: it is imported when it is asked for. A process that needs an engine alone starts in a third of the
-# time, without what serves pages.
+# The module of each name, which is imported at the first use of the name. A process that needs only an engine does not
+# import the web modules, so it starts in a third of the time.
 _PLACES = {
     **dict.fromkeys(("Config", "CookieSpec", "PolicyVersion", "Purpose", "Vendor"), "config"),
     **dict.fromkeys(("Consent", "Receipt"), "consent"),
@@ -73,7 +73,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         module = import_module(f"{__name__}.{_PLACES[name]}")
-    except AttributeError as error:  # as such it would read as a name that is not there
+    except AttributeError as error:  # would look as if the name did not exist
         raise ImportError(f"{__name__}.{name}: {error}") from error
     found: object = getattr(module, _NAMES_THERE.get(name, name))
     globals()[name] = found

@@ -1,4 +1,4 @@
-"""Open a customer's data in the shop's own admin, by the code that the customer made: one thing, once.
+"""Open a customer's data in the shop's own admin, with a code from the customer that works once, for one scope.
 
 from cookieguard import access
 
@@ -27,19 +27,19 @@ ACCESS: Current[Access] = Current(
 
 
 def use(access: Access) -> None:
-    """Have this process open like this; CookieGuard does it by itself."""
+    """Use this `Access` in this process; CookieGuard sets one by itself."""
     ACCESS.use(access)
 
 
 async def open(customer: str, *, code: str, scope: str = "account", by: str) -> Grant:  # noqa: A001
-    """Use a customer's code up and open what it is for, once; `by` names who looks. Raises AccessRefused."""
+    """Use up a customer's code and return the grant for its scope; `by` names the reader. Raises AccessRefused."""
     return await to_thread.run_sync(partial(ACCESS.get().open, customer, code=code, scope=scope, by=by))
 
 
 def needs(
     scope: str,
 ) -> Callable[[Callable[Concatenate[str, P], Awaitable[Answer]]], Callable[..., Awaitable[Answer]]]:
-    """Guard a coroutine that shows a customer's data: it is called with `code` and `by` beside its own arguments."""
+    """Return a decorator for a coroutine that shows a customer's data; calls then also take `code` and `by`."""
 
     def guard(view: Callable[Concatenate[str, P], Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
         @wraps(view)

@@ -1,9 +1,8 @@
-"""Whether the compiled build runs in place of the Python source.
+"""Choose whether the compiled build or the Python sources run.
 
-All compiled modules are in one shared object in the folder `_compiled`, each made from the source of its name. The
-object is used if these sources are still the same; otherwise (no compiler at the installation, one of them edited since
-then, or COOKIEGUARD_PURE=1) the Python sources run, which are the reference. All modules or none: a compiled module
-knows the layout of the classes in the others.
+One shared object in the folder `_compiled` contains all compiled modules. It is used if their sources have not changed
+since. Otherwise the Python sources run, which are the reference: without a compiler at installation, after an edit, or
+with COOKIEGUARD_PURE=1. Compiled modules rely on the layout of each other's classes, so all of them are used, or none.
 """
 
 from __future__ import annotations
@@ -18,20 +17,20 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-# fcntl locks keys, spools and clean-ups between workers, fsync of a directory makes a rename last, and workers fork.
+# Windows lacks fcntl locks (for keys, spools and clean-ups), fsync of a directory (to make a rename last), and fork.
 WINDOWS = "cookieguard does not run on Windows: its file locks and workers need Linux or macOS; use WSL or a container"
 
 FOLDER = "_compiled"
-# The shared object in it: a file for each module puts what every request runs on far more pages.
+# The name of the shared object. With one file per module, the code of a request would fill far more memory pages.
 TOGETHER = "modules"
-# File beside it, of the same Python: the modules, one a line, then the digest of what they were made from. A stamp that
-# was cut off lacks that, or a part of it, and counts for nothing.
+# The suffix of the stamp, a file next to the object. It lists the modules, one a line, then a digest of their sources.
+# A stamp that was cut off has no valid digest, so the Python sources run.
 STAMP = ".sources"
 SUFFIXES = (".py", ".pyx", ".pxd")
 
 
 class Compiled(MetaPathFinder):
-    """Find the modules that are in the shared object; Python looks for all others as it always does."""
+    """Find the modules in the shared object; Python finds all others as usual."""
 
     def __init__(self, shared_object: Path, modules: Sequence[str]) -> None:
         self._place = str(shared_object)
@@ -40,7 +39,7 @@ class Compiled(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return where a module is; the last part of its name says which of those in the file."""
+        """Return the spec of a module; its loader selects the module in the file by the last part of the name."""
         if fullname not in self._modules:
             return None
         return spec_from_file_location(
@@ -49,7 +48,7 @@ class Compiled(MetaPathFinder):
 
 
 def find_compiled(package: str) -> Compiled | None:
-    """Return what finds the modules that stand for the sources in the folder `package`; None for the sources."""
+    """Return the finder of the compiled modules of the folder `package`; None if the sources have to run."""
     if os.environ.get("COOKIEGUARD_PURE") == "1":
         return None
     folder = Path(package, FOLDER)

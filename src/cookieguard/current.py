@@ -1,4 +1,4 @@
-"""Which guard answers a call that names none, such as `mail.headers`: that of the request, else that of the process."""
+"""Find the guard for a call that names none, such as `mail.headers`: the request's guard, else the process's."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from itertools import count
 from typing import Any, Generic, TypeVar
 
 Helper = TypeVar("Helper")
-Helpers = dict[Any, Any]  # of a guard: what each Current answers in its requests
+Helpers = dict[Any, Any]  # a guard's helpers, by their Current
 
 OF_REQUEST: ContextVar[Helpers | None] = ContextVar("cookieguard", default=None)
-"""The helpers of the guard whose request, or lifespan, this is; not set for one that is alone in its process."""
+"""The helpers of the guard whose request or lifespan runs; not set if the process has only one guard."""
 
-MADE_LATER: list[int] = []  # the number of the newest guard of this process, unless that is the first
+MADE_LATER: list[int] = []  # the number of the newest guard, empty while there is only one
 _numbers = count()
 
 
 def count_guard() -> None:
-    """Note that one more guard was made: a guard alone in its process spares its requests the context variable."""
+    """Count a new guard; with only one in the process, requests need not set the context variable."""
     if (number := next(_numbers)) > 0:
         MADE_LATER[:] = [number]
 
 
 class Current(Generic[Helper]):
-    """Know what does one kind of work in this context."""
+    """Hold the helper for one kind of work, such as `mail`, in each context."""
 
     def __init__(self, error: Callable[[str], Exception], without: str) -> None:
-        """`error` and its text `without` say that this context has none."""
+        """`get` raises `error` with the text `without` if the context has no helper."""
         self._error, self._without = error, without
         self._newest: Helper | None = None
         self._used: Helper | None = None
 
     def use(self, helper: Helper) -> None:
-        """Have this process use it, as the shop's own code says; with several guards, only outside their requests."""
+        """Use a helper of the shop's choice in this process; with several guards, only outside their requests."""
         self._newest = self._used = helper
 
     def offer(self, helpers: Helpers, helper: Helper) -> None:
-        """Have a guard use it in its requests, and outside of requests the process until the next guard is made."""
+        """Use a helper in a guard's requests, and outside of requests until the next guard is made."""
         self._newest = helpers[self] = helper
 
     def get(self) -> Helper:
-        """Return what is used here; raises the error if nothing is."""
+        """Return the helper for this context; raises the error if there is none."""
         helpers = OF_REQUEST.get()
         found: Helper | None = self._newest if helpers is None else helpers.get(self, self._used)
         if found is None:

@@ -1,6 +1,6 @@
-"""What goes wrong in cookieguard, as exceptions.
+"""The exceptions that cookieguard raises.
 
-Rule: a message says which setting or object, what it was and what is allowed; never a secret, an address or
+Rule: a message names the setting or object, its value and the allowed values, but never a secret, an address or
 a cookie's value.
 """
 
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 
 class CookieGuardError(Exception):
-    """Be the base of everything cookieguard raises on purpose."""
+    """The base class of all exceptions that cookieguard raises on purpose."""
 
 
 class ConfigError(CookieGuardError):
-    """Say that a setting cannot be used: the dotted setting, what it was, what is allowed."""
+    """Say that a setting cannot be used: its dotted name, its value, and the values that are allowed."""
 
     def __init__(self, setting: str, *, was: object, allowed: str) -> None:
         self.setting = setting
@@ -22,9 +22,9 @@ class ConfigError(CookieGuardError):
 
 
 class CookieTooLarge(CookieGuardError):
-    """Say that a cookie of ours would exceed what browsers keep (RFC 6265bis: 4,096 bytes name and value).
+    """Say that one of our cookies is too large for browsers (RFC 6265bis: 4,096 bytes for name and value).
 
-    `stored` is what the store takes instead, 0 where there is none.
+    `stored` is the limit for the value in the store, 0 without a store.
     """
 
     def __init__(self, cookie: str, *, size: int, limit: int, stored: int = 0) -> None:
@@ -38,31 +38,31 @@ class CookieTooLarge(CookieGuardError):
 
 
 class KeyRefused(CookieGuardError):
-    """Say that a key may not change its state like this, and when or how it may."""
+    """Say that a key cannot change its state now, and when or how it can."""
 
 
 class KeyringFixed(CookieGuardError):
-    """Say that the keyring cannot be changed from here, and where it can be."""
+    """Say that the keyring cannot be changed here, and where it can."""
 
 
 class AnnouncementRefused(CookieGuardError):
-    """Say why a version of the policy is not announced, and what would be."""
+    """Say why a version of the policy cannot be announced, and which could be."""
 
 
 class FileKept(CookieGuardError):
-    """Say that a file is there already, and stays as it is."""
+    """Say that a file exists already and was not changed."""
 
 
 class StaffRefused(CookieGuardError):
-    """Say that a member of the staff cannot be added or found like this."""
+    """Say why a member of staff cannot be added or found."""
 
 
 class RevealRefused(CookieGuardError):
-    """Say why personal data are not opened, and who may open them or when."""
+    """Say why personal data cannot be opened, and who may open them or when."""
 
 
 class OtherSession(CookieGuardError, AttributeError):
-    """Say that a framework inside took our session for the place of its own; the middleware then leaves ours out."""
+    """Say that a framework inside took our session for its own; the middleware then leaves ours out."""
 
 
 class ScanFailed(CookieGuardError):
@@ -70,4 +70,4 @@ class ScanFailed(CookieGuardError):
 
 
 class ScanRefused(ScanFailed):
-    """Say that a scan may not ask there, and what allows it."""
+    """Say that a scan may not request an address, and what would allow it."""

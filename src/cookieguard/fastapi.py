@@ -1,4 +1,4 @@
-"""Dependencies for FastAPI: the visitor, what was agreed to, and the customer, typed.
+"""Typed dependencies for FastAPI: the visitor, the consent and the customer.
 
 `async def account(customer: SignedInCustomer): ...` is all an endpoint needs. They work in WebSocket routes as well.
 """
@@ -20,9 +20,9 @@ except ImportError as error:
 UNAUTHORIZED = 401
 
 
-# Coroutines, since FastAPI calls a plain function in a thread, and these only look into memory.
+# These are coroutines because they only read memory, and FastAPI would call plain functions in a thread.
 async def current_visitor(connection: HTTPConnection) -> Visitor:
-    """Return the Visitor of a request or a WebSocket; raises CookieGuardError where no CookieGuard is around."""
+    """Return the Visitor of a request or a WebSocket; raises CookieGuardError without a CookieGuard."""
     return visitor_of(connection)
 
 

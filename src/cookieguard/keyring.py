@@ -1,6 +1,6 @@
 """The keyring: secrets with an id and a state, their text form, and the keys derived from them.
 
-Rule: this module does no I/O; whoever reads the file or the environment hands in the text.
+Rule: this module does no I/O; its callers read the file or the environment and pass the text.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cookieguard.errors import ConfigError, KeyRefused
 
 SETTING = "keys"
-KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")  # no dot: the id is a field of every token
-MIN_SECRET_BYTES = 32  # as many as SHA-256 gives: the key is never weaker than the digest
+KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")  # no dot, which separates the fields of a token
+MIN_SECRET_BYTES = 32  # as many as SHA-256 returns, so that the key is not weaker than the digest
 MAX_KEYRING_CHARACTERS = 256 * 1024
-MAX_DERIVED_KEYS = 1024  # the host is part of a context and a client chooses it: never keep one per host
+MAX_DERIVED_KEYS = 1024  # contexts contain the host, which a client chooses, so the cache is bounded
 HEADER = "# cookieguard keyring, secret. One key a line: id, state, created, secret (base64url), time of its state."
 SEED_BYTES = 32  # an Ed25519 private key (RFC 8032)
-SEED_MARK = "ed25519:"  # no base64url: a release that knows no pairs refuses the line and does not misread it
-# Workers learn of a new key within seconds, copies of the file on other hosts with the next roll-out: a key that
-# signs before all of them know it logs customers out wherever they do not.
+SEED_MARK = "ed25519:"  # not base64url, so that a release without pairs rejects the line
+# Workers learn of a new key within seconds, but copies of the file on other hosts only with the next roll-out. If a key
+# signs before all of them have it, customers are logged out where it is missing.
 VERIFY_FIRST = timedelta(minutes=10)
 
 
 class KeyState(StrEnum):
-    """Say what a key may do: check only (not yet or no longer in use), or also sign."""
+    """The use of a key: to verify only (before and after it signs), or also to sign."""
 
     VERIFY = "verify"
     SIGNING = "signing"
@@ -50,7 +50,7 @@ class Key:
     state: KeyState
     created: datetime
     since: datetime | None = None
-    """When it entered its state; None where its line does not say. A key that never signed has `created` here."""
+    """When the key entered its state; None if its line has no such time. A key that never signed has `created` here."""
 
     def __post_init__(self) -> None:
         _check_id_and_times(self)
@@ -61,7 +61,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPair:
-    """Hold one Ed25519 pair, for what others must be able to verify; its repr never shows the private part."""
+    """Hold one Ed25519 pair, for signatures that others can verify; its repr never shows the private part."""
 
     id: str
     seed: bytes = field(repr=False)
@@ -85,9 +85,9 @@ AnyKey = Key | KeyPair
 
 
 class Keyring:
-    """Hold every key that is in force: of the secrets exactly one signs, of the Ed25519 pairs one at most.
+    """Hold all keys in use: exactly one of the secrets signs, and at most one of the Ed25519 pairs.
 
-    Immutable but for a bounded cache of derived keys: rotation makes a new keyring.
+    Immutable, except for a bounded cache of derived keys: rotation makes a new keyring.
     """
 
     def __init__(self, keys: Iterable[AnyKey]) -> None:
@@ -110,23 +110,23 @@ class Keyring:
 
     @classmethod
     def generate(cls, now: datetime) -> Keyring:
-        """Make a keyring with one new random key."""
+        """Return a keyring with one new random key."""
         return cls([new_key(now, state=KeyState.SIGNING)])
 
     @classmethod
     def loads(cls, text: str, *, setting: str = SETTING) -> Keyring:
-        """Read the text form; a ConfigError names `setting` and the line, never what stands in it."""
+        """Read the text form; a ConfigError names `setting` and the line, but never the line's content."""
         try:
             return cls(_keys_of(text))
         except ConfigError as error:
             raise ConfigError(setting, was=error.was, allowed=error.allowed) from None
 
     def dumps(self) -> str:
-        """Write the text form, one key a line."""
+        """Return the text form, one key a line."""
         return "\n".join([HEADER, *(_line_of(key) for key in self._every), ""])
 
     def dumps_into(self, text: str) -> str:
-        """Write the text form over an older one: comments, order and the lines of unchanged keys stay."""
+        """Return an older text form, updated: comments, order and the lines of unchanged keys stay."""
         left = {key.id: key for key in self._every}
         lines = []
         for number, line in enumerate(text.splitlines(), start=1):
@@ -159,19 +159,19 @@ class Keyring:
         return self._signing_pair
 
     def get(self, key_id: str) -> Key | None:
-        """Return the secret with this id, if it is in force; a pair never passes for one."""
+        """Return the secret with this id, or None; a pair's id never returns a secret."""
         return self._keys.get(key_id)
 
     def pair(self, key_id: str) -> KeyPair | None:
-        """Return the Ed25519 pair with this id, if it is in force."""
+        """Return the Ed25519 pair with this id, or None."""
         return self._pairs.get(key_id)
 
     def with_key(self, key: AnyKey) -> Keyring:
-        """Return this keyring and one key more."""
+        """Return this keyring with one more key."""
         return Keyring([*self.every, key])
 
     def promoted(self, key_id: str, *, now: datetime, force: bool = False) -> Keyring:
-        """Return the keyring in which this key signs, and the one before only verifies.
+        """Return the keyring in which this key signs, and the former signing key only verifies.
 
         Raises KeyRefused while the key is younger than VERIFY_FIRST, unless forced.
         """
@@ -190,9 +190,9 @@ class Keyring:
         )
 
     def retired(self, key_id: str, *, now: datetime, life: timedelta, force: bool = False) -> Keyring:
-        """Return the keyring without this key. `life` is how long a cookie counts at most.
+        """Return the keyring without this key. `life` is how long a cookie is valid at most.
 
-        Raises KeyRefused for the key that signs, and unless forced for one whose cookies may still be out.
+        Raises KeyRefused for the signing key, and, unless forced, for a key whose cookies may still be valid.
         """
         key = self._key_by_id(key_id)
         if key.state is KeyState.SIGNING:
@@ -209,7 +209,7 @@ class Keyring:
         raise KeyRefused(f"there is no key {key_id!r} in the keyring, only {', '.join(self.ids)}")
 
     def derive(self, key: Key, *context: bytes, length: int = 32) -> bytes:
-        """Derive the key for one use (HKDF-SHA256); other contexts give independent keys."""
+        """Return the key for one use (HKDF-SHA256); different contexts have independent keys."""
         return self._derive(key.secret, length_prefixed(*context), length)
 
     def __repr__(self) -> str:
@@ -217,22 +217,22 @@ class Keyring:
 
 
 def new_key(now: datetime, *, state: KeyState = KeyState.VERIFY) -> Key:
-    """Make a random secret with a random id."""
+    """Return a random secret with a random id."""
     made, secret = _whole(now), secrets.token_bytes(MIN_SECRET_BYTES)
     return Key(id=secrets.token_hex(4), secret=secret, state=state, created=made, since=made)
 
 
 def new_pair(now: datetime) -> KeyPair:
-    """Make a random Ed25519 pair with a random id; it verifies only."""
+    """Return a random Ed25519 pair with a random id, which only verifies."""
     made, seed = _whole(now), secrets.token_bytes(SEED_BYTES)
     return KeyPair(id=secrets.token_hex(4), seed=seed, state=KeyState.VERIFY, created=made, since=made)
 
 
 def retires_from(key: AnyKey, *, life: timedelta) -> datetime | None:
-    """Return from when on nothing needs this key; None where that is not known, or never.
+    """Return the time from which this key is no longer needed; None if that is unknown, or never comes.
 
-    `life` is how long what a secret signs counts at most; what a pair signs counts for good. A key that never
-    signed is needed by nobody.
+    `life` is how long values signed by a secret are valid at most; signatures of a pair are valid for ever. A key
+    that never signed is not needed.
     """
     if key.state is KeyState.SIGNING:
         return None
@@ -242,7 +242,7 @@ def retires_from(key: AnyKey, *, life: timedelta) -> datetime | None:
 
 
 def to_text(moment: datetime) -> str:
-    """Write a time as the text form has it: 2026-11-24T15:00:00Z."""
+    """Return a time as in the text form: 2026-11-24T15:00:00Z."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -267,7 +267,7 @@ def _in_state(key: AnyKey, *, signs: bool, now: datetime) -> AnyKey:
     state = KeyState.SIGNING if signs else KeyState.VERIFY
     if key.state is state:
         return key
-    # Never `created` itself: that would say that it never signed.
+    # Later than `created`, because the same time would mean that the key never signed.
     return replace(key, state=state, since=max(_whole(now), key.created + timedelta(seconds=1)))
 
 
@@ -284,7 +284,7 @@ def _whole(now: datetime) -> datetime:
 
 
 def _next_second(moment: datetime) -> datetime:
-    """Round up, so that the time named in a message is late enough."""
+    """Return the time rounded up, so that the time in a message is late enough."""
     return moment if not moment.microsecond else _whole(moment) + timedelta(seconds=1)
 
 
@@ -329,9 +329,9 @@ def _key_of(line: str, number: int) -> AnyKey:
 
 def _secret_of(text: str, number: int) -> bytes:
     try:
-        standard = text.rstrip("=").translate(str.maketrans("-_+/", "+/!!"))  # "!" is in no alphabet
+        standard = text.rstrip("=").translate(str.maketrans("-_+/", "+/!!"))  # "!" is never valid
         secret = binascii.a2b_base64(standard + "=" * (-len(standard) % 4), strict_mode=True)
-    except ValueError:  # from None: the message of the codec is of no use, and the text is a secret
+    except ValueError:  # from None: the codec's message does not help, and the text is a secret
         was = f"unusable: the secret on line {number} is malformed"
         raise ConfigError(SETTING, was=was, allowed="base64url") from None
     return secret

@@ -1,4 +1,4 @@
-"""What a shop writes into the consent log by itself: `Record`, and `customer`, which names whose it is."""
+"""Names for shops that write to the consent log: `Record`, and `customer`, which names the person of a record."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""How often somebody may do something in a span of time, counted by key. Each `RateLimit(` has its limit beside it."""
+"""Rate limits: how often something may happen in a span of time, counted by key. Callers define the limits."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-# Of one span, about 1 MB. Beyond them the first is forgotten: so nobody uses up the turns of all others.
+# Keys of one span, about 1 MB. Beyond it the oldest key is forgotten, so that made-up keys cannot block other clients.
 MOST_KEYS = 10_000
 
 
 class RateLimit:
-    """Count turns by key, each `seconds` anew. Owns the counts; never an address, only what the caller made of it."""
+    """Count turns by key, from 0 in each span of `seconds`. Owns the counts; callers pass no addresses as keys."""
 
     def __init__(self, limit: int, *, seconds: int) -> None:
         self._limit, self._seconds = limit, seconds
@@ -17,11 +17,11 @@ class RateLimit:
         self.taken: dict[str, int] = {}
 
     def renews(self, now: datetime) -> bool:
-        """Return whether another span has begun, with no turn taken yet in it."""
+        """Return whether a new span has begun, in which no turn was taken yet."""
         return int(now.timestamp()) // self._seconds != self._span
 
     def take(self, key: str, now: datetime) -> bool:
-        """Count one turn; tell whether it was within the limit."""
+        """Count one turn, and return whether it is within the limit."""
         if self.renews(now):
             self._span = int(now.timestamp()) // self._seconds
             self.taken.clear()

@@ -1,6 +1,6 @@
-"""Every security event that goes to the log: one table. A new one is a row here, and `report_event` where it happens.
+"""All security events that are logged, as one table. To add one, add a row, and call `report_event` where it happens.
 
-An event says what and where, never a value that a client sent.
+The text says what happened and where, and never contains a value that a client sent.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class SecurityEvent(StrEnum):
-    """Hold the text of each event; what stands in braces is a word of ours."""
+    """The texts of the events; cookieguard fills the braces with words of its own."""
 
     COOKIE_REFUSED = "{name} cookie refused ({reason}): it counts as empty"
     COOKIES_OVER_LIMIT = "cookie header over the limit: all of cookieguard's cookies count as empty"

@@ -1,6 +1,6 @@
-"""What templates may know of a visitor: `visitor` in every template of Jinja and Django.
+"""A context processor that adds `visitor` to every template of Jinja and Django.
 
-Starlette takes the function itself, Django its dotted path, Flask and Quart call it: docs/frameworks.md has the lines.
+Starlette takes the function itself, Django its dotted path, and Flask and Quart call it; see docs/frameworks.md.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from cookieguard.web.visitor import HasEnviron, HasScope, Visitor, visitor_of
 
 
 def visitor_context(request: HasScope | HasEnviron | Mapping[str, Any]) -> dict[str, Visitor]:
-    """Return what a template gets, as a context processor does: the Visitor under the name `visitor`.
+    """Return the context of a template: the Visitor under the name `visitor`.
 
-    Nothing is opened here: consent, session and cart are read where a template asks for them, and only then does the
-    page depend on them. Raises CookieGuardError where no CookieGuard is around the app.
+    Consent, session and cart are read only if a template uses them, and only then does the page depend on them. Raises
+    CookieGuardError if the app is not wrapped in CookieGuard.
     """
     return {"visitor": visitor_of(request)}

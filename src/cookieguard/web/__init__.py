@@ -1,1 +1,1 @@
-"""The path of a request, as ASGI: to the app and back, and the pages of the core."""
+"""The ASGI middleware: passes requests to the app and responses back, and serves the pages of the core."""

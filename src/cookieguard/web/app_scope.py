@@ -1,4 +1,4 @@
-"""What the app is asked for: only what can be read here, and no page of another state of consent."""
+"""Change a request's headers for the app, so that cookieguard can read the response and no stale page comes back."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from cookieguard.web.http.etags import Files, names_document, unmark_request
 from cookieguard.web.http.headers import replaced
 from cookieguard.web.request import CONDITIONAL, Request, asks_for_html
 
-# Ways around us: the server would send a file that no wall has seen.
+# With these ASGI extensions the server would send a file by itself, and cookieguard could not rewrite it.
 SHUT_DOORS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
 class Asking(Protocol):
-    """Be the parts that know what is asked for."""
+    """The services that know which files browsers opened."""
 
     @property
     def files(self) -> Files: ...
 
 
 class Asked(Protocol):
-    """Be the exchange whose request is passed on."""
+    """The exchange whose request is passed to the app."""
 
     @property
     def headers(self) -> Mapping[bytes, bytes]: ...
@@ -37,10 +37,10 @@ class Asked(Protocol):
 
 
 def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
-    """Ask the app for what can be rewritten: in codings read here, and no page of another state."""
+    """Limit the scope to codings that can be decoded here, and to conditions that fit the visitor's consent."""
     names, headers = exchange.headers, scope["headers"]
     if exchange.marks & CONDITIONAL:
-        # Only a tag of ours asks for the state: who revalidates a picture has not read the consent cookie.
+        # Read the state for our own tags only: a picture must not depend on the consent cookie.
         is_ours = names_document(names.get(b"if-none-match", b""))
         state = exchange.state_tag if is_ours else b""
         headers = unmark_request(headers, state, is_navigation=asks_for_page(exchange))
@@ -59,11 +59,11 @@ def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
 
 
 def revalidates_document(exchange: Asked) -> bool:
-    """Return whether a 304 to this request speaks of a document."""
+    """Return whether a 304 response to this request is about a document."""
     return asks_for_page(exchange) or names_document(exchange.headers.get(b"if-none-match", b""))
 
 
 def asks_for_page(exchange: Asked) -> bool:
-    """Return whether a browser asks for what it shows, and that is not known to be no page."""
+    """Return whether a browser asks for something to show that is not known to be a file such as a PDF."""
     request = exchange.request
     return request.is_navigation and not exchange.parts.files.knows(request.place, request.headers)

@@ -1,4 +1,4 @@
-"""The files of ours that pages load or hold: style sheets and packed scripts, named by their content."""
+"""Our style sheets and packed scripts, which pages load or contain; a file's name includes a hash of its content."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ ASSETS = (
     "signals.js",
     "stale.js",
 )
-# A reload of a page that answered a POST posts once more, in Chromium without a word: it is asked for anew by a GET, so
-# under an address that differs.
+# Reloading a page that answered a POST would post again, in Chromium without a warning. posted.js therefore adds `&` to
+# the address, so that the browser loads the page by a GET.
 VARIANTS = {
-    # With the line about a coming policy the links need a second row on a phone; each keeps its words together.
+    # With the notice of a coming policy, the links need a second row on a phone; no link is broken in two.
     "news.css": (
         "control.css",
         "44px system-ui}\na,button{all:unset",
@@ -48,16 +48,16 @@ VARIANTS = {
     ),
     "posted.js": ("stale.js", "location.reload()", r'location.search+="\x26"'),
 }
-# Where the variables of the shop's settings are set; elsewhere they are taken from the page.
+# The selectors that set the variables of the shop's settings. Other sheets inherit the variables from the page.
 VARIABLES_ON = {"banner.css": ":host,#cg-p", "embed.css": ":root", "page.css": ":root"}
-# Comments and line ends of our sheets; no string in them has either. Scripts are packed by scripts/pack_scripts.py.
+# Comments and line ends, which style sheets are served without; no string in a sheet contains one.
 LEFT_OUT = re.compile(r"/\*.*?\*/|\n", re.DOTALL)
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """Hold one file of ours as it is served; its name carries its hash, so it may be cached for ever."""
+    """Hold one of our files as it is served; its name contains its hash, so caches may keep it for ever."""
 
     name: str
     content: bytes
@@ -65,13 +65,13 @@ class Asset:
 
     @property
     def text(self) -> Markup:
-        """Return the content for an inline element; it holds neither `<` nor `&` (a test sees to it)."""
+        """Return the content for an inline element; a test checks that it contains neither `<` nor `&`."""
         return Markup(self.content.decode("ascii"))  # noqa: S704
 
 
 @cache
 def load_asset(name: str, look: LookSettings | None = None, more: str = "") -> Asset:
-    """Read a file of ours, in the layout and with the variables of the shop's settings, and `more` of the shop's."""
+    """Return one of our files with the shop's layout and style variables, and the shop's own text `more` at its end."""
     look = look or LookSettings()
     stem, _, kind = name.partition(".")
     file, old, new = VARIANTS.get(name, (name, "", ""))
@@ -86,7 +86,7 @@ def load_asset(name: str, look: LookSettings | None = None, more: str = "") -> A
 
 
 def _sources(name: str, layout: str) -> tuple[str, ...]:
-    """Name the files of an asset: the banner's sheet counts in its shadow and for the page around it."""
+    """Return the source files of an asset; the banner's sheet also has rules for the page around its shadow root."""
     room = ("room.css", *(["room-bar.css"] if layout == "bar" else []), "held.css")
     joined = {
         "banner.css": (*room, "banner.css", f"{layout}.css"),
@@ -97,12 +97,12 @@ def _sources(name: str, layout: str) -> tuple[str, ...]:
 
 
 def digest(content: bytes) -> str:
-    """Name content by what is in it."""
+    """Return the first 16 hex digits of the content's SHA-256."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 
 @cache
 def template_sources() -> DictLoader:
-    """Read all templates, which are compiled when they are asked for: no request waits for the disk."""
+    """Return a loader that holds the text of all templates, so that no request reads the disk."""
     found = STATIC.joinpath("templates").iterdir()
     return DictLoader({file.name: file.read_text("utf-8") for file in found})

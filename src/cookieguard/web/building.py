@@ -1,4 +1,4 @@
-"""Build what requests share, after all parts."""
+"""Build the services that all requests share, once the parts are made."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from cookieguard.web.undeclared_loads import UndeclaredLoads
 
 
 def build_services(guard: Guard, customer_from: CustomerFrom | None, merge_carts: Rule) -> Services:
-    """Build what requests share. Raises ConfigError."""
+    """Return the services that all requests share. Raises ConfigError."""
     config, keyring, store, ports = guard.config, guard.keyring, guard.store, guard.ports
     identity = open_identity(config, keyring, store, merge_carts, guard.steps)
     proxied = ProxiedTrackers(config.vendors)
@@ -79,9 +79,9 @@ def build_services(guard: Guard, customer_from: CustomerFrom | None, merge_carts
 
 
 def shared_domains(config: Config) -> tuple[str, ...]:
-    """Return the domains that cookies of ours are shared with; raises ConfigError for one that cannot be.
+    """Return the `domain` settings of our cookies; raises ConfigError if browsers would reject one.
 
-    A browser takes no cookie for a public suffix, such as `co.uk`: whoever has a host there would get it.
+    Browsers reject a cookie for a public suffix, such as `co.uk`, because every host below it would get the cookie.
     """
     specs = reversed(list(zip(KINDS, config.cookies.specs, strict=True)))
     domains = {spec.domain: (kind, spec.name) for kind, spec in specs if spec.domain}

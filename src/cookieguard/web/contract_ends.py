@@ -1,4 +1,4 @@
-"""Contracts with vendors while a shop runs: on the day after one has ended, the parts that judge are built anew."""
+"""Hold a vendor from the day after its contract ends: the shop keeps running, and the parts that judge are rebuilt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Own = tuple[str, ...]
 
 
 class Judges(NamedTuple):
-    """Hold what says whose a host or a cookie is, and until when that stays true."""
+    """Hold the parts that decide whom a host or a cookie belongs to, and the time at which they must be rebuilt."""
 
     register: Register
     walls: Walls
@@ -37,7 +37,7 @@ class Judges(NamedTuple):
 def judges_on(
     config: Config, own: Own, findings: Findings, note_own: Callable[[Url], None], today: date
 ) -> Judges:
-    """Build what judges on a day (UTC), and log whose contract has ended."""
+    """Return the judges for a day (UTC), and log each vendor that is held for every visitor."""
     register = Register(
         purposes=config.asked,
         vendors=config.vendors,

@@ -1,7 +1,7 @@
-"""Refusals that follow their customer: told to the store, and applied where the customer is or logs in next.
+"""Apply a customer's refusals in all of their browsers, through the store.
 
-A session asks the store at its login, and again when the worker learns that the customer refused something since then.
-Where the store does not answer, a later request of the session asks.
+A session reads the store at its login, and again when the worker learns of a later refusal by the customer. If the
+store does not answer, a later request of the session tries again.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ from cookieguard.web.request import RESOURCE_DESTINATIONS
 Line = TypeVar("Line")
 
 NAMESPACE = "consent"
-# What restricts nothing any more is kept so long that nobody who read it before takes it for another one.
+# If empty restrictions were deleted at once, a worker could take a new record for the one that it had read before.
 EMPTIED = timedelta(hours=1)
-# As with a withdrawal made here: no page from before comes alive again, and what was reported ends.
+# The headers of a withdrawal: the browser clears its cache of earlier pages, and stops network error reports (NEL).
 WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
 
 
 async def speak(exchange: Exchange) -> None:
-    """Speak with the store before a response starts: of what ended first, then of what the customer refused."""
+    """Wait for the store before a response starts: first for records and sessions, then for the customer's refusals."""
     promised, exchange.promised = exchange.promised, ()
-    for future in promised:  # of these one that fails is written later; the page goes out all the same
+    for future in promised:  # the page is sent even if a write fails; it is repeated later
         await is_done(future)
     if promised and not exchange.must_settle:
         return
@@ -62,7 +62,7 @@ async def speak(exchange: Exchange) -> None:
 
 
 async def settled(exchange: Exchange, lines: Callable[[], list[Line]]) -> list[Line]:
-    """Return lines with our cookies once the store knows what they depend on; its answer may change them once more."""
+    """Return the result of `lines`; if it needs the store first, wait for the store, at most MOST_ROUNDS times."""
     while True:
         try:
             return lines()
@@ -73,9 +73,9 @@ async def settled(exchange: Exchange, lines: Callable[[], list[Line]]) -> list[L
 
 
 def may_be_behind(exchange: Exchange) -> bool:
-    """Return whether this browser may not know yet what its customer refused elsewhere; mostly a look into memory.
+    """Return whether the customer may have refused something elsewhere that this browser does not know yet.
 
-    Pictures and the like never ask, since a page comes soon. A form of our own pages is newer than what it answers.
+    Pictures and the like are left out, since a page follows soon, and forms of our own pages, since they are newer.
     """
     parts, store_sync = exchange.parts, exchange.parts.store_sync
     is_form = exchange.path.startswith(parts.config.prefix) and not exchange.request.is_read
@@ -85,7 +85,7 @@ def may_be_behind(exchange: Exchange) -> bool:
 
 
 async def catch_up(exchange: Exchange) -> None:
-    """Apply what the customer refused elsewhere, before anything of this request asks what is in force."""
+    """Apply what the customer refused in other browsers, before any part of this request reads the consent."""
     if must_wait(exchange):
         await hear_first(exchange)
     if not (missed := _missed(exchange)):
@@ -93,12 +93,12 @@ async def catch_up(exchange: Exchange) -> None:
     await follow(exchange)
     consent = exchange.consent
     if exchange.session.state.followed_until < missed and consent.receipt is not None:
-        # The store cannot say what was refused: it may be everything.
+        # The store did not say what was refused, so everything counts as refused.
         exchange.replace_consent(replace(consent, granted=NOTHING_BEYOND, state=State.REFUSED))
 
 
 async def bring_along(exchange: Exchange, answer: Response) -> None:
-    """Have one of our own pages write into the browser what followed its customer; a form there is newer."""
+    """Make our own page save refusals from other browsers in this one, unless it answers a form, which is newer."""
     if exchange.followed is not None and exchange.request.is_read:
         lines = await settled(exchange, partial(own_lines, exchange))
         headers = make_private(answer.raw_headers, (b"Cookie",), store=False)
@@ -107,7 +107,7 @@ async def bring_along(exchange: Exchange, answer: Response) -> None:
 
 
 def _missed(exchange: Exchange) -> int:
-    """Return when the customer refused something (milliseconds) that this browser does not know of; 0 for never."""
+    """Return when the customer last refused something that this browser does not know, in milliseconds; 0 for never."""
     identity = exchange.parts.identity
     token = None if identity is None else identity.session_channel.peek(exchange.present())
     if token is None or identity is None or identity.revocations is None:
@@ -119,13 +119,13 @@ def _missed(exchange: Exchange) -> int:
 
 
 async def follow(exchange: Exchange) -> None:
-    """Tell the store what the customer of this session says, and apply what was refused elsewhere."""
+    """Send the choice of this session's customer to the store, and apply the refusals from other browsers."""
     session, level = exchange.session, 1 + exchange.has_gpc
     since = session.auth_time
     if since is None or not exchange.parts.follows or not exchange.is_own_host or session.customer is None:
         return
     before = exchange.consent
-    # Each is told once: a later choice on another device may have answered it since then.
+    # Each choice is sent once, because the customer may have changed it on another device since then.
     word = None if session.followed else own_word(before, since=since)
     kept = await _tell(exchange, session.customer, word, gpc=exchange.has_gpc and session.followed < level)
     if kept is None:
@@ -144,7 +144,7 @@ async def follow(exchange: Exchange) -> None:
 
 
 async def keep_choice(exchange: Exchange, receipt: Receipt) -> list[bytes]:
-    """Keep a choice just posted, if a customer made it; return the Set-Cookie lines of the session it changed."""
+    """Save a choice just posted, if a customer made it; return the Set-Cookie lines of the session it changed."""
     parts = exchange.parts
     if not parts.follows or parts.identity is None or not parts.identity.is_presented(exchange.jar):
         return []
@@ -155,16 +155,16 @@ async def keep_choice(exchange: Exchange, receipt: Receipt) -> list[bytes]:
     if customer is None:
         return []
     is_kept = await _tell(exchange, customer, receipt, gpc=exchange.has_gpc) is not None
-    # Where it could not be kept the next request of the session tries again: the cookie holds the choice.
+    # If the store did not answer, the next request of the session tries again with the choice in the cookie.
     session.followed = 1 + exchange.has_gpc if is_kept else 0
     try:
         return await settled(exchange, partial(exchange.visit.set_cookies, now=exchange.now))
-    except (CookieTooLarge, StoreFirst):  # by the mark alone: the choice counts all the same
+    except (CookieTooLarge, StoreFirst):  # only the mark `followed` is lost; the choice counts
         return []
 
 
 def _apply(exchange: Exchange, receipt: Receipt) -> None:
-    """Put the narrower consent in force for this very response, and into the browser with it."""
+    """Put the narrower consent in force for this response already, and let it set the browser's consent cookie."""
     parts = exchange.parts
     taken = exchange.consent.granted - receipt.granted
     consent = parts.consents.decide_recorded(receipt, gpc=exchange.consent.gpc, now=exchange.now)
@@ -173,13 +173,13 @@ def _apply(exchange: Exchange, receipt: Receipt) -> None:
 
 
 async def _tell(exchange: Exchange, customer: str, word: Receipt | None, *, gpc: bool) -> Restrictions | None:
-    """Ask the store; None where it does not answer in time, or not at all.
+    """Return the customer's restrictions from the store, with `word` added; None if the store does not answer in time.
 
-    What is new there is announced to every worker, so that the customer's other sessions ask as well.
+    A new restriction is announced to every worker, so that the customer's other sessions read the store too.
     """
     store_sync, spec = exchange.parts.store_sync, exchange.parts.config.cookies.consent
     identity, now = exchange.parts.identity, exchange.now
-    # PostgreSQL keeps no NUL and no half surrogates
+    # PostgreSQL cannot store NUL or lone surrogates.
     if store_sync is None or identity is None or not customer.isprintable():
         return None
     told = store_sync.revocations.refused_at(customer)
@@ -196,12 +196,12 @@ async def _tell(exchange: Exchange, customer: str, word: Receipt | None, *, gpc:
 
 
 class ContentionError(CookieGuardError):
-    """Say that others wrote the same customer's restrictions all the time."""
+    """Say that other writers changed the same customer's restrictions at every try."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Read, change and write what one customer refused; say whether it is more now. Runs in the store's thread."""
+    """Update a customer's restrictions in the store's thread; return them, and whether they restrict more now."""
 
     customer: str
     word: Receipt | None

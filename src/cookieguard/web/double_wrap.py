@@ -1,4 +1,4 @@
-"""Look inside the wrapped app for middleware that would fight with ours, and for what needs a hand."""
+"""Find middleware in the wrapped app that conflicts with ours, and rate limiters that the owner has to configure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-DEEPEST_STACK = 50  # layers; no real stack comes near, and a cycle of `.app` must end
+DEEPEST_STACK = 50  # layers; real stacks have far fewer, and a cycle of `.app` must end
 SESSION_ADVICE = "no other session middleware, since request.session already is cookieguard's signed session"
-# FastHTML makes one by itself, so there is nothing in the shop's code to remove.
+# FastHTML adds this middleware by itself, so the shop's code has no line to remove.
 FASTHTML_ADVICE = (
     "FastHTML(sess_cls=None), or fast_app(bodykw={'sess_cls': None}), since FastHTML adds that middleware by itself; "
     "its `session` is then cookieguard's signed session"
 )
 TWICE = "wrapped in CookieGuard twice"
 TWICE_ADVICE = "one CookieGuard, outermost"
-# Middleware that puts a session of its own where ours is, by module and name: no framework is imported for this.
+# Middleware that replaces our session by its own. Classes are compared by name, so that no framework is imported.
 SESSION_LAYERS = {
     (
         "starlette.middleware.sessions",
@@ -26,7 +26,7 @@ SESSION_LAYERS = {
         "SessionMiddleware",
     ): "using Litestar's SessionMiddleware inside CookieGuard",
 }
-# Limiters that count by address unless they are told otherwise, by the module that a shop imports.
+# Rate limiters that count by address unless the shop configures them, by the module that it imports.
 LIMITERS = {
     "axes": "django-axes",
     "django_ratelimit": "django-ratelimit",
@@ -42,7 +42,7 @@ BY_ADDRESS = (
 
 
 def limiters_inside() -> list[str]:
-    """Return what to tell of each rate limiter that this process has imported; no look into its settings."""
+    """Return advice on each rate limiter that this process has imported; the limiter's settings are not read."""
     return [BY_ADDRESS.format(name) for module, name in LIMITERS.items() if module in sys.modules]
 
 
@@ -62,12 +62,12 @@ def conflict_inside(app: Any, ours: type) -> tuple[str, str] | None:
 
 
 def is_litestar(app: Any) -> bool:
-    """Return whether Litestar is inside: it hands the session out without a word, so it must be open already."""
+    """Return whether Litestar is inside: it passes the session on unread, so the session must be open already."""
     return _is_from("litestar", app)
 
 
 def _is_from(package: str, app: Any) -> bool:
-    """Return whether a layer is of a package, or made of one by inheritance."""
+    """Return whether the class of a layer, or one of its base classes, comes from a package."""
     return any(
         base.__module__.partition(".")[0] == package for layer in _layers(app) for base in layer.__mro__
     )

@@ -1,4 +1,4 @@
-"""One request and its response: all that is known of it, and the only place that holds the full address."""
+"""One request and its response, with everything known about them; the only object that holds the full address."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ logger = logging.getLogger("cookieguard")
 
 NO_COOKIES = parse_cookies([])
 NO_SCOPE: Mapping[str, Any] = MappingProxyType({})
-LITESTAR = "litestar_app"  # the key of a scope that Litestar answers
-MOST_ROUNDS = 4  # two are needed: what the customer refused elsewhere changes the session once more
+LITESTAR = "litestar_app"  # a key that Litestar adds to its scopes
+MOST_ROUNDS = 4  # two are needed, since refusals from other browsers change the session again
 
 
 class Exchange:
-    """Hold one request and what became of it.
+    """Hold one request and its outcome.
 
-    Mutable, owned by the middleware for the time of one response. `full_address` is the visitor's full address:
-    it is in no scope, repr, exception or log, and gone with this object.
+    Mutable; the middleware owns it for the time of one response. `full_address` is the visitor's full address: no
+    scope, repr, exception or log contains it, and it is dropped with this object.
     """
 
     __slots__ = (
@@ -91,16 +91,14 @@ class Exchange:
         self.now = now
         self.status = 0
         self.bytes_sent = 0
-        self.rewriter: Outcome | None = None  # of a document: what is known of it
-        self.goals: tuple[str, ...] = ()  # that the app says were reached
+        self.rewriter: Outcome | None = None  # the findings in a document
+        self.goals: tuple[str, ...] = ()  # goals that the app reported
         self.promised: tuple[Written, ...] = ()  # records that the response waits for
-        self.rounds = 0  # how often the store was spoken with before the start
-        self.followed: tuple[bytes, bool] | None = None  # cookie of what came along; it took
-        self.variant: Variant | None = (
-            None  # what a shared cache in front says of the visitor, in place of cookies
-        )
-        self.shared_for = 0  # seconds that such a cache may keep the document
-        self.was_personal = False  # the app asked who this is
+        self.rounds = 0  # how often the response has waited for the store
+        self.followed: tuple[bytes, bool] | None = None  # refusals from elsewhere: cookie, is withdrawal
+        self.variant: Variant | None = None  # the visitor's state as a shared cache names it
+        self.shared_for = 0  # seconds for which a shared cache may keep the document
+        self.was_personal = False  # whether the app asked who the visitor is
         self._has_written_cookies = False
         self.given_scope: Mapping[str, Any] = NO_SCOPE
         self._is_own: bool | None = None
@@ -117,7 +115,7 @@ class Exchange:
         self.headers = self._anonymize(scope)
 
     def _anonymize(self, scope: Any) -> dict[bytes, bytes]:
-        """Take the address out of the scope, in place, for the app and the server's log; return the headers by name."""
+        """Shorten the scope's address in place, since app and server log read it there; return the headers by name."""
         parts, given = self.parts, scope if type(scope) is dict else dict(scope)
         peer, headers = given.get("client"), given["headers"]
         if type(headers) is not list or len(headers) > MOST_HEADERS:
@@ -128,7 +126,7 @@ class Exchange:
             self.full_address = address = self.forwarded.address
         short = network_24(address) if parts.cuts_to_24 else ""
         self.client = short or parts.truncate(address)
-        if peer or (self.forwarded and self.forwarded.is_trusted):  # a proxy at a Unix socket has none
+        if peer or (self.forwarded and self.forwarded.is_trusted):  # a peer at a Unix socket has no address
             scope["client"] = (self.client, 0)
         names = by_name(headers)
         self.marks = marks_of(names)
@@ -139,7 +137,7 @@ class Exchange:
         if referrer is not None and referrer.find(MARK) >= 0:
             scope["headers"] = without_grant(headers)
             names = by_name(scope["headers"])
-        self.destination = names.get(b"sec-fetch-dest")  # what the browser means to do with the answer
+        self.destination = names.get(b"sec-fetch-dest")  # how the browser will use the answer
         self.grant = take_grant(scope) if given.get("query_string") else b""
         path, root_path = given["path"], given.get("root_path")
         self.path: str = str(local_path(path, root_path) if root_path else path)
@@ -147,20 +145,20 @@ class Exchange:
 
     @property
     def request(self) -> Request:
-        """What the request says, read on the first question."""
+        """The request's headers and addresses, read at first use."""
         if self._request is None:
             self._request = Request(self.scope, self.headers, self.forwarded)
         return self._request
 
     def read_as(self, variant: Variant, headers: dict[bytes, bytes]) -> None:
-        """Read this request as a shared cache in front names it: by a variant, and headers that are no visitor's."""
+        """Answer this request for the variant that a shared cache names, with headers that identify no visitor."""
         self.variant, self.headers, self._request, self._decided = variant, headers, None, variant.consent
         self.destination = headers.get(b"sec-fetch-dest")
 
     def app_scope(self, opens_session: bool) -> dict[str, Any]:  # noqa: FBT001  # compiled
-        """Return the scope the app gets: anonymous, with the visitor and the session in it.
+        """Return the scope for the app: with the visitor and the session, and without the full address.
 
-        `opens_session` for frameworks that hand the session to encoders without touching it.
+        `opens_session` is for frameworks that give the session to an encoder without reading it first.
         """
         self.given_scope = scope = {**self.scope}
         scope[SCOPE_KEY] = Visitor(self)
@@ -174,32 +172,32 @@ class Exchange:
 
     @property
     def consent(self) -> Consent:
-        """What the visitor agreed to, decided on the first question."""
+        """What the visitor agreed to, decided at first use; from then on the response depends on the consent."""
         if self._consent is None:
             self._consent = self.peek_consent()
         return self._consent
 
     def peek_consent(self) -> Consent:
-        """Return the same without making this response one that depends on it, and belongs in no shared cache."""
+        """Return the consent for our own use: the response does not depend on it, so shared caches may keep it."""
         if self._decided is None:
             self._decided = self._decide()
         return self._decided
 
     @property
     def jar(self) -> CookieJar:
-        """The request's cookies, read on the first question."""
+        """The request's cookies, parsed at first use."""
         if self._jar is None:
             cookie = self.headers.get(b"cookie")
             self._jar = NO_COOKIES if cookie is None else parse_cookies([cookie])
         return self._jar
 
     def forget_cookies(self) -> None:
-        """Let no cookie of ours count in this exchange."""
+        """Ignore all of our cookies in this exchange."""
         self._jar = NO_COOKIES
 
     @property
     def session(self) -> Session:
-        """The visitor's session; it opens when something in it is touched."""
+        """The visitor's session; it opens when something in it is read or written."""
         return self._made_session()
 
     def _made_session(self) -> Session:
@@ -208,7 +206,7 @@ class Exchange:
         return self._session
 
     def close_session(self) -> None:
-        """Have the session be opened anew when it is touched: a look into it has not touched it."""
+        """Make the next use start with an unopened session, so that our own reading does not count as the app's."""
         self._session = None
 
     @property
@@ -225,40 +223,40 @@ class Exchange:
         return identity
 
     def present(self) -> Presented:
-        """What this request brought: no cookie that came to another host than ours."""
+        """Return the cookies and the host of this request; no cookies if the host is not one of ours."""
         if self._presented is None:
             jar = self.jar if self.is_own_host else NO_COOKIES
             self._presented = Presented(jar, self.request.origin.host, self.now, self.report_event)
         return self._presented
 
     def throttle_key(self, purpose: str) -> str:
-        """Return the visitor's key of this hour for counting attempts."""
+        """Return the visitor's key for counting attempts, which changes every hour."""
         return throttle_key(self.full_address, purpose, self.parts.hour_keys.key(self.now))
 
     def risk(self, event: str, detail: str) -> None:
-        """Hand an event to the vault's thread, with the address."""
+        """Hand a risk event with the full address to the vault's thread."""
         customer = self.session.customer if self.parts.identity is not None else None
         self.parts.risks.put(event, detail, address=self.full_address, customer=customer, time=self.now)
 
     @property
     def news(self) -> Session | None:
-        """The session, where the store must hear of it before the response starts: a login or an end."""
+        """The session if the store must learn of its login or end before the response starts, else None."""
         session = self._session
         return session if session is not None and session.has_news else None
 
     @property
     def must_settle(self) -> bool:
-        """Return whether the store must be spoken with before the response starts."""
+        """Return whether the response has to wait for the store before it starts."""
         if self.promised:
             return True
         session = self._session
         if session is None or not session.is_open:
             return False
-        is_owed = session.is_owed(2) and self.parts.follows and not self.rounds  # a guest's owes nothing
+        is_owed = session.is_owed(2) and self.parts.follows and not self.rounds  # never for a guest
         return session.has_news or (is_owed and session.is_owed(1 + self.has_gpc))
 
     def replace_consent(self, consent: Consent) -> None:
-        """Put another consent in force, before walls were built for the one before."""
+        """Put another consent in force, and drop the walls of the former one."""
         self._consent = self._decided = consent
         self._granted = self._wall = None
 
@@ -271,7 +269,7 @@ class Exchange:
 
     @property
     def granted(self) -> frozenset[str]:
-        """What this document may contact: the purposes agreed to, and whoever is let in for it alone."""
+        """What this document may contact: the purposes agreed to, and a party let in for this document alone."""
         in_force, strict = self.consent.in_force, self.parts.strict
         if strict.folders:
             in_force = strict.narrowed(in_force, self.path)
@@ -285,16 +283,16 @@ class Exchange:
 
     @property
     def is_lifted(self) -> bool:
-        """Return whether somebody is let in for this document alone: no cache may keep it."""
+        """Return whether a party is let in for this document alone, so that no cache may keep it."""
         return bool(self.grant) and is_once(self.granted)
 
     def holds(self, reference: str) -> bool:
-        """Return whether a URL reference on this page reaches a host that is held from this visitor."""
+        """Return whether a URL reference on this page leads to a host that is held for this visitor."""
         return self.wall.holds(reference)
 
     @property
     def is_own_host(self) -> bool:
-        """Return whether the request came for one of the configured origins (any, with none configured) or staff's."""
+        """Return whether the request came to an origin of the shop (any, if none is configured) or of its staff."""
         if self._is_own is None:
             parts = self.parts
             is_shop = is_ours(self.request.origin, parts.config.dev, parts.domains, parts.authorities)
@@ -302,24 +300,24 @@ class Exchange:
         return self._is_own
 
     def is_untouched(self) -> bool:
-        """Return whether the app asked for nothing of ours: consent, session or cart."""
-        # Where nothing was presented nobody opened the session: that settles most, in one step.
+        """Return whether the app used neither consent nor session nor cart."""
+        # If no cookies were presented, the session was not opened. This check alone settles most requests.
         is_idle = self._presented is None and self.given_scope.get("session") is self._session
         return self._consent is None and (is_idle or self._is_session_idle())
 
     def has_open_session(self) -> bool:
-        """Return whether the app opened the session, or the store is to hear of it."""
+        """Return whether the app opened the session, or changed it so that the store must learn of it."""
         session = self._session
         return session is not None and (session.is_open or session.has_news)
 
     @property
     def has_read_cookies(self) -> bool:
-        """Return whether a cookie of ours took part in this response."""
+        """Return whether this response depends on one of our cookies."""
         return self._consent is not None or (self._session is not None and self._session.is_open)
 
     @property
     def writes_nothing(self) -> bool:
-        """Return whether no cookie of ours goes out with this response."""
+        """Return whether this response sets none of our cookies."""
         return self.followed is None and not self.jar.has_doubles and self._is_session_idle()
 
     def _is_session_idle(self) -> bool:
@@ -330,8 +328,8 @@ class Exchange:
     def set_cookies(self) -> list[bytes]:
         """Return the Set-Cookie lines of session and cart.
 
-        Raises what the app must hear before its response starts (CookieTooLarge, NotJsonError), but once: the
-        error page that follows gets through. The visit stays as it is for what is streamed after the start.
+        Raises errors of the app's own values (CookieTooLarge, NotJsonError) before its response starts, but only once,
+        so that the error page can be sent. The visit stays usable for an app that streams after the start.
         """
         session = self._session
         if session is None or self._has_written_cookies or not self.is_own_host:
@@ -339,7 +337,7 @@ class Exchange:
         self._has_written_cookies = True
         current = self.given_scope.get("session")
         if current is not session and LITESTAR in self.given_scope:
-            # set_session puts another mapping there, clear_session a marker; what middleware puts there is its own.
+            # Litestar's set_session puts a mapping there, clear_session a marker. Elsewhere it is other middleware's.
             session.replace(current) if isinstance(current, Mapping) else session.clear()
         try:
             if not session.is_open or (self._visit is None and session.is_at_rest(self.now)):
@@ -354,12 +352,12 @@ class Exchange:
 
     @property
     def own_base(self) -> str:
-        """The path our own pages are under, root_path included."""
+        """The path that our own pages are below, root_path included."""
         return self.request.own_base(self.parts.config.prefix)
 
     @property
     def state_tag(self) -> bytes:
-        """Name, in 12 hex digits, all that our part of a document depends on."""
+        """Return 12 hex digits that change with anything our part of a document depends on."""
         consent, request = self.consent, self.request
         seen = (*sorted(self.granted), *map(str, (*consent.look, consent.is_new(self.now))), *self.to_forget)
         asked = (request.use, request.text(b"accept-language"), self.parts.look(self.now))
@@ -367,12 +365,12 @@ class Exchange:
 
     @property
     def to_forget(self) -> tuple[str, ...]:
-        """What a document clears the browser's storage of: names and patterns of what is held."""
+        """Names and patterns of held cookies and storage keys, which a document clears in the browser."""
         return self.parts.shop_cookies.to_forget(self.consent, self.now)
 
     @property
     def has_gpc(self) -> bool:
-        """Return whether this request carries a signal that counts."""
+        """Return whether the request sends the Global Privacy Control signal, and the shop respects it."""
         return b"sec-gpc" in self.headers and self.parts.config.consent.gpc and self.request.has_gpc
 
     def _decide(self) -> Consent:
@@ -388,10 +386,10 @@ class Exchange:
         return consent
 
     def end(self) -> None:
-        """Let go of what points back here: else address and page wait for the garbage collection, which takes 4 us."""
+        """Drop the references back here; else address and page wait for the garbage collector, which takes 4 us."""
         self.given_scope = NO_SCOPE
         self._session = self._visit = self._presented = self.rewriter = None
 
     def report_event(self, event: str) -> None:
-        """Write one security event to the log: what and where, never a value."""
+        """Log a security event: what happened and where, never a value."""
         self.parts.findings.event(event, f"{self.request.method} {shown_path(self.request.path)!a}", self.now)

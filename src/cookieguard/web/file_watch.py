@@ -1,4 +1,4 @@
-"""Look in a thread at files that may change, so that the event loop does not wait for a disk."""
+"""Check files for changes in a thread, so that the event loop does not wait for a disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cookieguard.web.parts.part import Part
 
 logger = logging.getLogger("cookieguard")
 
-# More often than the files themselves ask to be looked at, so that they find they were.
+# Twice as often as the files ask for, so that a request always finds a recent check.
 PAUSE = LOOK_EVERY.total_seconds() / 2
 OVERDUE = LOOK_EVERY.total_seconds()  # after the last check: the thread is late, so a request waits for it
 
@@ -46,14 +46,14 @@ class Looks:
         """Wait for a check that is overdue: the first one, or the first after the process was stopped for a while.
 
         Requests that arrive meanwhile wait for the same check, because their cookies may be signed with the key that
-        is being read. If the disk hangs, requests go on with what is known until it answers.
+        is being read. If the disk hangs, requests use the known values until it answers.
         """
         looked = self._looking
         if looked is None:
             self._looking = looked = Future()
             if (
                 not self._worker.ask()
-            ):  # no more threads: requests use what is known, and a later one tries again
+            ):  # no more threads: requests use the known values, and a later one tries again
                 self._end(PAUSE)
         if not await is_done(looked) and self._looking is looked:
             self.due = float("inf")
@@ -67,7 +67,7 @@ class Looks:
                 part.look(now)
             self._hour_keys.key(now)
             self._hour_keys.expire(now)
-        except Exception as error:  # noqa: BLE001 - each part reports what it met by itself
+        except Exception as error:  # noqa: BLE001 - each part logs its own errors
             logger.warning("files could not be checked for changes: %s", type(error).__name__)
         self._end(OVERDUE)
         return PAUSE
@@ -79,6 +79,6 @@ class Looks:
             looked.set_result(None)
 
     def _reset(self) -> None:
-        """Be due again, in a forked child too: a check that its parent began never ends in it."""
+        """Make a check due, in a forked child too: a check that its parent began never ends in the child."""
         self._looking = None
         self.due = float("-inf")

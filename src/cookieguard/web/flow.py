@@ -1,4 +1,4 @@
-"""The way of a request through cookieguard, top to bottom."""
+"""The steps of a request through cookieguard, from the server to the app and back."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from cookieguard.web.websocket import Handshake, keep_out
 # Starlette's ASGIApp type rejects Litestar and Quart under mypy strict.
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 Clock = Callable[[], datetime]
-ERRORS = 400  # the first status of them
+ERRORS = 400  # the lowest status of an error
 
 
 class Flow:
-    """Take requests and handshakes to the app and back. Owns the services, which change when a contract ends.
+    """Pass requests and handshakes to the app and back. Owns the services, which are replaced when a contract ends.
 
-    Compiled, unlike the class around it: servers read from the code of that one's `__call__` that it is a coroutine.
+    Compiled, unlike CookieGuard: servers read from the Python code of its `__call__` that it is a coroutine.
     """
 
     __slots__ = (
@@ -70,7 +70,7 @@ class Flow:
         opens_session: bool,
         on_first: Callable[[], None],
     ) -> None:
-        """`on_first` is called behind the first request."""
+        """`on_first` is called after the first request."""
         self.parts = parts
         self._clock = clock
         self._pages = pages
@@ -78,11 +78,9 @@ class Flow:
         self._on_first: Callable[[], None] | None = on_first
         self._looks = looks
         self._judges_until = parts.judges_until
-        self._news: Lock = (
-            Lock()
-        )  # for the thread that brings other vendors, and the day that ends a contract
+        self._news: Lock = Lock()  # held while services are replaced: new vendors come from another thread
         self.signs = signs(parts)
-        """Whether cookies of the shop's own are signed."""
+        """Whether the shop's own cookies are signed."""
         self._recorder = parts.recorder
         self._counting = parts.counting
         self._proxied_names = parts.proxied.names
@@ -90,8 +88,8 @@ class Flow:
         self._recalls = parts.remembering is not None
         self._follows = parts.follows
 
-    async def answer(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> Any:  # noqa: C901  # each step away is a coroutine
-        """Take a request."""
+    async def answer(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> Any:  # noqa: C901  # each helper would be one more coroutine
+        """Answer one HTTP request."""
         if monotonic() >= self._looks.due:
             await self._looks.look()
         exchange, caller = self._exchange(scope), None
@@ -101,7 +99,7 @@ class Flow:
             caller = OF_REQUEST.get()
             OF_REQUEST.set(self.parts.helpers)
         response = Response(exchange, send)
-        value = None  # uvicorn reports an app that returns one
+        value = None  # passed back, since uvicorn reports an app that returns one
         try:
             has_cookies = COOKIE in exchange.headers
             if has_cookies and self._follows and may_be_behind(exchange):
@@ -128,7 +126,7 @@ class Flow:
                 if response.waits:
                     await response.finish()
         finally:
-            if MADE_LATER:  # another guarded app may have asked this one within its own request
+            if MADE_LATER:  # another guarded app may have called this one within its own request
                 OF_REQUEST.set(caller)
             if self._has_store and exchange.has_open_session():
                 tell_store(exchange)
@@ -137,13 +135,13 @@ class Flow:
         return value
 
     def renew(self, change: Callable[[Services], Services]) -> None:
-        """Have the requests that begin from now on use other services; those in flight keep theirs."""
+        """Use other services for requests that begin from now on; requests in flight keep theirs."""
         with self._news:
             self.parts = change(self.parts)
             self._judges_until = self.parts.judges_until
 
     async def shake_hands(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> None:
-        """Take a WebSocket's handshake."""
+        """Answer a WebSocket's handshake and pass its messages."""
         if monotonic() >= self._looks.due:
             await self._looks.look()
         exchange = self._exchange(scope)
@@ -175,24 +173,24 @@ class Flow:
         return Exchange(self.parts, scope, now)
 
     def _call(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> Awaitable[Any]:
-        """Call the app; where Django Channels is about, in the way that lets it keep its own sessions."""
+        """Call the app, in a way that lets Django Channels, if it is imported, keep its own sessions."""
         if CHANNELS in sys.modules:
             return call_beside_channels(app, scope, receive, send)
         return app(scope, receive, send)
 
     def _signed(self, exchange: Exchange, scope: Any, send: Any) -> tuple[Any, Any]:
-        """Put the signing of the shop's own cookies between the app and all else."""
+        """Return the app's scope and `send`, wrapped so that the shop's own cookies are signed."""
         gate = SigningGate(exchange, send)
         return gate.shown(scope), gate.send
 
     def _record(self, exchange: Exchange, response: Response) -> None:
-        """Keep what is left of a request: a line without a person in it, and what the owner should hear of."""
+        """Record a finished request: a log line without personal data, the statistics, and findings for the owner."""
         path, is_error = exchange.path, not 0 < exchange.status < ERRORS
-        if exchange.variant is not None:  # what is counted is the visitor's own request
+        if exchange.variant is not None:  # the statistics count the visitor's own headers
             exchange.headers = by_name(exchange.scope["headers"])
         if self._recorder is not None:
             self._recorder.put(line_of(exchange))
-        # A page from a shared cache reports each view itself
+        # Pages that a shared cache keeps report each view from the browser.
         if self._counting is not None and not exchange.shared_for and (is_error or response.is_document):
             note(self._counting, exchange, is_document=response.is_document, ended=self._clock())
         if not is_error and path[path.rfind("/") + 1 :] in self._proxied_names:
@@ -210,7 +208,7 @@ class Flow:
             self.parts.findings.count(event)
         wall = exchange.wall
         if isinstance(rewriter, Page) and rewriter.hosts <= wall.known:
-            return  # as of nearly every page that came again: to ask for each thing held costs ten times as much
+            return  # the usual case for known pages; checking each held element would take ten times as long
         if rewriter.held and (news := wall.news(rewriter.held)):
             source = rewriter.source if isinstance(rewriter, SourceKeeper) else b""
             self.parts.findings.note(news, site=wall.site, page=exchange.path, source=source)

@@ -1,4 +1,4 @@
-"""The middleware: put together, begun and closed. The path of a request is in flow.py."""
+"""The CookieGuard class, which builds, starts and closes the middleware. flow.py has the steps of a request."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from cookieguard.web.visitor import SCOPE_KEY
 
 logger = logging.getLogger("cookieguard")
 
-GUARDED = frozenset({"http", "websocket"})  # types of scopes
+GUARDED = frozenset({"http", "websocket"})  # scope types that are guarded
 SHARED = (
     "%s and %s share the state directory %s, so a customer number means the same person in both, and the cart of one "
     "shop shows up in the other; give each shop its own `state_dir`, or, if that is intended, name all hosts in the "
@@ -45,11 +45,11 @@ class CookieGuard:
     """Guard an ASGI shop: `app = CookieGuard(app)`.
 
     `config` is a Config, the path of a TOML file, or None for safe defaults; `clock` gives aware UTC times.
-    `vendors` are more than the configuration has: names of the catalogue, `["stripe", "youtube"]`, or Vendors.
-    `customer_from` takes a scope and returns whose it is, where the shop knows that without `visitor.login`.
-    `on_decision` takes each decision that is in the log, plain or async, in a thread of its own.
-    `merge_carts` makes one cart of this browser's and the one the customer left elsewhere, at login.
-    Raises ConfigError for what cannot be used. One layer does it all; parts that are switched off cost nothing.
+    `vendors` are added to those of the configuration: catalogue names, `["stripe", "youtube"]`, or Vendors.
+    `customer_from` takes a scope and returns the customer number, if the shop knows it without `visitor.login`.
+    `on_decision`, plain or async, is called with each decision once it is in the log, in a thread of its own.
+    `merge_carts` joins, at login, this browser's cart and the one that the customer left in another browser.
+    Raises ConfigError for a setting that cannot be used. Parts that are switched off cost nothing.
     """
 
     def __init__(
@@ -101,11 +101,11 @@ class CookieGuard:
 
     @property
     def config(self) -> Config:
-        """The configuration as it is used."""
+        """The configuration in use."""
         return self._parts.config
 
     def close(self) -> None:
-        """Write what is still queued, within 15 s. Called at the end of a lifespan, and at exit without one."""
+        """Write all queued records, within 15 s. Called when the lifespan ends, or at exit if the server has none."""
         self._parts.findings.sum_up()
         deadline = seconds() + CLOSE_SECONDS
         self._looks.close(deadline)
@@ -113,7 +113,7 @@ class CookieGuard:
             part.close(deadline)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
-        """Be an ASGI app."""
+        """Handle one ASGI scope: a request, a WebSocket, or the lifespan."""
         kind, value = scope["type"], None
         if kind == "http" and SCOPE_KEY not in scope:
             value = await self._flow.answer(self.app, scope, receive, send)
@@ -143,20 +143,20 @@ class CookieGuard:
         await self.app(scope, receive, send_after_flush)
 
     def _begin(self) -> None:
-        """Have what is old go and keys of the day agreed on: with the lifespan, or with the first request."""
+        """Start the parts, which delete old records and agree on keys of the day, and warn of rate limiters."""
         for part in self._served:
             part.begin()
         for told in limiters_inside():
             self._parts.findings.count(told)
 
     async def _pass_by(self, scope: Any, receive: Any, send: Any) -> None:
-        """Step aside: for scopes of other types, and inside another CookieGuard that could not be seen at start."""
+        """Call the app unguarded: for other scope types, and inside another CookieGuard that was not found at start."""
         if scope["type"] in GUARDED:
             self._parts.findings.count(f"app {TWICE}: the inner one does nothing; use {TWICE_ADVICE}")
         await self.app(scope, receive, send)
 
     def _look_inside(self) -> None:
-        """Begin behind the first request, where no lifespan did; now the app has built its middleware."""
+        """Start if no lifespan did, and search the app again: after the first request its middleware is built."""
         self._begin()
         conflict = conflict_inside(self.app, CookieGuard)
         if conflict is not None:
@@ -172,7 +172,7 @@ _made: WeakSet[CookieGuard] = WeakSet()  # the guards of this process
 
 
 def _warn_of_shared_state(guard: CookieGuard) -> None:
-    """Warn if another guard of this process keeps its state in the same place, for other hosts."""
+    """Warn if another guard of this process uses the same state directory for other hosts."""
     config, ours = guard.config, set(guard.config.origins)
     for other in [made.config for made in _made]:
         is_apart = ours and other.origins and ours.isdisjoint(other.origins)

@@ -1,4 +1,4 @@
-"""What the owner reads in the log: each host and cookie that nobody declared, once; security events, summed up."""
+"""The owner's log: reports each undeclared host and cookie once, and security events up to a limit per minute."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from cookieguard.web.document.source import MOST_DOCUMENTS, line_of
 
 logger = logging.getLogger("cookieguard")
 
-# Hosts told of in one process; a page may name any number of them.
+# Hosts that one process reports; a page may name any number of hosts.
 HOSTS_TOLD = 1000
-# Of these from browsers' reports, which anybody can post, a day, and of one network: so made-up ones leave room for
-# the pages' own hosts and for what others report. Of one page an hour.
+# Limits for hosts that browsers report: per day, per day and network, and per hour and page. Anyone can post a report,
+# so forged ones must leave room for the hosts in pages and for other reporters.
 REPORTED_HOSTS_TOLD, HOSTS_OF_NETWORK = 200, 40
 HOSTS_OF_PAGE = 60
-REPORTS_A_MINUTE = 60  # read of one reporter
-ALL_REPORTS_A_MINUTE = 600  # read in one worker: 50 us each
-EVENTS_A_MINUTE = 60  # security events of one kind that get a line; the rest is summed up
-EVENT_KINDS = 200  # told apart
-# Cookies told of; the shop's own responses keep their room, whatever names browsers send.
+REPORTS_A_MINUTE = 60  # reports read from one reporter
+ALL_REPORTS_A_MINUTE = 600  # reports read in one worker: 50 us each
+EVENTS_A_MINUTE = 60  # security events of one kind that get a line; the others are counted
+EVENT_KINDS = 200  # kinds of events that are counted separately
+# Cookies that are reported. The shop's own have separate room, because browsers can send any names.
 COOKIES_TOLD = {"set": 200, "sent": 200}
 LONGEST_COOKIE = 64  # bytes of a cookie's name that are shown
-# Bytes of it that are searched. A mail address has at most 64 before its @ (RFC 5321 4.5.3.1.1), so one that begins
-# in the part shown is still found.
+# Bytes of the name that are searched for personal data. A mail address has at most 64 bytes before its @ (RFC 5321
+# 4.5.3.1.1), so an address that begins in the visible part is still found.
 LONGEST_SEARCHED = 2 * LONGEST_COOKIE + 1
-# What may be of one visitor: IPv4 and IPv6 addresses, mail addresses, long numbers, tokens in hex.
+# Text that may identify a visitor: IPv4 and IPv6 addresses, mail addresses, long numbers, tokens in hex.
 PERSONAL = re.compile(
     rb"(?:[0-9]{1,3}[.\-_]){3}[0-9]{1,3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F]*:|[^_.\-]*@|[0-9]{6,}|"
     rb"(?=[a-fA-F]*[0-9])[0-9a-fA-F]{12,}"
@@ -48,15 +48,15 @@ DECLARABLE = re.compile(rb"[!#$%&'+.^_`|~0-9A-Za-z-]+")
 
 
 class Findings:
-    """Log for the owner, and remember what was logged. Owned by the middleware."""
+    """Log findings for the owner, each once, and remember which were logged. Owned by the middleware."""
 
     def __init__(self, vendors: Sequence[Vendor] = (), *, dev: bool = False) -> None:
-        """Take the vendors that are declared, to say in which form one more is; `dev` tells lines of every document."""
+        """Take the declared vendors, on which the advice builds; with `dev`, findings always name the line."""
         self._vendors = tuple(vendors)
-        self._advised: dict[Vendor, None] = {}  # of the catalogue, in the order in which they were held
+        self._advised: dict[Vendor, None] = {}  # vendors of the catalogue, in the order of their reports
         self._documents_left = MOST_DOCUMENTS
         self._dev = dev
-        load_catalogue()  # a read of files, which no request shall wait for
+        load_catalogue()  # reads files now, so that no request waits for them
         self._told: set[str] = set()
         self._told_cookies: dict[str, set[bytes]] = {way: set() for way in COOKIES_TOLD}
         self._reported: set[str] = set()
@@ -69,13 +69,13 @@ class Findings:
         self.counts: Counter[str] = Counter()
 
     def count(self, event: str) -> None:
-        """Count an event by its name, and log it the first time. The name holds nothing a client sent freely."""
+        """Count an event by its name, and log it the first time. The name must not contain a client's text."""
         self.counts[event] += 1
         if self.counts[event] == 1:
             logger.warning("%s", event)
 
     def event(self, event: str, where: str, now: datetime) -> None:
-        """Log a security event; of many of one kind in a minute the first, and how many there were more."""
+        """Log a security event; beyond the limit of its kind in a minute, only count it."""
         if self._events.renews(now):
             self.sum_up()
         kind = event if event in self._events.taken or len(self._events.taken) < EVENT_KINDS else ""
@@ -90,18 +90,18 @@ class Findings:
         self._events.taken.clear()
 
     def may_report(self, reporter: str, now: datetime) -> bool:
-        """Return whether one more report of somebody may be read in this minute."""
+        """Return whether one more report from this reporter may be read in this minute."""
         return self._reports.take(reporter, now) and self._all_reports.take("", now)
 
     def wants_source(self) -> bool:
-        """Return whether one more document is kept while it is rewritten, so that a finding can name its line."""
+        """Return whether to keep a document's source while it is rewritten, so that findings can name a line."""
         self._documents_left -= self._documents_left > 0
         return self._dev or self._documents_left > 0
 
     def note(
         self, news: Iterable[tuple[Held, Verdict]], *, site: Site, page: str, source: bytes = b""
     ) -> None:
-        """Log each undeclared host that is new: element, page and line, and the lines that would declare it."""
+        """Log each new undeclared host with its element, page and line, and with the settings that would declare it."""
         for held, verdict in news:
             if self._is_news(verdict):
                 line = line_of(held, source)
@@ -113,13 +113,13 @@ class Findings:
     def note_report(
         self, verdict: Verdict, *, site: Site, page: str, path: str, by: str, network: str, now: datetime
     ) -> None:
-        """Log a host that a browser reported, and that a report can be made up; an address only shortened."""
+        """Log a host that a browser reported, with a note that reports can be forged; IP addresses are shortened."""
         verdict = shortened(verdict)
         if not verdict.is_undeclared or verdict.host in self._told or verdict.host in self._reported:
             return
         if self._days.renews(now):
             self._reported.clear()
-        # The day's room last: who has had his turns takes nothing of it.
+        # The day's limit is last, so that a reporter beyond the other limits does not use it up.
         turns = ((self._networks, network), (self._pages, shown_path(page)), (self._days, ""))
         if all(one.take(key, now) for one, key in turns):
             self._reported.add(verdict.host)
@@ -127,11 +127,11 @@ class Findings:
             self._tell(verdict, site=site, page=page, path=path, source=source, by=by)
 
     def cookies_set(self) -> list[str]:
-        """Name the cookies that the shop set in this process and nobody declared."""
+        """Return the names of undeclared cookies that the shop set in this process."""
         return [name.decode("latin-1") for name in self._told_cookies["set"]]
 
     def note_cookie(self, name: bytes, *, way: str, page: str) -> None:
-        """Log a cookie that nobody declared, once: one the shop `set`, or one that a browser `sent`."""
+        """Log an undeclared cookie once; `way` is `set` (by the shop) or `sent` (by a browser)."""
         told = self._told_cookies[way]
         if len(told) >= COOKIES_TOLD[way]:
             return
@@ -141,7 +141,7 @@ class Findings:
             return
         told.add(known)
         source = "by the shop" if way == "set" else "by a browser (cookies can be forged)"
-        # Name and path are free text: escaped, so that they end no line and move no cursor.
+        # Clients choose name and path, so escape them: they cannot break the line or control a terminal.
         shown, where = (
             ascii(text)[1:-1] for text in (name[:LONGEST_COOKIE].decode("latin-1"), shown_path(page))
         )
@@ -149,7 +149,7 @@ class Findings:
         logger.warning(line, shown, way, source, where, self._cookie_advice(name))
 
     def _cookie_advice(self, name: bytes) -> str:
-        """Write the lines that declare a cookie: with its vendor, else as one of the shop's own pages."""
+        """Return settings that declare a cookie: with its vendor if the catalogue has one, else as the shop's own."""
         entry = load_catalogue().by_cookie(name.decode("latin-1"))
         if entry is None:
             return _own_cookie(name, "to declare it, as necessary or with its real purpose:", NECESSARY)
@@ -165,12 +165,12 @@ class Findings:
         if verdict.host in self._reported and packed_address(verdict.host) is not None:
             advice, lines = "it is an IP address, of which only the network is shown", ""
         else:
-            vendors = (*self._vendors, *self._advised)  # the last line can be pasted alone
+            vendors = (*self._vendors, *self._advised)  # so that the newest advice includes the earlier ones
             advice, lines = advice_on(verdict, site=site, path=path, vendors=vendors, elements=[by])
             entry = load_catalogue().by_host(verdict.host, path)
             if entry is not None and verdict.host not in self._reported:  # reports can be forged
                 self._advised[Vendor(catalogue=entry.id)] = None
-        # A path is the client's own text: escaped, so that it ends no line and moves no cursor.
+        # Clients choose the path, so escape it: it cannot break the line or control a terminal.
         shown = ascii(shown_path(page))[1:-1]
         logger.warning(
             "held %s on %s: it is not declared%s; %s\n%s", verdict.host, shown, source, advice, lines
@@ -178,7 +178,7 @@ class Findings:
 
 
 def unbelieved(setting: str) -> str:
-    """Say of a header that a proxy sent why it does not count; anybody can send both, so it is told once."""
+    """Return the warning that a proxy's header is ignored; any client can cause it, so the caller logs it once."""
     return (
         f"{setting} came with X-Forwarded-For from a peer that is not in trusted_proxies, so it is ignored; name "
         "the proxy there. uvicorn reads X-Forwarded-For itself and hides the proxy, unless it is started with "
@@ -187,14 +187,14 @@ def unbelieved(setting: str) -> str:
 
 
 def _shown_element(held: Held) -> str:
-    """Write a held element so that it is found in the page's source."""
+    """Return a held element as text by which the owner finds it in the page's source."""
     attribute = f" {held.attribute}=" if held.attribute else ">... "
     url = f"{held.url.scheme}://{held.url.host}{shown_path(held.url.path)}"
     return f"<{held.element}{attribute}{ascii(url)[1:-1]}{'>' if held.attribute else ''}"
 
 
 def shortened(verdict: Verdict) -> Verdict:
-    """Return the verdict on a host as it is told where anybody may have named it: without what may name a person."""
+    """Return the verdict with a host that may be logged although a client sent it: without personal data."""
     host = verdict.host
     if packed_address(host.strip("[]")) is not None:
         return replace(verdict, host=truncate(host.strip("[]")))
@@ -205,13 +205,13 @@ def shortened(verdict: Verdict) -> Verdict:
 
 
 def _common_name(name: bytes) -> bytes:
-    """Return a cookie's name up to what is of one visitor only: an address, a number, a token."""
+    """Return a cookie's name, cut off before the first part that may identify a visitor."""
     found = PERSONAL.search(name)
     return name if found is None else name[: found.start()] + b"*"
 
 
 def _own_cookie(name: bytes, advice: str, purpose: str) -> str:
-    """Write the TOML lines that would declare a cookie; nothing for a name that no line can hold."""
+    """Return the TOML lines that would declare a cookie; empty if the name cannot be written in a setting."""
     if not DECLARABLE.fullmatch(name.removesuffix(b"*")) or len(name) > LONGEST_COOKIE:
         return ""
     return f'; {advice}\n[[cookies.own]]\nname = {json.dumps(name.decode())}\npurpose = "{purpose}"'

@@ -1,7 +1,7 @@
-"""Tell the owner of trackers that answer on the shop's own hosts: server-side tag managers and first-party proxies.
+"""Report trackers that answer on the shop's own hosts: server-side tag managers and first-party proxies.
 
-To a browser they are the shop itself, so nothing of them is held. The owner hears once of each, with the lines that
-hold it. They are told by their paths alone; one under a path of its own is not seen.
+To a browser they are the shop itself, so they are not held. The log reports each once, with the settings that would
+hold it. Trackers are recognized by their paths only, so a tracker under another path is not found.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from cookieguard.web.walls import Wall
 
 logger = logging.getLogger("cookieguard")
 
-MOST_TOLD = 50  # places told of in one process
-PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~-]{1,200}")  # what the owner can paste into a setting
+MOST_TOLD = 50  # trackers that one process reports
+PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~-]{1,200}")  # a place that the owner can paste into a setting
 
 
 class ProxiedTrackers:
-    """Remember of which the owner was told. Owned by the middleware."""
+    """Report each proxied tracker once, and remember which were reported. Owned by the middleware."""
 
     def __init__(self, vendors: tuple[Vendor, ...]) -> None:
         self._vendors = vendors
         self._catalogue = load_catalogue()
         self.names = self._catalogue.proxied_names
-        """Last segments of paths that may be a tracker's: who has none of them is no suspect."""
+        """Last segments of trackers' paths; a path that ends in none of them is not checked further."""
         self._told: set[str] = set()
 
     def note_request(self, path: str, query: str, wall: Wall) -> None:
-        """Look at a request that the shop answered."""
+        """Check a request that the shop answered."""
         entry = self._catalogue.by_path(path, query)
         if entry is not None and wall.verdict(wall.rules.url._replace(path=path)).is_first_party:
             self._tell(entry, wall.site.host, path)
 
     def note_url(self, url: Url) -> None:
-        """Look at a URL of a page that leads to another host of the shop's own site."""
+        """Check a URL in a page that leads to another host of the shop's own site."""
         if url.path.rpartition("/")[2] in self.names:
             entry = self._catalogue.by_path(url.path)
             if entry is not None:

@@ -1,4 +1,4 @@
-"""What one request says: its headers by name, where it came in, what the browser means to do with the answer."""
+"""One HTTP request as values: its headers, origin and paths, and how the browser will use the answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cookieguard.stats.anonymize import FORWARDING_HEADERS, Client
 from cookieguard.web.http.etags import CONDITIONS, NONE_MATCH
 from cookieguard.web.http.origin import NOWHERE, Origin, full_path, known_origin, local_path, origin_of
 
-# Destinations that never become a document: their bodies pass as they are, so their requests do too.
+# Destinations that never become a document, so that their requests and responses pass unchanged.
 RESOURCE_DESTINATIONS = frozenset(
     {
         b"audio",
@@ -33,15 +33,19 @@ NAVIGATE = b"navigate"
 PASSED_ON = frozenset({NAVIGATE, b"same-origin"})
 FRAME_DESTINATIONS = frozenset({b"embed", b"frame", b"iframe", b"object"})
 SHOWN_DESTINATIONS = PAGE_DESTINATIONS | FRAME_DESTINATIONS
-# What libraries send when they ask for a piece of a page; the last one also with requests for data.
+# Headers of libraries that ask for a piece of a page. X-Requested-With is also sent with requests for data.
 SWAPPER_HEADERS = frozenset({b"hx-request", b"turbo-frame", b"x-up-target", b"x-up-version"})
 REQUESTED_WITH = b"x-requested-with"
 SEC_PURPOSE = b"sec-purpose"
-AHEAD = (SEC_PURPOSE, b"x-sec-purpose", b"purpose")  # in which browsers and libraries say that they prefetch
+AHEAD = (
+    SEC_PURPOSE,
+    b"x-sec-purpose",
+    b"purpose",
+)  # headers by which browsers and libraries announce a prefetch
 FRAGMENT_HEADERS = SWAPPER_HEADERS | {REQUESTED_WITH}
-WHOLE_HEADERS = (b"hx-boosted", b"hx-history-restore-request")  # htmx's beside its own, for a whole page
+WHOLE_HEADERS = (b"hx-boosted", b"hx-history-restore-request")  # with these, htmx asks for a whole page
 CONDITION_HEADERS = CONDITIONS | NONE_MATCH
-# What a request's headers are looked through for, once: a bit for each set that has one of them.
+# A request's headers are searched once, for all sets below: each set has a bit, which is on if one of its headers came.
 FORWARDED, CONDITIONAL, SWAPPED, SCRIPTED, EARLY = 1, 2, 4, 8, 16
 FRAGMENT = SWAPPED | SCRIPTED
 MARKS: dict[bytes, int] = {
@@ -55,31 +59,31 @@ MARKED = frozenset(MARKS)
 
 
 class Request:
-    """Read one request. Never changes; `headers` are joined by name, without the forwarding ones."""
+    """Read one request. Immutable; `headers` are joined by name, without the forwarding headers."""
 
     __slots__ = ("_full_path", "_is_fragment", "_origin", "_via", "headers", "path", "root_path", "scope")
 
     def __init__(self, scope: Any, headers: Mapping[bytes, bytes], via: Client | None) -> None:
-        """`via` is what trusted proxies say of scheme and host, None where there are none."""
+        """`via` has the scheme and host that trusted proxies report; None without trusted proxies."""
         self.scope: dict[str, Any] = scope if type(scope) is dict else dict(scope)
         self._via = via
-        self._origin: Origin | None = None  # read when it is first asked for, as is the full path
+        self._origin: Origin | None = None  # read at first use, as is the full path
         self._full_path = ""
         self._is_fragment: bool | None = None
         self.headers = headers
         path, root_path = self.scope["path"], self.scope.get("root_path")
         self.root_path: str = root_path.rstrip("/") if root_path else ""
-        # Who rewrites it may give a URLPath of Starlette's, which compiled code takes for no `str`.
+        # Middleware may put Starlette's URLPath there, which compiled code does not accept as a `str`.
         self.path: str = str(local_path(path, self.root_path) if root_path else path)
 
     @property
     def method(self) -> str:
-        """The method, GET for a WebSocket."""
+        """The HTTP method; GET for a WebSocket."""
         return str(self.scope.get("method", "GET"))
 
     @property
     def origin(self) -> Origin:
-        """Where the request came in."""
+        """The origin (scheme, host and port) that the request was sent to."""
         if self._origin is None:
             scheme, host = self.scope.get("scheme", "http"), self.headers.get(b"host", b"")
             via = self._via
@@ -107,21 +111,21 @@ class Request:
 
     @property
     def raw_path(self) -> bytes:
-        """The path as it was sent, where the server says."""
+        """The path as it was sent; encoded again if the scope has no `raw_path`."""
         return bytes(self.scope.get("raw_path") or self.full_path.encode())
 
     @property
     def http_version(self) -> str:
-        """The version of HTTP, as `1.1`."""
+        """The version of HTTP, such as `1.1`."""
         return str(self.scope.get("http_version", "1.1"))
 
     def text(self, name: bytes) -> str:
-        """Return a header's value as text, empty without one."""
+        """Return a header's value as text; empty if the header did not come."""
         return self.headers.get(name, b"").decode("latin-1")
 
     @property
     def has_gpc(self) -> bool:
-        """Return whether Global Privacy Control is on: exactly `1`, in one of several headers at least."""
+        """Return whether Global Privacy Control is on: at least one Sec-GPC header is exactly `1`."""
         value = self.headers.get(b"sec-gpc")
         return value is not None and GPC_ON in [one.strip(b" \t") for one in value.split(b",")]
 
@@ -129,14 +133,14 @@ class Request:
     def is_secure_context(self) -> bool:
         """Return whether a browser would keep a Secure cookie from the answer.
 
-        Fetch metadata comes only from trustworthy origins, so it proves https where TLS ends before us.
+        Browsers send fetch metadata to trustworthy origins only, so it proves https if TLS ends at a proxy before us.
         """
         origin = self.origin
         return origin.scheme in ("https", "wss") or origin.is_loopback or b"sec-fetch-site" in self.headers
 
     @property
     def is_navigation(self) -> bool:
-        """Return whether a browser asks for a page to show."""
+        """Return whether a browser asks for a page to show, in a frame too."""
         destination = self.headers.get(b"sec-fetch-dest")
         if destination is None:
             return accepts_pages(self.headers)
@@ -144,36 +148,39 @@ class Request:
 
     @property
     def may_be_shown(self) -> bool:
-        """Return whether a browser shows the answer, or a service worker asks for it on behalf of one that does."""
+        """Return whether a browser shows the answer, also if a service worker makes the request for it."""
         said = self.headers
         is_passed_on = said.get(b"sec-fetch-dest") == b"empty" and said.get(b"sec-fetch-mode") in PASSED_ON
         return self.is_navigation or (is_passed_on and accepts_pages(said))
 
     @property
     def is_fetched(self) -> bool:
-        """Return whether a script asks, and no service worker on behalf of a page: whatever it accepts."""
+        """Return whether a script made the request, and not a service worker for a page; its Accept does not matter."""
         mode = self.headers.get(b"sec-fetch-mode", NAVIGATE)
         return self.headers.get(b"sec-fetch-dest") == b"empty" and mode not in PASSED_ON
 
     @property
     def wants_banner(self) -> bool:
-        """Return whether a document answered here may carry the banner: not in frames, not in fragments."""
+        """Return whether a document in the answer may have the banner; frames and fragments do not get one."""
         if self.headers.get(b"sec-fetch-dest") in FRAME_DESTINATIONS:
             return False
         return not self.is_fragment
 
     @property
     def may_ask(self) -> bool:
-        """Return whether a document may ask who made no choice: where another site posts, no Lax cookie told of one."""
+        """Return whether a document may ask for a choice.
+
+        Not after a post from another site, because browsers withhold the consent cookie then (SameSite=Lax).
+        """
         is_post = self.scope.get("method") == "POST"
         return self.wants_banner and not (is_post and self.headers.get(b"sec-fetch-site") == b"cross-site")
 
     @property
     def opens_document(self) -> bool:
-        """Return whether a browser opens the answer as a page, in a frame too, whatever tags that page has.
+        """Return whether a browser opens the answer as a page, also in a frame, whatever the tags of that page are.
 
-        Over plain http there is no fetch metadata; `Upgrade-Insecure-Requests` goes with navigations alone. What a
-        service worker passes on is `empty`, and still a navigation, which no script's own request can be.
+        Plain http has no fetch metadata, but browsers send `Upgrade-Insecure-Requests` with navigations only. A request
+        that a service worker passes on has the destination `empty` and the mode `navigate`, which scripts cannot set.
         """
         said = self.headers
         destination = said.get(b"sec-fetch-dest")
@@ -185,7 +192,7 @@ class Request:
 
     @property
     def is_parsed_as_page(self) -> bool:
-        """Return whether a parser makes a page of the answer: what a script fetches, it puts in by other means."""
+        """Return whether a browser parses the answer as a page; an answer to a script is inserted by the script."""
         return self.headers.get(b"sec-fetch-dest") != b"empty"
 
     @property
@@ -199,36 +206,36 @@ class Request:
 
     @property
     def use(self) -> str:
-        """Name how the answer is used, as far as a document depends on it: as a page, in a frame, as a piece of one."""
+        """Return a key for the use of the answer, on which documents depend: as a page, in a frame, as a fragment."""
         frame = self.wants_banner, self.is_fragment, self.is_secure_context
         return str((*frame, self.opens_document, self.is_parsed_as_page))
 
     @property
     def swappers(self) -> list[bytes]:
-        """Name the headers by which a library asks for a piece of a page; none where a whole page is asked for."""
+        """Return the headers by which a library asks for a piece of a page; none if it asks for a whole page."""
         return sorted(FRAGMENT_HEADERS.intersection(self.headers)) if self.is_fragment else []
 
     @property
     def is_read(self) -> bool:
-        """Return whether the method only asks for something."""
+        """Return whether the method only reads (GET or HEAD)."""
         return self.method in ("GET", "HEAD")
 
     @property
     def address(self) -> str:
-        """The path from the host's root with its query, as it is fit for a Location header."""
+        """The path from the host's root with its query, safe for a Location header."""
         return choice_path(f"{self.full_path}?{self.query}" if self.query else self.full_path)
 
     @property
     def place(self) -> str:
-        """Name what is asked for, host and query included."""
+        """Return host, path and query as one text."""
         return f"{self.text(b'host')}{self.full_path}?{self.query}"
 
     @property
     def return_path(self) -> str:
-        """Return where a choice made on this page leads back to: the page, or the one that posted to it.
+        """Return the address that a choice on this page leads back to: the page itself, or the page that posted to it.
 
-        Empty for an address too long to be posted, which banner.js takes for the page it stands on. Never the very
-        address of a page that answered a POST: banner.js would reload it, which posts once more.
+        Empty if the address is too long to be posted; banner.js then uses the page it runs on. Never exactly the
+        address of a page that answered a POST, because banner.js would reload it and so post again.
         """
         if self.is_read:
             address = self.address
@@ -240,9 +247,9 @@ class Request:
 
     @property
     def comes_from_own_page(self) -> bool:
-        """Return whether a page of this very host led here: no script and no link elsewhere can make it look so.
+        """Return whether a page of this host led here, which scripts and links on other hosts cannot forge.
 
-        Fetch metadata says it, for every step of a redirect; without it (plain http) the Referer has to.
+        Fetch metadata covers every step of a redirect. Without it (plain http), the Referer decides.
         """
         fetch_site = self.headers.get(b"sec-fetch-site")
         if fetch_site is not None:
@@ -250,32 +257,32 @@ class Request:
         return bool(self.own_referrer)
 
     def own_base(self, prefix: str, *, is_foreign: bool = False) -> str:
-        """Return where our own pages are: a path, or a URL where a page's <base> would lead a path astray."""
+        """Return the address that our own pages are below: a path, or a URL if the page's <base> names another host."""
         path = quote(self.root_path) + prefix if self.root_path else prefix
         return f"{self.origin}{path}" if is_foreign else path
 
     @property
     def referring_path(self) -> str:
-        """The path of the page of this host that led here, the home page where that is not told."""
+        """The path of this host's page that led here; the home page if the Referer names none."""
         return self.own_referrer or quote(self.root_path) + "/"
 
     @property
     def own_referrer(self) -> str:
-        """The same, empty where that is not told."""
+        """The path of this host's page in the Referer; empty if the Referer names none."""
         scheme, _, rest = self.text(b"referer").partition("://")
         authority, slash, path = rest.partition("/")
         is_ours = origin_of(scheme, authority.encode("latin-1")).authority == self.origin.authority
         return slash + path if slash and is_ours else ""
 
     def path_in_app(self, address: str) -> str:
-        """Return the path of an address of this host as the app knows it: decoded, below `root_path`."""
+        """Return the path of an address of this host as the app gets it: decoded, below `root_path`."""
         return local_path(unquote(address.partition("?")[0]), self.root_path)
 
 
 def is_ours(origin: Origin, dev: bool, domains: tuple[str, ...], authorities: frozenset[str]) -> bool:  # noqa: FBT001  # compiled
-    """Return whether what came in there counts as the shop: a configured authority (any, with none configured).
+    """Return whether an origin belongs to the shop: its authority is configured, or none is configured.
 
-    It is inside every domain that cookies are shared with, and with `dev` a developer's.
+    Its host has to be inside every domain that our cookies are shared with, and with `dev` a developer's machine.
     """
     host = origin.host
     if host == NOWHERE or (dev and not origin.is_developers):
@@ -287,51 +294,51 @@ def is_ours(origin: Origin, dev: bool, domains: tuple[str, ...], authorities: fr
 
 
 def marks_of(names: Mapping[bytes, bytes]) -> int:
-    """Return the bits of MARKS that these headers have."""
+    """Return the bits of MARKS that are on for these headers."""
     marks = 0
     for name in names:
-        if name in MARKED:  # most are not
+        if name in MARKED:  # few headers are
             marks |= MARKS[name]
     return marks
 
 
 def is_of_library(requested_with: bytes) -> bool:
-    """Return whether an X-Requested-With is a library's of scripts, such as `XMLHttpRequest`.
+    """Return whether an X-Requested-With comes from a JavaScript library, such as `XMLHttpRequest`.
 
-    Android's WebView writes its app's name there (`com.instagram.android`), or nothing, into every request: into those
-    for whole pages too, which visitors open in that app.
+    Android's WebView sends this header with every request, also for whole pages: with the name of its app
+    (`com.instagram.android`), or empty.
     """
     return len(requested_with) > 0 and requested_with.find(b".") < 0
 
 
 def takes_whole(headers: Mapping[bytes, bytes]) -> bool:
-    """Return whether such a library asks for a whole page: Unpoly names `body` where its page names no target."""
+    """Return whether such a library asks for a whole page; Unpoly names `body` if its page names no target."""
     targets = headers.get(b"x-up-target", b"")
     is_body = b"body" in [one.strip(b" ") for one in targets.split(b",")]
     return is_body or any(headers.get(name) == b"true" for name in WHOLE_HEADERS)
 
 
 def accepts_pages(headers: Mapping[bytes, bytes]) -> bool:
-    """Return whether a request names HTML among what it takes."""
-    # Not `in`: between bytes it first takes what is looked for to be a number, and drops that error.
+    """Return whether a request accepts HTML."""
+    # `find` is faster than `in`, which for bytes first tries to read its operand as a number, and drops the error.
     return headers.get(b"accept", b"").find(b"text/html") >= 0
 
 
 def asks_for_html(headers: Mapping[bytes, bytes], marks: int) -> bool:
-    """Return whether the answer is wanted in a coding that is read here: a page to show, or a piece of one.
+    """Return whether the app must use a coding that can be decoded here, since the answer is a page or a piece of one.
 
-    A script that fetches data keeps every coding it offers; what it gets of HTML is guarded all the same.
+    A script that fetches data keeps every coding it offers; HTML that it gets is guarded all the same.
     """
     destination = headers.get(b"sec-fetch-dest", b"empty")
     if destination != b"empty":
         return destination in SHOWN_DESTINATIONS
-    return marks & SWAPPED != 0 or headers.get(b"accept", b"").find(b"html") >= 0  # Turbo's streams too
+    return marks & SWAPPED != 0 or headers.get(b"accept", b"").find(b"html") >= 0  # or a Turbo stream
 
 
 def is_ahead(headers: Mapping[bytes, bytes]) -> bool:
-    """Return whether a request's headers show that nobody asked for the page yet."""
+    """Return whether a request's headers announce a prefetch, so that the visitor has not asked for the page yet."""
     for name in AHEAD:
-        said = headers.get(name)  # hardly ever anything
+        said = headers.get(name)  # hardly ever set
         if said is not None and said.find(b"prefetch") >= 0:
             return True
     return False

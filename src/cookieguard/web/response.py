@@ -1,4 +1,4 @@
-"""One response on its way out: a document is rewritten and gets our headers, all else passes as it is."""
+"""Send one response: documents are rewritten and get our headers, and everything else passes unchanged."""
 
 from __future__ import annotations
 
@@ -65,16 +65,16 @@ Send = Callable[[Message], Awaitable[None]]
 CODING, TRANSFER = b"content-encoding", b"transfer-encoding"
 TYPE, LENGTH = frozenset({CONTENT_TYPE}), frozenset({b"content-length"})
 COOKIE_VARY = (b"Cookie",)
-LOUD = CONTACT_NAMES | {SET_COOKIE}  # headers that are looked at whatever the type
+LOUD = CONTACT_NAMES | {SET_COOKIE}  # headers that are checked for every type
 QUIET = USUAL - LOUD
 LOUD_STATUSES = REDIRECTS | {NOT_MODIFIED}
-# Firefox looks up the host of every plain link, and no policy covers look-ups: a name server would hear them all.
+# Firefox looks up the host of every plain link, and no policy prevents that: name servers would see them all.
 NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
-# Rules of speculation are files of the shop's own, which no wall reads and no policy covers: they are but a hint.
+# Speculation rules are files that the walls do not read and no policy covers. They are only a hint, so drop them.
 HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
-NO_HEADERS: dict[bytes, bytes] = {}  # never written into
-PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
-SENT = DocumentBody(Sent(), None, on_event=lambda _: None)  # it reads nothing, and nothing of it fails
+NO_HEADERS: dict[bytes, bytes] = {}  # never changed
+PLAIN = kind_of(b"text/plain")  # the kind of a response before its start is read
+SENT = DocumentBody(Sent(), None, on_event=lambda _: None)  # stands for a body already sent, and cannot fail
 START, BODY, EARLY_HINT = "http.response.start", "http.response.body", "http.response.early_hint"
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
@@ -82,11 +82,11 @@ FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 class Response:
     """Send one response through the walls.
 
-    Mutable, owned by the middleware for the time of one response. `_start` is a document's start message, its
-    headers lower-case, while it waits for the first body event; `_body` is set from then on.
+    Mutable; the middleware owns it for the time of one response. `_start` is a document's start message, with
+    lower-case headers, while it waits for the first body event; `_body` is set from then on.
 
-    What passes as it is goes straight to the server's `send`, whose awaitable the app gets: a coroutine of ours
-    around it would cost as much as all else that is done here.
+    For messages that pass unchanged, the app gets the awaitable of the server's `send`. A coroutine around it would
+    cost as much as all other work here.
     """
 
     __slots__ = (
@@ -105,9 +105,9 @@ class Response:
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self._exchange = exchange
         self._send = send
-        self._gate: Gate | None = None  # where cookies are
+        self._gate: Gate | None = None  # if the request has cookies
         self._start: Message | None = None
-        self.waits = False  # `_start` does
+        self.waits = False  # whether `_start` waits
         self._kind = PLAIN
         self._names = NO_HEADERS
         self._coding = b""
@@ -116,19 +116,19 @@ class Response:
 
     @property
     def is_document(self) -> bool:
-        """Return whether what the app sent may be a document, and no piece of one."""
+        """Return whether the app's response may be a whole document, not a fragment of one."""
         return self._kind.is_document and not self._kind.is_piece
 
     def shown(self, app_scope: dict[str, Any]) -> dict[str, Any]:
-        """Return the scope that the app gets where cookies came: the same, without those that are held."""
+        """Return the app's scope without held cookies; called only if the request has cookies."""
         self._gate = Gate(self._exchange)
         return self._gate.shown(app_scope)
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Take one message of the app."""
+        """Send one message of the app, changed if necessary."""
         kind = message["type"]
         try:
-            if kind == BODY:  # one of the two that nearly all are
+            if kind == BODY:  # checked first: nearly all messages are bodies or starts
                 if self._start is not None or self._body is not None:
                     return self._on_document(message)
                 self._exchange.bytes_sent += len(message.get("body", b""))
@@ -140,20 +140,20 @@ class Response:
             return self._start_settled(message)
 
     async def finish(self) -> None:
-        """Let out what waits, once the app has returned: it sends no more."""
+        """Send what still waits, after the app has returned without completing its response."""
         await self._start_unread()
         if self._waiting and self._body is not None:
             await self._send_pieces({"type": "http.response.body"}, self._body, self._waiting, has_more=True)
 
     async def _start_unread(self) -> None:
-        """Send the start that waits. It settles what becomes of the body: what follows must not pass unread."""
+        """Send the start that waits, and choose the body first, so that later pieces cannot pass unread."""
         if self._exchange.must_settle:
             await speak(self._exchange)
         self._body = self._body or self._choose_body(self._waiting)
         await self._release()
 
     async def send_own(self, message: Message) -> None:
-        """Send one message of a page of our own: it brings its own headers, and to a HEAD request no body."""
+        """Send one message of our own page with the page's own headers; a HEAD request gets no body."""
         self._exchange.status = message.get("status", self._exchange.status)
         if self._is_head and "body" in message:
             message = {**message, "body": b""}
@@ -169,41 +169,41 @@ class Response:
             told = quiet_type(message.get("headers"), LOUD, QUIET)
             self._kind = kind = kind_of(told)
             is_used = exchange.marks & SWAPPED != 0 or exchange.destination in WORKER_DESTINATIONS
-            if kind.is_plain and not is_used:  # most are; else it is put in or run, whatever its type
+            if kind.is_plain and not is_used:  # most are; htmx and workers use any type
                 exchange.status = status
                 shown = status == WHOLE and exchange.destination in PAGE_DESTINATIONS
                 if shown and has_any(message["headers"], VALIDATING):
                     exchange.parts.files.note(exchange.request.place, message["headers"])
                 return self._send(message if is_untouched else self._with_ours(message))
-            if told and kind.is_document and not kind.is_torn:  # nothing else of its headers asks for a look
+            if told and kind.is_document and not kind.is_torn:  # no other header needs a check
                 exchange.status = status
                 headers, names = read(message["headers"])
                 return self._hold_or_pass(message, kind, headers, names)
         return self._on_read_start(message)
 
     def _on_hint(self, message: Message) -> Awaitable[None]:
-        """Pass on the links to hosts that are not held: browsers follow them before any policy is in force."""
+        """Pass on the links to hosts that are not held; browsers follow them before a policy is in force."""
         links = filter_contacts([(b"link", bytes(one)) for one in message["links"]], self._exchange.holds)
         return self._send({**message, "links": [link for _, link in links]}) if links else _nothing()
 
     def _with_ours(self, message: Message) -> Message:
-        """Return a start that passes as it is, with our cookies and what a response with such ones says."""
+        """Return a start whose body passes unchanged, with our cookies and the cache headers that they need."""
         has_read = self._exchange.has_read_cookies
         return {**message, "headers": self._with_cookies(message["headers"], COOKIE_VARY, has_read=has_read)}
 
     def _on_read_start(self, message: Message) -> Awaitable[None]:
-        """Take a start whose headers are looked at one by one."""
+        """Send a start after checking each of its headers."""
         exchange, gate = self._exchange, self._gate
         exchange.status = status = message["status"]
         headers, names = read(message.get("headers") or ())
         if status in REDIRECTS:
             if leads_to_others(exchange, names):
                 return self._on_start(put_off(message, headers))
-            headers = tighten_referrers(headers)  # a browser takes it along
+            headers = tighten_referrers(headers)  # browsers use it for the next page
         if SET_COOKIE in names or (gate is not None and gate.holds):
             headers, names = self._passed(headers, names)
         kind = PLAIN if is_same_for_all(exchange, status, names) else kind_of(names.get(CONTENT_TYPE, b""))
-        if kind.is_torn:  # browsers need not agree which parser that means: they get one type, the standard's
+        if kind.is_torn:  # browsers could choose different parsers, so send the standard's one type
             told = one_type(names[CONTENT_TYPE])
             headers, names = read([*without(headers, TYPE), (CONTENT_TYPE, told)])
             kind = kind_of(told)
@@ -214,7 +214,7 @@ class Response:
     def _hold_or_pass(
         self, message: Message, kind: Kind, headers: Headers, names: dict[bytes, bytes]
     ) -> Awaitable[None]:
-        """Hold the start of a document back until its body begins; let any other go."""
+        """Hold the start of a document back until its body begins; send any other start at once."""
         exchange, status = self._exchange, self._exchange.status
         kind = PLAIN if kind.is_sniffed and is_unsniffed(names) and not exchange.marks & SWAPPED else kind
         self._names, self._kind = names, kind
@@ -225,24 +225,24 @@ class Response:
             exchange.shared_for = 0 if exchange.variant is None else seconds_shared(exchange, kind, names)
             self._start, self.waits = {**message, "headers": headers}, True
             self._coding = coding_of(names[CODING]) if CODING in names else b""
-            # A stream of data has neither type, coding nor length.
+            # A stream of data has no type, coding or length.
             is_stream = kind.is_sniffed and not self._coding and LENGTH.isdisjoint(names)
             return self._start_unread() if is_stream and not exchange.request.may_be_shown else _nothing()
         return self._send({**message, "headers": self._passing_headers(headers)})
 
     def _passed(self, headers: Headers, names: dict[bytes, bytes]) -> tuple[Headers, dict[bytes, bytes]]:
-        """Leave out the cookies that are held, and add what removes them."""
+        """Return the headers without held cookies, and with lines that remove these from the browser."""
         gate = self._gate or Gate(self._exchange)
         passed = gate.passed(headers)
         return (headers, names) if passed is headers else read(passed)
 
     async def _start_settled(self, message: Message) -> None:
-        """Start once the store knows of a login, an end, or what was changed."""
+        """Send the start after the store has recorded logins, ended sessions and changes."""
         await speak(self._exchange)
         await self.send(message)
 
     def _on_document(self, message: Message) -> Awaitable[None]:
-        """Take a body event of a document; nearly all come in one."""
+        """Send a body event of a document; nearly all documents come in one event."""
         body = message.get("body", b"")
         is_whole = self._body is None and not (self._waiting or self._coding or message.get("more_body"))
         if is_whole and type(body) is bytes and not self._exchange.must_settle:
@@ -256,7 +256,7 @@ class Response:
             self._waiting = body
             return
         self._waiting = b""
-        if start is not None and self._exchange.must_settle:  # since the start was held
+        if start is not None and self._exchange.must_settle:  # after a change since the start was held
             await speak(self._exchange)
         if start is not None and self._body is None and not (has_more or self._coding):
             await self._send_whole(start, message, body)
@@ -269,7 +269,7 @@ class Response:
         await self._send_pieces(message, transform, body, has_more=has_more)
 
     async def _send_whole(self, start: Message, message: Message, body: bytes) -> None:
-        """Send a document that came in one message: as it became before, where it is the same."""
+        """Send a document that came in one message, from the cache of rewritten pages if possible."""
         exchange, given = self._exchange, start["headers"]
         key = key_of(exchange, self._kind, self._names, given)
         page, content = (None, b"") if key is None else self._known_page(key, body)
@@ -287,10 +287,10 @@ class Response:
         await self._send({**message, "body": content})
 
     def _known_page(self, key: Key, body: bytes) -> tuple[Page | None, bytes]:
-        """Return a page like this one, and what this one becomes: the very same, or what differs has nothing to do."""
+        """Return a known page that is the same, or differs only in parts that pass, and the content to send."""
         repeats: Repeats = self._exchange.parts.repeats
         near = repeats.near(key)
-        same = [kept for kept in near if kept[0].body == body]  # else the other variant is read for nothing
+        same = [kept for kept in near if kept[0].body == body]  # spares reading the other variant
         for kept in same or near:
             content = kept[0].content if same else like(kept[0], body, self._passes)
             if content is not None:
@@ -299,12 +299,12 @@ class Response:
         return None, b""
 
     def _passes(self, body: bytes) -> Passes | None:
-        """Return what says of other markup whether it passes; None: it may name the encoding, or begin a shift."""
+        """Return the check whether other markup passes unchanged; None if that markup could change the encoding."""
         is_plain = charset_of(self._names.get(CONTENT_TYPE, b""), body) is Charset.PLAIN
         return passing(self._exchange) if is_plain else None
 
     async def _send_new(self, key: Key | None, message: Message, body: bytes, given: Headers) -> None:
-        """Send a document that is not known, and keep what became of one that comes again."""
+        """Rewrite and send a document that is not in the cache, and add it if it is likely to come again."""
         exchange, transform = self._exchange, self._choose_body(body)
         repeats = exchange.parts.repeats
         if key is None or not repeats.is_due(key):
@@ -319,18 +319,15 @@ class Response:
             repeats.keep(key, Page(body, content, *told, given, exchange.wall.unwatched(headers), pieces))
 
     async def _on_other(self, message: Message) -> None:
-        """Pass a message of any other type on; a start that waits goes first."""
+        """Pass on a message of any other type, after the start that waits."""
         if self._start is not None and message["type"] != "http.response.debug":
-            if message["type"] in FILE_SENDS:  # though the scope offered none
+            if message["type"] in FILE_SENDS:  # although the scope offered no such extension
                 self._body = give_up(self._exchange, "a file that the server sends itself")
             await self._start_unread()
         await self._send(message)
 
     async def _send_rest(self, message: Message, content: bytes, *, of: bytes) -> Headers:
-        """Send the last of a document, made `of` what the app sent; with its length, if it is all.
-
-        Returns the headers that went before it now.
-        """
+        """Send the last content of a document, made from the app's body `of`; return the headers sent before it."""
         is_left_out = self._is_head and self._names.get(b"content-length") != b"%d" % len(of)
         headers = await self._release(length=b"" if is_left_out else b"%d" % len(content), whole=content)
         content = b"" if self._is_head else content
@@ -346,17 +343,17 @@ class Response:
                 self._exchange.bytes_sent += len(piece)
                 await self._send({**message, "body": piece, "more_body": True})
         if not has_more:
-            # Even the encoding of nothing has a length, and HEAD gets no body.
+            # An encoded body ends in bytes even if it is empty, but HEAD gets no body.
             rest = b"" if self._is_head else transform.close()
             self._exchange.bytes_sent += len(rest)
             await self._send({**message, "body": rest, "more_body": False})
 
     async def _release(self, *, length: bytes = b"", whole: bytes = b"") -> Headers:
-        """Send the start that waits, now that it is known what becomes of the body; return its headers."""
+        """Send the start that waits, since the body is chosen now; return the headers."""
         start, self._start, self.waits = self._start, None, False
         if start is None:
             return []
-        if self._exchange.news is not None:  # since the start was held
+        if self._exchange.news is not None:  # a login or end since the start was held
             await speak(self._exchange)
         try:
             headers = self._document_headers(start["headers"])
@@ -366,10 +363,10 @@ class Response:
             headers += tag_of(self._exchange, headers, whole)
         if self._body is not None and not self._body.has_head:
             length = self._names.get(b"content-length", length)
-        # Beside a Transfer-Encoding of the app's, copied from elsewhere, nginx and granian refuse one; h11 trailers.
+        # nginx and granian reject a length next to the app's own Transfer-Encoding, h11 one next to trailers.
         if length and TRANSFER not in self._names and not start.get("trailers"):
             headers.append((b"content-length", length))
-        await self._send({**start, "headers": headers.copy()})  # whoever is around us may write into theirs
+        await self._send({**start, "headers": headers.copy()})  # outer middleware may change its list
         return headers
 
     @property
@@ -396,7 +393,7 @@ class Response:
         if body is not None and body.is_transcoded:
             headers = as_utf_8(headers)
         if not STALE_HEADERS.isdisjoint(names):
-            # A 304 does not say whether the page it speaks of has a policy in itself, or was data.
+            # A 304 does not say whether the page in the cache contains a policy, or is data.
             headers = mark_state(headers, b"" if has_meta or is_data else exchange.state_tag)
         headers = vary_by_use(exchange, headers, self._kind, is_data=is_data)
         headers = self._with_cookies(headers, wall.vary, has_read=True)
@@ -419,7 +416,7 @@ class Response:
         return [*headers, (POLICY, policy_of_context(exchange, kind))]
 
     def _with_cookies(self, headers: Headers, varying: tuple[bytes, ...], has_read: bool) -> Headers:  # noqa: FBT001  # compiled
-        """Add our cookies; a response that read or set one is this visitor's alone, and varies."""
+        """Add our cookies; a response that read or set one becomes private, and varies."""
         lines = own_lines(self._exchange)
         if not (has_read or lines):
             return headers
@@ -433,4 +430,4 @@ class Response:
 
 
 async def _nothing() -> None:
-    """Be what the app awaits where nothing is sent, or not yet."""
+    """The app awaits this if nothing is sent, or not yet."""

@@ -1,4 +1,4 @@
-"""What every request shares: built once at start, replaced on a day on which something else counts."""
+"""The services that all requests share: built at start, replaced when vendors or their contracts change."""
 
 from __future__ import annotations
 
@@ -41,61 +41,61 @@ from cookieguard.web.walls import Walls
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Hold what all requests share. A part that is switched off is None or a null object."""
+    """Hold the services of all requests. A service that is switched off is None or a null object."""
 
     config: Config
     register: Register
     walls: Walls
-    judges_until: datetime  # then a contract with a vendor ends, and `renewed` is due
+    judges_until: datetime  # when the next contract with a vendor ends, and `renewed` is due
     renderer: Renderer
     records: Records
     agreements: Agreements
     policy: Policy
     risks: Risks
     identity: Identity | None
-    store_sync: StoreSync | None  # who speaks with the store
+    store_sync: StoreSync | None  # the thread that queries the store
     remembering: Remembering | None
     keyring: Keyring
     consents: Consents
-    variants: Variants | None  # None where no cache in front keeps pages
+    variants: Variants | None  # None if no shared cache keeps pages
     grants: Grants
     shop_cookies: ShopCookies
-    signed_cookies: SignedCookies  # those of the shop that go out in tokens of ours
-    customers: Customers  # who else knows the customer number
+    signed_cookies: SignedCookies  # cookies of the shop that we sign
+    customers: Customers  # other sources of the customer number
     hour_keys: HourKeys
     recorder: Recorder | None
     counting: Counting | None
     findings: Findings
     proxied: ProxiedTrackers
-    undeclared_loads: UndeclaredLoads  # what browsers report of who is allowed
-    repeats: Repeats = field(default_factory=Repeats)  # pages that came again
-    files: Files = field(default_factory=Files)  # what was shown and is no page
+    undeclared_loads: UndeclaredLoads  # hosts that allowed scripts load
+    repeats: Repeats = field(default_factory=Repeats)  # rewritten pages, kept for the next time
+    files: Files = field(default_factory=Files)  # files that browsers opened, such as PDFs
     strict: StrictPaths
-    trusted: Networks | None  # None where no proxy is
-    truncate: Callable[[str], str]  # an address as deep as app and log may know it
-    cuts_to_24: bool  # of IPv4 so many bits are left, as nearly everywhere
-    logs_in_cipher: bool  # the log's thread gets full addresses, and enciphers them
+    trusted: Networks | None  # trusted proxies; None if there are none
+    truncate: Callable[[str], str]  # shortens an address for app and log
+    cuts_to_24: bool  # IPv4 addresses keep 24 bits, the usual setting
+    logs_in_cipher: bool  # the log's thread gets full addresses and encrypts them
     authorities: frozenset[str]  # host or host:port of each configured origin
     console: str  # host or host:port of `staff.origin`, empty without one
-    domains: tuple[str, ...]  # what cookies of ours are shared with
-    follows: bool  # whether a refusal travels with its customer
-    fingerprint: str  # changes when the same consent would give other pages
-    listed: int = 0  # the mark of the last vendor that came in the console
+    domains: tuple[str, ...]  # domains that our cookies are shared with
+    follows: bool  # whether refusals apply in all browsers of a customer
+    fingerprint: str  # changes when pages change for the same consent
+    listed: int = 0  # the mark of the newest vendor from the console
     helpers: Helpers
     declaration: CookieDeclaration
 
     def is_console(self, origin: Origin) -> bool:
-        """Return whether a request came for `staff.origin`, where nothing of the shop is served."""
+        """Return whether an origin is `staff.origin`, which serves the console and no page of the shop."""
         return origin.authority == self.console
 
     def look(self, now: datetime) -> str:
-        """Name what pages depend on beside their visitor."""
+        """Return a key for everything that pages depend on, except their visitor."""
         news = self.policy.upcoming(now.date())
-        ours = f"{self.fingerprint} {now.toordinal()} {self.keyring.signing.id}"  # as the value of a form
+        ours = f"{self.fingerprint} {now.toordinal()} {self.keyring.signing.id}"  # forms have the date and key id
         return ours if news is None else f"{ours} {news.name} {news.effective}"
 
     def with_vendors(self, config: Config, news: News, now: datetime) -> Services:
-        """Return the same services for the vendors of another configuration, `news` among them."""
+        """Return the services for a configuration with other vendors, of which `news` are new."""
         renderer = Renderer(config)
         changed = replace(
             self,
@@ -113,7 +113,7 @@ class Services:
         )
 
     def renewed(self, now: datetime) -> Services:
-        """Return the same services with what judges on another day."""
+        """Return the services with the register, walls and cookies of this day."""
         today = now.astimezone(UTC).date()
         judges = judges_on(self.config, own_hosts(self.config), self.findings, self.proxied.note_url, today)
         return replace(

@@ -1,7 +1,7 @@
-"""Visitors as a scanner: what allowed scripts load beyond their declaration, and what of them is held, by reports.
+"""Find undeclared hosts through browsers' reports: those that allowed scripts load, and those that were held.
 
-Anybody can post a report, and extensions make pages load what no shop asked for. So a host counts once the script of
-a declared vendor asked for it, or several visitors reported it.
+Anyone can post a report, and extensions make pages load hosts that the shop does not use. So a host counts only if the
+script of a declared vendor asked for it, or if several visitors reported it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from cookieguard.web.owner_notices import shortened
 
 logger = logging.getLogger("cookieguard")
 
-VISITORS = 3  # of different networks, who report a host that no declared vendor's script asked for
-MOST_WAITING = 1000  # hosts that fewer have reported
+VISITORS = 3  # networks that have to report a host, unless a declared vendor's script asked for it
+MOST_WAITING = 1000  # hosts that fewer visitors have reported
 HOSTS_A_DAY, LOADS_OF_NETWORK = 100, 20
-# Schemes of extensions, as browsers name them in reports: with what follows, or alone.
+# Schemes of extensions, as browsers write them in reports: as a whole URL, or the scheme alone.
 EXTENSION = re.compile(r"(chrome|moz|safari|safari-web|ms-browser)-extension\b|user-script:", re.IGNORECASE)
-# What programs on visitors' machines put into every page; in the words of their makers' pages.
+# Hosts that programs on visitors' machines add to every page, as documented by their makers.
 ON_MACHINES = re.compile(
     r"(\w+\.)*kis\.v2\.scr\.kaspersky-labs\.com|local\.adguard\.org|translate\.(google|googleapis)\.com|localhost"
 )
 
 
 class UndeclaredLoads:
-    """Collect what browsers report of the declared hosts' policy. Owns what waits, and what was told today."""
+    """Collect the hosts that browsers report. Owns the hosts that wait for more reports, and those recorded today."""
 
     def __init__(self, file: UndeclaredLoadsFile, vendors: Sequence[Vendor]) -> None:
         self._file, self._vendors = file, tuple(vendors)
@@ -58,9 +58,9 @@ class UndeclaredLoads:
         now: datetime,
         is_held: bool = False,
     ) -> None:
-        """Take one report: a host nobody declared, and whose script asked for it (None: the page's own).
+        """Take one report: an undeclared host, and the party whose script asked for it (None: the page's own script).
 
-        Reports of what was held need no agreement, so they have a day's room of their own.
+        Anyone can report held hosts without having agreed to anything, so these have limits of their own.
         """
         verdict = shortened(verdict)
         if not verdict.is_undeclared or packed_address(verdict.host.strip("[]")) is not None:
@@ -75,13 +75,13 @@ class UndeclaredLoads:
         if not (is_vendors or self._is_common(verdict.host, network)) or not self._days.take(kind, now):
             return
         self._told.add(key)
-        if not is_held:  # `Findings` logs those
+        if not is_held:  # `Findings` logs held hosts
             self._log(verdict, by, site=site, page=page)
         add = partial(self._file.add, is_held=is_held)
         await to_thread.run_sync(add, verdict.host, by, shown_path(page), now.date())
 
     def _is_common(self, host: str, network: str) -> bool:
-        """Return whether visitors of enough networks reported a host."""
+        """Return whether visitors from enough networks have reported a host."""
         if host not in self._waiting and len(self._waiting) >= MOST_WAITING:
             self._waiting.clear()
         networks = self._waiting.setdefault(host, set())
@@ -103,7 +103,7 @@ class UndeclaredLoads:
 
 
 def is_of_extension(report: dict[str, object]) -> bool:
-    """Return whether a report is of what an extension or a program of the visitor's put into the page."""
+    """Return whether a report is about something that a visitor's extension or program added to the page."""
     texts = [str(report.get(name, ""))[:2048] for name in ("blocked-uri", "source-file")]
     hosts = [text.partition("://")[2].partition("/")[0].partition(":")[0] for text in texts]
     return any(map(EXTENSION.match, texts)) or any(map(ON_MACHINES.fullmatch, hosts))

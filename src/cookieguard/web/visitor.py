@@ -1,4 +1,4 @@
-"""What an app sees of its visitor: consent, session, cart, customer number; never an address."""
+"""The Visitor, through which an app reads consent, session, cart and customer number, but never an address."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from cookieguard.web.request import Request
 from cookieguard.web.services import Services
 
 SCOPE_KEY = "cookieguard.visitor"
-WSGI_SCOPE = "asgi.scope"  # where a2wsgi puts the scope into an environ
+WSGI_SCOPE = "asgi.scope"  # the key of the ASGI scope in a2wsgi's environ
 
 
 class HasScope(Protocol):
-    """Be a request object of any ASGI framework: it keeps its scope at `.scope`."""
+    """A request object of any ASGI framework, with its scope at `.scope`."""
 
     @property
     def scope(self) -> Any: ...
 
 
 class Source(Protocol):
-    """Be where a Visitor takes its values from: the request's Exchange."""
+    """The Exchange of a request, from which a Visitor takes its values."""
 
-    goals: tuple[str, ...]  # kept until the request has ended
-    was_personal: bool  # the app asked who this is: no shared cache keeps the answer
+    goals: tuple[str, ...]  # recorded when the request ends
+    was_personal: bool  # the app asked who this is, so shared caches keep no answer
 
     @property
     def parts(self) -> Services: ...
@@ -56,9 +56,9 @@ class Source(Protocol):
 
 
 class Visitor:
-    """Give an app what it may know of a visitor.
+    """Give an app what it may know about a visitor.
 
-    Owned by the request it came with: use it until the response ends, do not keep it.
+    It belongs to one request: use it until the response ends, and do not keep it.
     """
 
     __slots__ = ("_source",)
@@ -81,7 +81,7 @@ class Visitor:
     def session(self) -> Session:
         """The signed session: a mapping of JSON values, the same object as `scope["session"]`."""
         session = self._source.session
-        session.mark_accessed()  # encoders written in C ask it nothing, and would write an empty one
+        session.mark_accessed()  # encoders in C bypass its methods and would write {}
         return session
 
     @property
@@ -98,9 +98,9 @@ class Visitor:
 
     @property
     def choices_url(self) -> str:
-        """Where this visitor changes the choice, and comes back to this page: for a link in the shop's footer.
+        """The address where this visitor can change the choice and then return to this page: for a link in the footer.
 
-        It speaks the browser's language; `&lang=de` behind it asks for another one.
+        The page is in the browser's language; append `&lang=de` for another one.
         """
         source = self._source
         return f"{source.own_base}choices?next={quote(source.request.return_path, safe='/')}"
@@ -108,54 +108,54 @@ class Visitor:
     def cookie_table(self, lang: str = "") -> Markup:
         """Return the cookie declaration as a table, for the shop's own policy: `{{ visitor.cookie_table("de") }}`.
 
-        In the language of `lang`, else in the browser's, else in the shop's.
+        The table is in the language `lang`, else in the browser's, else in the shop's.
         """
         source, parts = self._source, self._source.parts
         found = parts.renderer.pick_language(lang, source.request.text(b"accept-language"))
         return Markup(parts.declaration.table(found, base=source.own_base).decode())  # noqa: S704  # a template's
 
     def login(self, customer_number: str | int, *, remember: bool = False) -> None:
-        """Make this session the customer's: a new session id, the guest's cart comes along.
+        """Make this session the customer's, with a new session id; the guest's cart is kept.
 
-        With `remember` this browser is logged in again when the session is over, for 90 days. Who is remembered
-        already stays so without it. Raises CookieGuardError for it without a store (`store.enabled = false`).
+        With `remember`, this browser is logged in again after the session has ended, for 90 days. A browser that is
+        remembered already stays so without it. `remember` raises CookieGuardError if `store.enabled = false`.
         """
         self.session.login(customer_number, remember=remember)
 
     def logout(self) -> None:
-        """End the session: emptied, a new id, an empty cart. Copies of its cookie open no more, on any worker."""
+        """End the session: a new id, no values and an empty cart. Copies of its cookie count on no worker any more."""
         self.session.logout()
 
     def logout_everywhere(self) -> None:
-        """End every session of this customer; every worker obeys within 5 s.
+        """End every session of this customer, on every worker within 5 s.
 
-        After a change of password call `login` again: this browser then stays. Raises CookieGuardError without
-        a store (`store.enabled = false`).
+        After a change of password, call `login` again to keep this browser logged in. Raises CookieGuardError if
+        `store.enabled = false`.
         """
         self.session.logout_everywhere()
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether the store is down: nobody is a customer then. The cart can be read; let it not check out."""
+        """Whether the store is down, so that all visitors are guests. The cart can be read; do not let it check out."""
         return self.session.is_uncertain
 
     @property
     def is_remembered(self) -> bool:
-        """Whether a remember-me cookie logged this customer in and nobody typed a password since."""
+        """Whether a remember-me cookie logged this customer in, and the customer has not typed a password since."""
         return self.session.is_remembered
 
     @property
     def warnings(self) -> tuple[SecurityWarning, ...]:
-        """What this customer should be told: from the page after a login on, until `take_warnings`."""
+        """Warnings to show to this customer, from the page after a login until `take_warnings` is called."""
         return self.session.warnings
 
     def take_warnings(self) -> tuple[SecurityWarning, ...]:
-        """Return the warnings for the last time, for a page that shows them."""
+        """Return the warnings and clear them, for a page that shows them."""
         return self.session.take_warnings()
 
     @property
     def auth_age(self) -> timedelta | None:
-        """How long ago the customer logged in, None for a guest; ask for a new login where it is too long."""
+        """The time since the customer logged in, None for a guest; ask for a new login if it is too long."""
         return self.session.auth_age
 
     def agree(
@@ -168,66 +168,66 @@ class Visitor:
         details: Mapping[str, Any] | None = None,
         language: str = "",
     ) -> Agreement:
-        """Write down that this visitor agreed to something on a form, or did not: `visitor.agree("newsletter", ...)`.
+        """Record whether this visitor agreed to something on a form: `visitor.agree("newsletter", ...)`.
 
-        `text` is the wording beside the box, kept byte for byte; `given` whether it was ticked; once more with False it
-        is withdrawn. `who` names the person where nobody is logged in, such as a mail address; `details` are JSON
-        values; `language` is that of `text`, by default `consent.language`. All but topic and time is sealed. The
-        response waits until the record is on disk, 2 s at most. Raises ValueError for what cannot be written down,
-        CookieGuardError with `proof.enabled = false`.
+        `text` is the wording next to the box, kept byte for byte. `given` is whether the box was ticked; a later call
+        with False withdraws. `who` names a guest, for example by a mail address. `details` are JSON values. `language`
+        is that of `text`, by default `consent.language`. Everything except topic and time is sealed. The response
+        waits until the record is on disk, 2 s at most. Raises ValueError for values that cannot be recorded, and
+        CookieGuardError if `proof.enabled = false`.
         """
         form = {"topic": topic, "text": text, "given": given, "details": details or {}, "language": language}
         return self._source.parts.agreements.agree(self._source, form, who=who)
 
     def agreements(self, who: str = "") -> Awaitable[tuple[Agreement, ...]]:
-        """Return the newest agreement of each topic: `await visitor.agreements()`; empty where the log is down."""
+        """Return the newest agreement of each topic: `await visitor.agreements()`; empty if the log is down."""
         return self._source.parts.agreements.newest(self._source, who)
 
     def throttle_key(self, purpose: str) -> str:
-        """Return a key that counts attempts of one address for `purpose` without being the address.
+        """Return a key under which an app counts attempts of one address for `purpose`, without learning the address.
 
-        Keyed with a random key of this hour that all workers share; next hour the same address has another
-        key, and nobody can tell which. IPv6 counts by /64.
+        The key is made with a random secret that all workers share for one hour. In the next hour the same address
+        has another key, and the two cannot be linked. IPv6 addresses in the same /64 have the same key.
         """
         self._source.was_personal = True
         return self._source.throttle_key(purpose)
 
     def goal(self, name: str, *, value: float | Decimal | None = None) -> None:
-        """Say that this visitor did something worth counting: `visitor.goal("order placed", value=89.90)`.
+        """Count a goal that this visitor reached: `visitor.goal("order placed", value=89.90)`.
 
-        Of a value only the step is kept in which it lies (50 to 100), as a goal beside the goal.
+        Only the range of a value is kept (such as 50 to 100), as a second goal.
 
-        Counted when the request has ended, under the consent that its views are counted under. The name belongs to
-        the shop's code: 60 letters, digits, spaces and simple signs; one that holds what may name a person (a long
-        number, a mail address) is not counted, and the log says so once. Never raises, but for a bad name with
-        `dev = true`: ValueError.
+        The goal is counted when the request has ended, under the consent that applies to its views. The name is a
+        constant of the shop's code: up to 60 letters, digits, spaces and simple signs. A name that may identify a
+        person (with a long number or a mail address) is not counted, and the log says so once. Raises ValueError for a
+        bad name with `dev = true`, and otherwise never raises.
         """
         source = self._source
         if (counting := source.parts.counting) is not None:
             source.goals = counting.with_goal(source.goals, name, value, source.report_event)
 
     def risk(self, event: str, detail: str = "") -> None:
-        """Declare a risk event: `login`, `checkout`, `payment_failure` or `abuse`.
+        """Report a risk event: `login`, `checkout`, `payment_failure` or `abuse`. Raises ValueError for others.
 
-        Address, customer number as it is now, and `detail` (200 characters) are sealed in the vault after the
-        response; nothing waits, and without a key of the day the event is dropped. Raises ValueError for others.
+        The address, the current customer number and `detail` (200 characters) are sealed in the vault after the
+        response, which does not wait. Without a key of the day, the event is dropped.
         """
         self._source.risk(event, detail)
 
 
 class HasEnviron(Protocol):
-    """Be a request object of a WSGI framework: it keeps its environ at `.environ`."""
+    """A request object of a WSGI framework, with its environ at `.environ`."""
 
     @property
     def environ(self) -> Any: ...
 
 
 def visitor_of(connection: HasScope | HasEnviron | Mapping[str, Any]) -> Visitor:
-    """Return the Visitor behind a request object of any framework, behind an ASGI scope, or a WSGI environ of a2wsgi's.
+    """Return the Visitor of a framework's request object, of an ASGI scope, or of a WSGI environ made by a2wsgi.
 
-    Raises CookieGuardError where no CookieGuard is around the app.
+    Raises CookieGuardError if the app is not wrapped in CookieGuard.
     """
-    # Mostly a dict: to ask for any mapping takes 20 times as long.
+    # Mostly a dict: the check for any mapping takes 20 times as long.
     is_mapping = type(connection) is dict or isinstance(connection, Mapping)
     scope: Any = connection if is_mapping else getattr(connection, "scope", None)
     visitor = None if scope is None else scope.get(SCOPE_KEY)
@@ -235,7 +235,7 @@ def visitor_of(connection: HasScope | HasEnviron | Mapping[str, Any]) -> Visitor
 
 
 def _visitor_by_environ(connection: Any, scope: Any) -> Visitor:
-    """Find the Visitor of an app that speaks WSGI, by the scope that its environ holds; raise where there is none."""
+    """Return the Visitor of a WSGI app by the scope in its environ. Raises CookieGuardError if there is none."""
     environ = getattr(connection, "environ", None) if scope is None else scope
     if not isinstance(environ, Mapping):
         allowed = "a request of an ASGI or WSGI framework, an ASGI scope, or a WSGI environ"

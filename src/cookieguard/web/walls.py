@@ -1,4 +1,4 @@
-"""The two walls for one shop origin and one state of consent, built once and shared by its requests."""
+"""The walls: the rules and policies for one shop origin and one state of consent, built once for all its requests."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from cookieguard.web.http.origin import Origin
 
 logger = logging.getLogger("cookieguard")
 
-# (origins a shop is reached by) x (visitors' states). Host headers are free text, so it is bounded, and made-up
-# ones push out each other, not the shop's own, which is asked for again and again.
+# A shop's origins times its visitors' states of consent. Clients choose Host headers, so the number is bounded. Forged
+# hosts replace each other, but not the shop's own host, which is in constant use.
 WALLS_KEPT = 64
-# Bytes of a policy that leave room for the other headers in 4 KB, what nginx buffers by default on most machines: lines
-# that remove cookies take 1 KB, our own cookies 1.2, what nginx notes of a page to be cached 0.4.
+# Bytes of a policy that leave room for other headers in the 4 KB that nginx buffers by default on most machines. Lines
+# that remove cookies take 1 KB, our own cookies 1.2 KB, and nginx's note of a page in its cache 0.4 KB.
 MOST_POLICY = 900
-# A worker's script sets no other long headers. This policy also covers what a service worker fetches for its pages.
+# A worker's script has no other long headers. Its policy also covers what a service worker fetches for its pages.
 MOST_POLICY_OF_WORKER = 2000
 CUT_POLICY = (
     "a response (Sec-Fetch-Dest: %s) got only %d of the %d bytes of its Content-Security-Policy, because proxies "
@@ -54,98 +54,98 @@ TOO_MANY_DECLARED = (
 )
 DOCUMENT_VARY = (b"Cookie", b"Sec-GPC")
 OPENED_VARY = (*DOCUMENT_VARY, b"Sec-Fetch-Dest", b"Sec-Fetch-Mode")
-HOSTS_KNOWN = 1000  # for each wall; a page may name any number of them
+HOSTS_KNOWN = 1000  # for each wall; a page may name any number of hosts
 REPORT_ONLY = b"content-security-policy-report-only"
-MOST_DECLARED = 2000  # bytes of the report-only policy: the other one is short where it goes out
-WATCHED = 10  # one of so many documents asks for reports: each is a request more
-# All pages below the prefix but those that only show something: a form of the shop may lead to these. They are matched
-# to the end of the path: "-" beside one of them is no such page.
+MOST_DECLARED = 2000  # bytes of the report-only policy; the enforced policy is short if this one is sent
+WATCHED = 10  # one document in this many asks for reports, since each report is a request
+# All pages below the prefix, except those that only show something, to which a form of the shop may lead. The
+# exceptions are matched to the end of the path, so that `cookies-` is not one.
 ACTING_PAGES = r"(?!(?:choices|cookies|policy(?:/\w[\w.-]*)*)/?\Z)"
 REPORT_PAGE = "report"  # below the prefix: where browsers post what the policy stopped
 
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """Hold what guards a document: the rewriter's rules and the policies. `judge` tells whose a URL is."""
+    """Hold the rules by which documents are rewritten, and the policies for them."""
 
     rules: Rules
     policy: bytes
-    short_policy: bytes  # as much of it as headers take; what is left out is held
+    short_policy: bytes  # as much of it as headers allow; the hosts left out are held
     worker_policy: bytes  # the same for a worker's script
-    meta: bytes  # all of it as markup, where that is too long for headers
+    meta: bytes  # the whole policy as markup, if it is too long for headers
     strict_policy: bytes
-    allowed: str  # the addresses the guard lets through, as a JavaScript pattern
+    allowed: str  # addresses that guard.js allows, as a JavaScript pattern
     register: Register
     site: Site
     granted: frozenset[str]
-    is_open: bool  # nobody is held from these visitors
-    note_cut: Callable[[bytes, bytes, bytes], None]  # of a response that gets less than the whole policy
-    declared: bytes = b""  # for who agreed to everything: reports what is loaded beyond it, and stops nothing
-    views: Iterator[int] = field(default_factory=count, compare=False, repr=False)  # of documents
-    known: set[str] = field(default_factory=set, compare=False, repr=False)  # hosts that are no news
-    # What can be done about who is held, by what else is granted
+    is_open: bool  # no party is held for these visitors
+    note_cut: Callable[[bytes, bytes, bytes], None]  # called if a response gets a part of the policy only
+    declared: bytes = b""  # for visitors who accepted everything: reports undeclared hosts, stops none
+    views: Iterator[int] = field(default_factory=count, compare=False, repr=False)  # counts documents
+    known: set[str] = field(default_factory=set, compare=False, repr=False)  # hosts already reported
+    # Offers to load a held party, by the party and the other grants
     offers: dict[tuple[Verdict, frozenset[str]], Offer] = field(
         default_factory=dict, compare=False, repr=False
     )
-    # Placeholders
+    # Markup of placeholders
     placed: dict[tuple[object, ...], bytes] = field(default_factory=dict, compare=False, repr=False)
-    # Whole but for the path they lead back to
+    # Markup of banners, without the path that they lead back to
     banners: dict[tuple[object, ...], list[bytes]] = field(default_factory=dict, compare=False, repr=False)
-    # What tags are judged by, by where pages are
+    # Quick checks of tags, by the folder of the page
     folders: dict[str, Glance] = field(default_factory=dict, compare=False, repr=False)
-    # What goes first into documents, by what was agreed to and the state of the choice
+    # Markup for the start of documents, by purposes granted and state of the choice
     heads: dict[tuple[frozenset[str], str], bytes] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def has_everything(self) -> bool:
-        """Return whether these visitors agreed to every purpose there is, or need not."""
+        """Return whether these visitors agreed to every purpose, or no party needs their consent."""
         has_all = self.register.ids <= self.granted | {NECESSARY}
         return self.is_open or (has_all and not keeps_any(self.granted))
 
     @property
     def vary(self) -> tuple[bytes, ...]:
-        """What a document depends on: also how it is opened, where only then the policy stands in it."""
+        """The headers that documents depend on; with fetch metadata if only opened pages contain the policy."""
         return OPENED_VARY if self.meta else DOCUMENT_VARY
 
     @property
     def spare(self) -> int:
-        """The bytes that the policy leaves of those it may take among the headers."""
+        """The bytes of headers that the policy could take, but does not use."""
         return max(0, MOST_POLICY - len(self.short_policy))
 
     def policies(
         self, *, is_strict: bool, has_meta: bool, destination: bytes | None
     ) -> list[tuple[bytes, bytes]]:
-        """Return the policies a document goes out with; beside one in the page itself the header only ends an older."""
+        """Return a document's policy headers; if the page contains its policy, they only replace an older one."""
         if has_meta and not is_strict:
             return self.watched([(POLICY, OPEN)])
         return self.watched([(POLICY, self.in_headers(is_strict=is_strict, destination=destination))])
 
     def in_headers(self, *, is_strict: bool, destination: bytes | None) -> bytes:
-        """Return what headers take of the policy."""
+        """Return the policy for headers, shortened if it is too long."""
         if is_strict:
             return self.strict_policy
         taken = self.worker_policy if destination in WORKER_DESTINATIONS else self.short_policy
-        # What a script reads runs under no policy.
+        # A response that a script fetches runs under no policy.
         if len(taken) < len(self.policy) and destination != b"empty":
             self.note_cut(destination or b"none", taken, self.policy)
         return taken
 
     def unwatched(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """Return headers as they are kept for a page that comes again: whether it is watched is settled each time."""
-        return [one for one in headers if one != (REPORT_ONLY, self.declared)]  # a shop may have one too
+        """Return headers for the page cache, without the report-only policy, which is decided for each response."""
+        return [one for one in headers if one != (REPORT_ONLY, self.declared)]  # a shop's own stays
 
     def watched(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """Return a copy of headers; of one document in WATCHED with the policy that only reports."""
+        """Return a copy of headers, with the report-only policy for one document in WATCHED."""
         if self.declared and next(self.views) % WATCHED == 0:
             return [*headers, (REPORT_ONLY, self.declared)]
         return headers.copy()
 
     def verdict(self, url: Url) -> Verdict:
-        """Find whose host a URL reaches."""
+        """Return whom the host of a URL belongs to."""
         return self.register.judge(url.host, url.port, url.path, shop=self.site)
 
     def news(self, held: Iterable[Held]) -> list[tuple[Held, Verdict]]:
-        """Return what a page holds and whose it is, without the hosts of pages before: pages hold the same again."""
+        """Return the held elements whose hosts were not reported yet, with their verdicts."""
         new = [one for one in held if one.url.host not in self.known]
         if not new:
             return []
@@ -155,39 +155,39 @@ class Wall:
         return [(one, self.verdict(one.url)) for one in new]
 
     def holds(self, reference: str) -> bool:
-        """Return whether a URL reference on this page reaches a held host."""
+        """Return whether a URL reference on this page leads to a held host."""
         return self.held_party(reference) is not None
 
     def held_party(self, reference: str) -> Verdict | None:
-        """Find the held party that a URL reference on this page reaches; None where it reaches nobody held."""
+        """Return the held party that a URL reference on this page leads to; None if it leads to none."""
         verdicts = [self.verdict(url) for url in readings(reference, self.rules.url)]
         return next((one for one in verdicts if self.register.holds(one, self.granted)), None)
 
 
 class Walls:
-    """Build the walls, and keep those asked for last."""
+    """Build the walls, and keep those used last."""
 
     def __init__(
         self, config: Config, register: Register, note_own: Callable[[Url], None] = lambda _: None
     ) -> None:
-        """Take also who hears of each URL that leads to another host of the shop's own."""
+        """`note_own` is called with each URL that leads to another host of the shop's own site."""
         self._config, self._note_own = config, note_own
         self._register = register
         self._build = lru_cache(maxsize=WALLS_KEPT)(self._make)
         self._is_cut_told = False
-        self._last: dict[frozenset[str], tuple[Origin, str, Wall]] = {}  # of each state (bounded)
+        self._last: dict[frozenset[str], tuple[Origin, str, Wall]] = {}  # by state of consent (bounded)
 
     def _note_cut(self, destination: bytes, taken: bytes, policy: bytes) -> None:
-        """Tell the owner once that a response is without some of the vendors that visitors agreed to."""
+        """Warn the owner once that a response's policy leaves out vendors that the visitor agreed to."""
         if not self._is_cut_told:
             self._is_cut_told = True
             shown = ascii(destination.decode("latin-1"))[1:-1][:40]  # a client's own text
             logger.warning(CUT_POLICY, shown, len(taken), len(policy))
 
     def around(self, origin: Origin, granted: frozenset[str], *, base: str) -> Wall:
-        """Return the walls for pages of `origin` and visitors who granted these purposes (or one party alone).
+        """Return the walls for pages of `origin` and visitors who granted these purposes (or a single party).
 
-        `base` is the path our own pages are under, for the reports of violations.
+        `base` is the path that our own pages are below; browsers report violations there.
         """
         last = self._last.get(granted)
         if last is not None and last[0] is origin and last[1] == base:  # most shops have one origin
@@ -199,7 +199,7 @@ class Walls:
         return wall
 
     def strictest(self, origin: Origin, *, base: str) -> Wall:
-        """Return the walls for visitors who agreed to nothing, which do for everyone."""
+        """Return the walls for visitors who agreed to nothing, which are safe for everyone."""
         return self.around(origin, frozenset(), base=base)
 
     def _make(self, origin: Origin, granted: frozenset[str], report: str) -> Wall:
@@ -261,18 +261,18 @@ class Walls:
 
 
 def _plain_path(path: str) -> str:
-    """Return a path as servers and proxies may read it: decoded, without dots and empty segments, with a last slash."""
+    """Return a path as servers and proxies may read it: decoded, with a final slash, no dots or empty segments."""
     is_plain = "%" not in path and "/." not in path and "//" not in path
     return f"{path.removesuffix('/') if is_plain else normpath(unquote(path))}/"
 
 
 def _meta(policy: bytes) -> bytes:
-    """Write a policy as markup; what is first in a head holds for all that follows."""
+    """Return a policy as a `<meta>`, which applies to everything after it in the page."""
     return b'<meta http-equiv="Content-Security-Policy" content="%s">' % policy.replace(b"&", b"&amp;")
 
 
 def _held_inline(register: Register, granted: frozenset[str]) -> list[tuple[str, Held]]:
-    """List by what the inline scripts of held vendors are told; each counts as a contact with its first host."""
+    """Return the patterns of held vendors' inline scripts; each counts as a contact with the vendor's first host."""
     found: list[tuple[str, Held]] = []
     for vendor in register.vendors:
         host = vendor.hosts[0].removeprefix("*.").partition("/")[0].partition(":")[0]

@@ -1,4 +1,4 @@
-"""A WebSocket's handshake: whose session it may open, and the cookies that go with its answer."""
+"""A WebSocket's handshake: which pages may use the visitor's session, and which cookies its answer sets."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 def keep_out(exchange: Exchange) -> None:
-    """Take our cookies from a handshake that a foreign page began: no same-origin policy keeps it from reading.
+    """Ignore our cookies in a handshake from a foreign page: the same-origin policy does not stop it from reading.
 
-    SameSite=Lax stops that from other sites, not from a sibling host, and SameSite=None stops nothing.
+    SameSite=Lax withholds cookies from other sites, but not from sibling hosts; SameSite=None withholds none.
     """
     if is_own_page(exchange):
         return
@@ -35,7 +35,7 @@ def keep_out(exchange: Exchange) -> None:
 
 
 class Handshake:
-    """Pass the answers of a WebSocket app, with our cookies in the one that ends the handshake."""
+    """Pass on the messages of a WebSocket app, and set our cookies in the one that ends the handshake."""
 
     __slots__ = ("_exchange", "_send")
 
@@ -44,7 +44,7 @@ class Handshake:
         self._send = send
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Take one message of the app."""
+        """Send one message of the app."""
         if message["type"] in ANSWERS:
             return self._answer(message)
         return self._send(message)
@@ -56,7 +56,7 @@ class Handshake:
         lines = await settled(exchange, partial(own_lines, exchange))
         exchange.status = message.get("status", SWITCHING)
         headers, names = read(message.get("headers") or ())
-        if not CONTACT_NAMES.isdisjoint(names):  # what is kept for later, such as NEL, comes with any answer
+        if not CONTACT_NAMES.isdisjoint(names):  # any answer can set reporting, such as NEL
             message = {**message, "headers": (headers := filter_contacts(headers, exchange.holds))}
         if lines:
             message = {**message, "headers": [*headers, *((b"set-cookie", line) for line in lines)]}
