@@ -161,7 +161,7 @@ def test_a_demo_with_visitors_tells_a_story_and_has_a_link_for_each_role(tmp_pat
     assert "Demo support" in texts["people"]
     assert f"export DEMO_DATABASE={tmp_path}/shop.sqlite3" in printed
     assert "WRONG" not in found
-    assert "3 requests processed" in worked
+    assert "4 requests processed" in worked
     assert [shlex.split(one)[1:3] for one in commands[2:]] == [["policy", "status"], ["policy", "send"]]
 
 
