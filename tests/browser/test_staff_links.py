@@ -63,7 +63,7 @@ def test_form_after_the_end_of_a_session_leads_back_to_its_page(visit: Visitors,
         with shown.expect_navigation():
             shown.click("button[value=add]")
 
-        assert "You signed out" in shown.inner_text("[role=alert]")
+        assert "This session has ended" in shown.inner_text("[role=alert]")
         assert "Anna Quandt, Street 1" in shown.inner_text("main")
         shown.fill("#token", token)
         with shown.expect_navigation():

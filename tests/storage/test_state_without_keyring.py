@@ -151,9 +151,9 @@ def fill_rooms(config: Config, state: StateDirectory, keyring: Keyring, now: dat
     with closing(SqliteStore(state.path / "store.db")) as store:
         answers = MailLists(config, keyring, lambda question: answered(question(store)), clock=lambda: now)
         for number in NUMBERS[:50]:
-            wish = answers.wish(Act.CONFIRM, answers.token(Act.CONFIRM, number, "news"))
-            assert wish is not None
-            assert answers.obey(wish).result()
+            decision = answers.decision_in(Act.CONFIRM, answers.token(Act.CONFIRM, number, "news"))
+            assert decision is not None
+            assert answers.apply(decision).result()
         store.record([ended_customer(NUMBERS[1], now=now, longest=timedelta(days=30))])
     journal = ErasedCustomers(journal_of(config, state.path), keyring)
     journal.write_ended([ended_customer(NUMBERS[1], now=now, longest=timedelta(days=30))], now)
