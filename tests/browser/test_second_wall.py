@@ -37,7 +37,7 @@ def pages_with(nonce: str, meta: str = "") -> str:
 
 # path -> (page, policy header, is our style in, is our script in, requests of ours)
 POLICIES: dict[str, tuple[str, str, bool, bool, int]] = {
-    "/no-policy": (pages_with(""), "", True, True, 0),
+    "/no-policy": (pages_with(""), "", True, True, 1),  # banner.js, which stays in the browser's cache
     "/nonce": (
         pages_with(NONCED),
         "default-src 'self'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'nonce-{nonce}'",
