@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from operator import methodcaller
 from os.path import realpath
+from threading import Lock
 from typing import Any
 from weakref import WeakSet
 
@@ -169,13 +170,16 @@ def _error_of(conflict: tuple[str, str]) -> ConfigError:
 
 
 _made: WeakSet[CookieGuard] = WeakSet()  # the guards of this process
+_listing = Lock()  # threads that make guards at once would change the set while another one reads it
 
 
 def _warn_of_shared_state(guard: CookieGuard) -> None:
     """Warn if another guard of this process uses the same state directory for other hosts."""
     config, ours = guard.config, set(guard.config.origins)
-    for other in [made.config for made in _made]:
+    with _listing:
+        others = [made.config for made in _made]
+        _made.add(guard)
+    for other in others:
         is_apart = ours and other.origins and ours.isdisjoint(other.origins)
         if is_apart and realpath(other.state_dir) == realpath(config.state_dir):
             logger.warning(SHARED, other.origins[0], config.origins[0], config.state_dir)
-    _made.add(guard)
