@@ -53,8 +53,8 @@ def export(
 def diff(*, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False) -> None:
     """Compare the file with what is in force. Exit code 1 if they differ."""
     shop, changed = _read(config, keyring)
-    in_file = {one.name: _fields(one) for one in shop.config.vendors}
-    told = {one["name"]: _differences(in_file.get(one["name"]), one) for one in changed}
+    in_file = {vendor.name: _fields(vendor) for vendor in shop.config.vendors}
+    told = {fields["name"]: _differences(in_file.get(fields["name"]), fields) for fields in changed}
     lines = [f"{name}: {line}" for name, found in told.items() for line in found]
     show_answer(told, *(lines or [SAME]), as_json=as_json)
     if lines:
@@ -97,12 +97,12 @@ def _read(file: Path | None, keyring: Path | None) -> tuple[Shop, list[Fields]]:
     ring = read_place(keyring_place(config, keyring))
     shop = Shop(config=config, environ=os.environ, now=datetime.now(UTC), given=ring)
     with store_answers():
-        return shop, [_fields(one) for one in in_force(shop).vendors if one not in config.vendors]
+        return shop, [_fields(vendor) for vendor in in_force(shop).vendors if vendor not in config.vendors]
 
 
 def _fields(vendor: Vendor) -> Fields:
-    """Return what is set of a vendor, as JSON has it."""
-    found = {one.name: getattr(vendor, one.name) for one in dataclasses.fields(Vendor) if one.init}
+    """Return the fields of a vendor that have a value, as JSON has them."""
+    found = {field.name: getattr(vendor, field.name) for field in dataclasses.fields(Vendor) if field.init}
     return {name: str(value) if isinstance(value, date) else value for name, value in found.items() if value}
 
 

@@ -213,7 +213,7 @@ def _clock(shop: Shop) -> Iterator[Finding]:
 def _declarations(shop: Shop) -> Iterator[Finding]:
     first = shop.first_day(LOADS_DAYS)
     recent = [load for load in read_undeclared_loads(shop.state) if load.last >= first]
-    hosts = undeclared((load.host for load in recent), shop.config)
+    hosts = set(undeclared((load.host for load in recent), shop.config))
     found = [load for load in recent if load.host in hosts]
     if not found:
         yield Finding("declarations", f"browsers reported no undeclared host in {LOADS_DAYS} days")

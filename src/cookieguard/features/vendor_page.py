@@ -172,7 +172,7 @@ def _parties_of(config: Config, sightings: Iterable[Sighting]) -> Sequence[Party
             owners = catalogue.sharing(sighting.host)
             name = owners[0].name if len(owners) == 1 else site_of(bare).domain
             others.setdefault(name or sighting.host, []).append(sighting)
-    found = [_declared(sighting, declared[sighting.name]) for sighting in config.vendors]
+    found = [_declared(vendor, declared[vendor.name]) for vendor in config.vendors]
     for name, seen in others.items():
         hosts = list(dict.fromkeys(sighting.host for sighting in seen))
         found.append(Party(name, hosts, catalogue.sharing(hosts[0]), seen))

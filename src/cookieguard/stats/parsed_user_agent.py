@@ -11,11 +11,13 @@ from ua_parser import BestAvailableResolver, Parser, load_lazy_builtins
 from user_agents import parsers
 
 # Found in patterns of devices that can find a family which `user_agents` compares, or a Mac. The other 573 patterns
-# only name models of telephones, and took 13 of 26 MB.
+# only name models of telephones, and would take 13 MB more.
 FAMILIES = re.compile(r"(?i)generic|spider|ip(?:ad|hone|od)|ios|vita|playbook|kindle|xoom|streak|\bmac")
 # Lazy, because the Rust resolver compiles the patterns itself; compiling them in Python too took a third of the time.
 _browsers, _systems, _devices = load_lazy_builtins()
-_devices = [one for one in _devices if FAMILIES.search(f"{getattr(one, 'family', '')} {one.regex}")]
+_devices = [
+    device for device in _devices if FAMILIES.search(f"{getattr(device, 'family', '')} {device.regex}")
+]
 _PARSER = Parser(BestAvailableResolver((_browsers, _systems, _devices)))
 
 

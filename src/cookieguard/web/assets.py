@@ -75,8 +75,8 @@ def load_asset(name: str, look: LookSettings | None = None, more: str = "") -> A
     look = look or LookSettings()
     stem, _, kind = name.partition(".")
     file, old, new = VARIANTS.get(name, (name, "", ""))
-    texts = (STATIC.joinpath(one).read_text("utf-8") for one in _sources(file, look.layout))
-    sources = [one.replace(old, new) if old else one for one in texts]
+    texts = (STATIC.joinpath(source).read_text("utf-8") for source in _sources(file, look.layout))
+    sources = [text.replace(old, new) if old else text for text in texts]
     if name in VARIABLES_ON and look.declarations:
         sources.append(f"{VARIABLES_ON[name]}{{{look.declarations}}}")
     sources.append(more)

@@ -51,9 +51,9 @@ def judges_on(
         elif vendor.name in register.lapsed:
             logger.warning(HELD, vendor.name, vendor.contract_end)
     ends = [
-        one.contract_end
-        for one in config.vendors
-        if one.contract_end and not one.held and today <= one.contract_end < date.max
+        vendor.contract_end
+        for vendor in config.vendors
+        if vendor.contract_end and not vendor.held and today <= vendor.contract_end < date.max
     ]
     return Judges(
         register,

@@ -137,7 +137,7 @@ class Findings:
             return
         name = _common_name(name[:LONGEST_SEARCHED])
         known = name[:LONGEST_COOKIE]
-        if any(known in one for one in self._told_cookies.values()):
+        if any(known in names for names in self._told_cookies.values()):
             return
         told.add(known)
         source = "by the shop" if way == "set" else "by a browser (cookies can be forged)"
@@ -154,7 +154,7 @@ class Findings:
         if entry is None:
             return _own_cookie(name, "to declare it, as necessary or with its real purpose:", NECESSARY)
         told = f"it belongs to {entry.name}, which the catalogue lists for {entry.purpose}; to declare"
-        if any(not set(one.hosts).isdisjoint(entry.hosts) for one in self._vendors):
+        if any(not set(vendor.hosts).isdisjoint(entry.hosts) for vendor in self._vendors):
             return _own_cookie(name, f"{told} it:", entry.purpose)
         return f"; {told} the vendor with its cookies:\n{named(entry, self._vendors)}"
 

@@ -127,7 +127,7 @@ class Request:
     def has_gpc(self) -> bool:
         """Return whether Global Privacy Control is on: at least one Sec-GPC header is exactly `1`."""
         value = self.headers.get(b"sec-gpc")
-        return value is not None and GPC_ON in [one.strip(b" \t") for one in value.split(b",")]
+        return value is not None and GPC_ON in [part.strip(b" \t") for part in value.split(b",")]
 
     @property
     def is_secure_context(self) -> bool:
@@ -314,7 +314,7 @@ def is_of_library(requested_with: bytes) -> bool:
 def takes_whole(headers: Mapping[bytes, bytes]) -> bool:
     """Return whether such a library asks for a whole page; Unpoly names `body` if its page names no target."""
     targets = headers.get(b"x-up-target", b"")
-    is_body = b"body" in [one.strip(b" ") for one in targets.split(b",")]
+    is_body = b"body" in [target.strip(b" ") for target in targets.split(b",")]
     return is_body or any(headers.get(name) == b"true" for name in WHOLE_HEADERS)
 
 

@@ -183,7 +183,7 @@ class Response:
 
     def _on_hint(self, message: Message) -> Awaitable[None]:
         """Pass on the links to hosts that are not held; browsers follow them before a policy is in force."""
-        links = filter_contacts([(b"link", bytes(one)) for one in message["links"]], self._exchange.holds)
+        links = filter_contacts([(b"link", bytes(link)) for link in message["links"]], self._exchange.holds)
         return self._send({**message, "links": [link for _, link in links]}) if links else _nothing()
 
     def _with_ours(self, message: Message) -> Message:

@@ -132,7 +132,7 @@ class Wall:
 
     def unwatched(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Return headers for the page cache, without the report-only policy, which is decided for each response."""
-        return [one for one in headers if one != (REPORT_ONLY, self.declared)]  # a shop's own stays
+        return [pair for pair in headers if pair != (REPORT_ONLY, self.declared)]  # a shop's own stays
 
     def watched(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Return a copy of headers, with the report-only policy for one document in WATCHED."""
@@ -146,13 +146,14 @@ class Wall:
 
     def news(self, held: Iterable[Held]) -> list[tuple[Held, Verdict]]:
         """Return the held elements whose hosts were not reported yet, with their verdicts."""
-        new = [one for one in held if one.url.host not in self.known]
+        new = [element for element in held if element.url.host not in self.known]
         if not new:
             return []
         if len(self.known) + len(new) > HOSTS_KNOWN:
             self.known.clear()
-        self.known.update(one.url.host for one in new if not self.register.is_by_path(one.url.host))
-        return [(one, self.verdict(one.url)) for one in new]
+        hosts = {element.url.host for element in new}
+        self.known.update(host for host in hosts if not self.register.is_by_path(host))
+        return [(element, self.verdict(element.url)) for element in new]
 
     def holds(self, reference: str) -> bool:
         """Return whether a URL reference on this page leads to a held host."""
@@ -161,7 +162,7 @@ class Wall:
     def held_party(self, reference: str) -> Verdict | None:
         """Return the held party that a URL reference on this page leads to; None if it leads to none."""
         verdicts = [self.verdict(url) for url in readings(reference, self.rules.url)]
-        return next((one for one in verdicts if self.register.holds(one, self.granted)), None)
+        return next((verdict for verdict in verdicts if self.register.holds(verdict, self.granted)), None)
 
 
 class Walls:

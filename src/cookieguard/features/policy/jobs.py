@@ -40,9 +40,8 @@ def forget_recipients(config: Config, state: Path, *, environ: Mapping[str, str]
     with closing(store_opener(config, state, environ=environ)()) as store:
         ledger = read_ledger(store)
         keep = timedelta(days=config.mail.keep_days)
-        versions = {
-            found.name: found for found in (read_versions(config) if ledger and config.policy.folder else ())
-        }
+        found = read_versions(config) if ledger and config.policy.folder else ()
+        versions = {version.name: version for version in found}
         over = [name for name, entry in ledger.items() if _is_over(versions.get(name), entry, now, keep)]
         if not over:
             return 0

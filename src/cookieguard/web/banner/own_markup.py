@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, ParseError
 from cookieguard.config.purposes import NECESSARY
 
 Fault = tuple[str, str]
-"""What is wrong, and what is allowed instead."""
+"""The fault, and the markup that is allowed instead."""
 
 ELEMENTS = frozenset(
     "a abbr b bdi br button dd details div dl dt em fieldset h1 h2 h3 h4 hr i img input label legend li ol p s section "

@@ -279,7 +279,7 @@ def with_retained(
     request: Request, items: Iterable[tuple[str, date | None, str]], *, now: datetime
 ) -> Request:
     """Return the request with the kinds of data that are kept, until when and why; others count as deleted."""
-    before = {event.name: (event.until, event.text) for event in request.retained}
+    before = {kept.name: (kept.until, kept.text) for kept in request.retained}
     named = {clean(name, LONGEST_NAME): (until, clean(reason)) for name, until, reason in items}
     for name in before.keys() - named.keys():
         request = _with(request, Event(at=now, act=Act.GONE, by=WORKER, name=name))
