@@ -105,7 +105,7 @@ WSGI_LINES = (
     'from cookieguard import CookieGuard; {app} = CookieGuard(WSGIMiddleware({name}), "{file}")',
 )
 WSGI_NAME = "app"  # the guarded app's name, if a function makes the WSGI app
-# What else the owner must know about a framework.
+# Further notes for the owner about a framework.
 NOTES = {
     "Flask": "flask run, and gunicorn without -k uvicorn_worker.UvicornWorker, fail or serve the app unguarded.",
     "get_asgi_application": "manage.py runserver serves the app without the guard. Use the command below.",

@@ -20,7 +20,7 @@ from cookieguard.errors import ConfigError
 
 SHOP, VENDOR = "shop", "vendor"
 NEAREST = 3  # similar names that the error for an unknown name suggests
-# What a cookie does, in words that the language files translate.
+# The uses of a cookie; the language files translate them.
 USES = {
     "ads": "chooses or counts advertising",
     "campaign": "remembers where the visitor came from",

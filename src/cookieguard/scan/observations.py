@@ -1,4 +1,4 @@
-"""What a scan observed, as values: contacts with hosts, stored cookies, and errors that missing scripts caused."""
+"""The observations of a scan, as values: contacts with hosts, stored cookies, and errors of missing scripts."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class DataKind:
         return (int(count), unit.removesuffix("s")) if unit else None
 
 
-# What a scan finds in form fields; the language files have words for each.
+# The kinds of data that a scan finds in form fields; the language files have words for each.
 FIELDS = (
     "email",
     "phone",

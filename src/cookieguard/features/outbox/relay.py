@@ -21,7 +21,7 @@ POLICY = "5.7."
 
 
 class RelayDown(CookieGuardError):
-    """Say that the relay cannot be reached or accepts no mail, whoever the recipient is."""
+    """Report that the relay cannot be reached, or refuses mail to every recipient."""
 
 
 class Refused(CookieGuardError):

@@ -240,14 +240,14 @@ def new_vendor(facts: Overlay, config: Config, others: Sequence[Vendor]) -> Vend
         is_plain = bool(HOST_NAME.fullmatch(host)) and "." in host
         _require(is_plain, f"{where}, host", repr(host[:80]), "a host's whole name, without *, port and path")
         owner = _owner(host, config, others)
-        _require(not owner, f"{where}, host {host}", f"of {owner}", "a host that nobody has")
+        _require(not owner, f"{where}, host {host}", f"of {owner}", "a host that is free")
     taken = {cookie.name for cookie in config.cookies.sign}
     known = CookieRegister(vendors=others, own=config.cookies.own, ours=(), undeclared="report")
     for name in vendor.cookies:
         is_free = not (
             "*" in name or "cg_" in name or name in taken or known.use_of(name.encode()).is_declared
         )
-        _require(is_free, f"{where}, cookie", repr(name[:80]), "a whole name, without *, that nobody has")
+        _require(is_free, f"{where}, cookie", repr(name[:80]), "a whole name, without *, that is free")
     return vendor
 
 

@@ -1,4 +1,4 @@
-"""What the SQLite file of statistics contains; test_stats_engines.py has what all engines share."""
+"""The contents of the SQLite file of statistics; test_stats_engines.py has what all engines share."""
 
 from __future__ import annotations
 

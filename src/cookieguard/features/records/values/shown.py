@@ -35,7 +35,7 @@ class ShownText(NamedTuple):
     """Where the text was shown; empty for a text of the shop's own form."""
     text: str = ""
     is_same: bool = False
-    """Whether the text is unchanged, by the digest in the record."""
+    """True if the text still has the digest that the record names."""
     style: str = ""
     has_style: bool = False
     """Whether the record names a style sheet; `style` is empty if that sheet is missing or was changed."""

@@ -26,7 +26,7 @@ SUPPORT, OFFICER = "support", "officer"
 LOOK = SUPPORT  # to open the page of requests, and to see who sent one
 ENTER = SUPPORT
 KNOWN, IN_DOUBT = "known", "in-doubt"
-# Whether staff know the sender of a letter that they enter: they must choose, there is no default
+# Staff who enter a letter must say whether they know its sender; there is no default
 WHO = (KNOWN, IN_DOUBT)
 DUTIES: Mapping[Act, str] = {
     Act.STEP: SUPPORT,

@@ -56,7 +56,7 @@ RECORD_BATCH = "INSERT OR IGNORE INTO batch VALUES (?, ?)"
 INSERT_HIT = f"INSERT INTO hit ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - our own names
 KEYS = "SELECT value FROM json_each(:keys)"
 LAST_SEEN = f"SELECT key, last FROM visit WHERE day = :day AND key IN ({KEYS})"  # noqa: S608
-# The first view is found by its time, which has an index. Of several views in that second, the first written counts.
+# The first view is found by its time, which has an index; if several share that second, the one written first counts.
 FIRSTS = f"""
     SELECT v.key, h.time, h.source, h.medium, h.campaign FROM visit AS v
     JOIN hit AS h ON h.time = v.first AND h.key = v.key AND h.kind = 'view' AND h.bot = ''
