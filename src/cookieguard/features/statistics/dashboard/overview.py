@@ -161,7 +161,7 @@ def _with_figures(page: Overview, course: Course, tables: Tables, marks: Sequenc
 
 
 def _where_values_are_shown(asked: Range) -> Range:
-    return asked if asked.last is not None else max(asked, NARROWEST, key=lambda some: some.length)
+    return asked if asked.last is not None else max(asked, NARROWEST, key=lambda range_: range_.length)
 
 
 def _require_shown(selection: Selection, options: Mapping[str, Sequence[str]]) -> None:

@@ -158,7 +158,7 @@ def settled(asked: Range, today: int) -> Range:
     if asked.last is None or asked.last < today:
         return asked
     first = asked.last - asked.length + 1
-    lasts = [some for some in RANGES.values() if some.length == today - first + 1 and asked.is_free]
+    lasts = [range_ for range_ in RANGES.values() if range_.length == today - first + 1 and asked.is_free]
     if lasts or (asked.is_free and first < today):
         return lasts[0] if lasts else _between(first, today - 1)
     raise BadSelection(f"{asked.label}: it is not over yet.")
@@ -289,9 +289,8 @@ def narrowed(asked: Range, reaches: Callable[[Range], bool]) -> Range:
     """Return the range, or the widest smaller one for all of which there are figures."""
     if asked.last is not None:
         return asked
-    return next(
-        (own for own in reversed(list(RANGES.values())) if own.length <= asked.length and reaches(own)), asked
-    )
+    narrower = [range_ for range_ in RANGES.values() if range_.length <= asked.length]
+    return next(filter(reaches, reversed(narrower)), asked)
 
 
 def wider_by_one(asked: Range) -> Range | None:

@@ -122,7 +122,7 @@ def read_details(
     reader, (is_enough, figures) = AskedOnce(reader), READERS[selection.tab]
     readers = {False: reader, True: AnyDays(reader)}
     selection = replace(selection, range=settled(wanted, today))
-    found = widened(selection.range, lambda some: is_enough(readers[some.is_free], some.days(today)))
+    found = widened(selection.range, lambda wide: is_enough(readers[wide.is_free], wide.days(today)))
     if found is None:
         nothing = NOTHING[selection.tab] if wanted.last is None else NONE_THEN.format(wanted.label)
         return Details(selection=selection, range=None, notes=(nothing,), today=today)
