@@ -22,7 +22,7 @@ from urllib.parse import quote
 import pytest
 from harness import npm
 from harness.servers import serving, wait_until
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Error, Page
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -213,20 +213,31 @@ def click(shown: Page) -> None:
     shown.wait_for_load_state()
 
 
+def go(shown: Page, url: str) -> None:
+    """Open a page, again if a form that was clicked before is still on its way to another."""
+    try:
+        shown.goto(url)
+    except Error as error:
+        if "interrupted by another navigation" not in error.message:
+            raise
+        shown.wait_for_load_state()
+        shown.goto(url)
+
+
 def render(shown: Page, shop: Shop, review: str, *, way: str) -> None:
     """Show a page with a review, rendered by the server or by a script in the page."""
     if way == "server":
         shop.pages["/review"] = page(body=f'<div id="review">{review}</div>')
-        shown.goto(f"{shop.url}/review")
+        go(shown, f"{shop.url}/review")
         return
     shop.pages["/review.txt"] = review
-    shown.goto(f"{shop.url}/{'raw' if way == 'raw' else 'rendered'}")
+    go(shown, f"{shop.url}/{'raw' if way == 'raw' else 'rendered'}")
     shown.wait_for_function("document.title == 'rendered'")
 
 
 def cleaned(shown: Page, shop: Shop, review: str) -> str:
     """Return a review as DOMPurify leaves it."""
-    shown.goto(f"{shop.url}/rendered")
+    go(shown, f"{shop.url}/rendered")
     return str(shown.evaluate("text => DOMPurify.sanitize(text)", review))
 
 
