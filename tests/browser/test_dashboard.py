@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from harness.quick import some_of
 from harness.servers import serving
+from playwright.sync_api import Locator, Page
 from stats.traffic import PLAIN
 
 from cookieguard import Config, CookieGuard
@@ -147,6 +148,12 @@ def test_label_of_a_row_with_three_figures_is_readable_on_a_tablet_and_on_paper(
     assert min(widths) > 90, widths
 
 
+def follow(shown: Page, control: Locator) -> None:
+    """Click a link or a button, and wait for the page that follows."""
+    with shown.expect_navigation():
+        control.click()
+
+
 def test_an_analyst_takes_a_table_along_without_a_script(
     visit: Visitors, shop: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -156,7 +163,7 @@ def test_an_analyst_takes_a_table_along_without_a_script(
     shown = context.new_page()
 
     shown.goto(f"{address}/_cg/stats?range=7")
-    shown.get_by_role("link", name="a year before").click()
+    follow(shown, shown.get_by_role("link", name="a year before"))
     assert "vs. a year before" in shown.locator(".figures").inner_text()
     with shown.expect_download() as waiting:
         shown.get_by_role("link", name="CSV: Funnel").click()
@@ -179,14 +186,13 @@ def test_an_analyst_asks_for_any_days_and_filters_by_a_row_without_a_script(
     shown.goto(f"{address}/_cg/stats")
     shown.get_by_label("From").fill(first)
     shown.get_by_label("To", exact=True).fill(last)
-    shown.get_by_role("button", name="Show").click()
-    shown.get_by_role("region", name="Pages", exact=True).get_by_role(
-        "link", name="/cart", exact=True
-    ).click()
+    follow(shown, shown.get_by_role("button", name="Show"))
+    pages = shown.get_by_role("region", name="Pages", exact=True)
+    follow(shown, pages.get_by_role("link", name="/cart", exact=True))
 
     assert f"range={first}..{last}&page=%2Fcart" in shown.url
     assert "on past days, two values together" in shown.locator(".note").first.inner_text()
-    shown.get_by_role("list", name="Filters").get_by_role("link").click()
+    follow(shown, shown.get_by_role("list", name="Filters").get_by_role("link"))
     assert shown.url.endswith(f"range={first}..{last}")
 
 
@@ -199,11 +205,11 @@ def test_an_analyst_marks_a_day_without_a_script(visit: Visitors, shop: tuple[st
     shown.goto(f"{address}/_cg/stats?range=7")
     shown.get_by_text("Add a note").click()
     shown.get_by_label("What happened").fill("Deploy 1.4")
-    shown.get_by_role("button", name="Add", exact=True).click()
+    follow(shown, shown.get_by_role("button", name="Add", exact=True))
 
     assert shown.url == f"{address}/_cg/stats?tab=summary&range=7"
     told = shown.get_by_role("list", name="Notes").inner_text()
     assert "Winter campaign" in told
     assert "Deploy 1.4" in told
-    shown.get_by_role("button", name="Remove: Deploy 1.4").click()
+    follow(shown, shown.get_by_role("button", name="Remove: Deploy 1.4"))
     assert "Deploy 1.4" not in shown.get_by_role("list", name="Notes").inner_text()

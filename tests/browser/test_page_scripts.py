@@ -318,7 +318,8 @@ def test_a_link_to_the_choices_works_without_javascript_too(visit: Visitors, wor
     tab = visit(javascript=False).new_page()
     tab.goto(f"{world.shop}/")
 
-    tab.click("#to")
+    with tab.expect_navigation():
+        tab.click("#to")
 
     assert tab.url == f"{world.shop}/_cg/choices"
 

@@ -21,7 +21,6 @@ from cookieguard.features.vault.part import RisksPart
 
 CLIENTS = draw(200, seed=71)
 CONTROLS = draw(200, seed=72)
-TODAY = datetime.now(UTC).date()
 
 
 class VaultShop(Shop):
@@ -29,6 +28,8 @@ class VaultShop(Shop):
 
     def __init__(self, directory: Path, config: str) -> None:
         super().__init__(directory, config)
+        self.now = datetime.now(UTC)  # of all its events: a test may begin just before midnight
+        self.today = self.now.date()
         self.private = directory / "private"
         (directory / "cookieguard.toml").write_text(f'[vault]\nprivate_dir = "{self.private}"\n')
 
@@ -41,7 +42,7 @@ class VaultShop(Shop):
             visitor.risk("login", detail="third try")
             await PlainTextResponse("welcome")(scope, receive, send)
 
-        guard = CookieGuard(app, Config(state_dir=str(self.state)))
+        guard = CookieGuard(app, Config(state_dir=str(self.state)), clock=lambda: self.now)
         for client in clients:
             assert ask(guard, client=(str(client), 4711)).text == "welcome"
         guard.close()
@@ -73,8 +74,8 @@ def test_no_address_is_readable_without_the_private_key_and_each_is_with_it(shop
     guard = shop.serve(CLIENTS)
 
     check_nothing_found(Written(shop.state), CLIENTS, CONTROLS)
-    events = read_events(StateDirectory(shop.state), TODAY)
-    key = private_key(StateDirectory(shop.private), TODAY)
+    events = read_events(StateDirectory(shop.state), shop.today)
+    key = private_key(StateDirectory(shop.private), shop.today)
     assert key is not None
     assert part_of(guard, RisksPart).writer.without_key == 0
     assert [open_box(event, key)["address"] for event in events] == [str(client) for client in CLIENTS]
@@ -100,7 +101,7 @@ def test_reveal_takes_two_owners_and_a_reason_and_is_logged_first(
 ) -> None:
     shop.ask("vault", "init", "--days", "1")
     shop.serve(CLIENTS[:1])
-    day = ("reveal", "--day", str(TODAY))
+    day = ("reveal", "--day", str(shop.today))
     (event,) = shop.ask(*day)["events"]
     assert set(event) == {"id", "hour", "event"}
     case = (*day, "--event", event["id"], "--reason", "fraud case 7")
@@ -130,7 +131,7 @@ def test_tokens_are_not_taken_from_arguments_which_others_can_read(
 ) -> None:
     tokens = ("--token", owners("Anna"), "--token", owners("Bert"))
 
-    line = shop.refuse("reveal", "--day", str(TODAY), "--event", "x", "--reason", "case 7", *tokens)
+    line = shop.refuse("reveal", "--day", str(shop.today), "--event", "x", "--reason", "case 7", *tokens)
 
     assert "tokens are read from standard input, one a line" in line
     assert owners("Anna") not in line
@@ -142,12 +143,12 @@ def test_two_spellings_of_one_name_in_an_older_list_are_not_two_persons(
 ) -> None:
     shop.ask("vault", "init", "--days", "1")
     shop.serve(CLIENTS[:1])
-    (event,) = shop.ask("reveal", "--day", str(TODAY))["events"]
+    (event,) = shop.ask("reveal", "--day", str(shop.today))["events"]
     both = f"{owners('Anna')}\n{owners('Bert')}"
     staff = shop.state / "staff.toml"
     staff.write_text(staff.read_text().replace('"Bert"', '"anna"'))
 
-    case = ("reveal", "--day", str(TODAY), "--event", event["id"], "--reason", "case 9")
+    case = ("reveal", "--day", str(shop.today), "--event", event["id"], "--reason", "case 9")
     assert "two different members" in shop.refuse(*case, stdin=both)
 
 
@@ -156,14 +157,14 @@ def test_a_line_that_was_cut_hides_no_other_event_of_its_day(
 ) -> None:
     shop.ask("vault", "init", "--days", "1")
     shop.serve(CLIENTS[:2])
-    path = shop.state / "vault" / f"{TODAY}.jsonl"
+    path = shop.state / "vault" / f"{shop.today}.jsonl"
     first, second = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first[:60] + first + b'junk\n[1]\n{"day": 1}\n' + second[:-40] + b"\n" + second)
 
-    events = shop.ask("reveal", "--day", str(TODAY))["events"]
+    events = shop.ask("reveal", "--day", str(shop.today))["events"]
 
     assert [event["id"] for event in events] == [json.loads(first)["id"], json.loads(second)["id"]]
-    case = ("reveal", "--day", str(TODAY), "--event", events[0]["id"], "--reason", "fraud case 8")
+    case = ("reveal", "--day", str(shop.today), "--event", events[0]["id"], "--reason", "fraud case 8")
     assert shop.ask(*case, stdin=f"{owners('Anna')}\n{owners('Bert')}")["address"] == str(CLIENTS[0])
 
 
@@ -172,20 +173,20 @@ def test_destroyed_key_opens_nothing(shop: VaultShop, owners: Callable[[str], st
     from cookieguard.storage.state_directory import StateDirectory
 
     state, private = StateDirectory(shop.state), StateDirectory(shop.private)
-    make_keys(state, private, today=TODAY, days=1)
-    key = (shop.private / f"vault-{TODAY}").read_bytes()
+    make_keys(state, private, today=shop.today, days=1)
+    key = (shop.private / f"vault-{shop.today}").read_bytes()
     shop.serve(CLIENTS[:1])
-    (event,) = shop.ask("reveal", "--day", str(TODAY))["events"]
-    sealed = (shop.state / "vault" / f"{TODAY}.jsonl").read_bytes()
+    (event,) = shop.ask("reveal", "--day", str(shop.today))["events"]
+    sealed = (shop.state / "vault" / f"{shop.today}.jsonl").read_bytes()
 
-    assert expire_keys(state, private, today=TODAY + timedelta(days=7), keep_days=7) == []
-    assert expire_keys(state, private, today=TODAY + timedelta(days=8), keep_days=7) == [TODAY]
+    assert expire_keys(state, private, today=shop.today + timedelta(days=7), keep_days=7) == []
+    assert expire_keys(state, private, today=shop.today + timedelta(days=8), keep_days=7) == [shop.today]
 
     written = b"".join(path.read_bytes() for path in shop.directory.rglob("*") if path.is_file())
     assert key not in written
-    assert not (shop.state / "vault" / f"{TODAY}.jsonl").exists()
-    (shop.state / "vault" / f"{TODAY}.jsonl").write_bytes(sealed)  # a copy of it from elsewhere
-    case = ("reveal", "--day", str(TODAY), "--event", event["id"], "--reason", "late")
+    assert not (shop.state / "vault" / f"{shop.today}.jsonl").exists()
+    (shop.state / "vault" / f"{shop.today}.jsonl").write_bytes(sealed)  # a copy of it from elsewhere
+    case = ("reveal", "--day", str(shop.today), "--event", event["id"], "--reason", "late")
     assert "there is no private key" in shop.refuse(*case, stdin=f"{owners('Anna')}\n{owners('Bert')}")
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from harness import stores as sqlite
+from harness.locks import checkpointing
 from harness.postgres import Postgres, postgres, why_not
 from harness.servers import START_SECONDS, wait_until
 from harness.stores import SqliteStore
@@ -708,6 +709,18 @@ def test_a_worker_opens_a_store_in_a_file_and_reads_it_while_another_writes(tmp_
 
         assert list(reader.changes(0)) == [END]
         assert reader.last_change() == writer.last_change()
+
+
+def test_erasing_waits_for_another_worker_that_empties_the_journal(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with closing(SqliteStore(path)) as store:
+        store.write("oversized", "one", b"{}", until=2**60, owner="c:17")
+
+        with checkpointing(path, 0.3):
+            store.erase_owned("oversized", "c:17")
+
+        assert (tmp_path / "store.db-wal").stat().st_size == 0
+        assert list(sqlite.values(store)) == []
 
 
 def test_erasing_an_owners_rows_leaves_those_of_others(engine: Engine) -> None:

@@ -78,6 +78,19 @@ def _keep_journal(connection: sqlite3.Connection, end: float) -> None:
         time.sleep(JOURNAL_RETRY_SECONDS)
 
 
+def empties_journal(connection: sqlite3.Connection, *, busy_seconds: float) -> bool:
+    """Empty the WAL; return False if a reader holds it for `busy_seconds`.
+
+    SQLite itself waits for readers and writers, but fails at once while another worker moves the WAL into the file.
+    """
+    end = time.monotonic() + busy_seconds
+    while connection.execute(EMPTY_JOURNAL).fetchone()[0]:
+        if time.monotonic() > end:
+            return False
+        time.sleep(JOURNAL_RETRY_SECONDS)
+    return True
+
+
 def require_file(path: Path, inode: int, down: Callable[[str], Exception]) -> None:
     """Raise `down` if another file has replaced the one in use, because writes to that one are lost.
 
@@ -158,8 +171,11 @@ class SqliteDatabase(Database):
             require_file(self._path, self._inode, self.tables.down)
 
     def empty_journal(self) -> None:
-        if self.value(EMPTY_JOURNAL):
-            raise self.tables.down("a reader holds the journal, which still has what was deleted; try again")
+        with self._asking():
+            if not empties_journal(self._connection, busy_seconds=self.tables.busy_seconds):
+                raise self.tables.down(
+                    "a reader holds the journal, which still has what was deleted; try again"
+                )
 
     def close(self) -> None:
         with suppress(sqlite3.Error):

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from harness.locks import checkpointing
 from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
 
 from cookieguard.features.statistics.engines.protocol import Days, EngineDown
@@ -75,6 +76,15 @@ def test_forgotten_keys_and_hits_are_gone_from_the_file(engine: SqliteHits, path
     engine.forget(keys_before=DAY + 1, hits_before=DAY + 1, rollups_before=DAY + 1)
     assert found() == [False, False]
     assert SqliteFigures(path).span() is None
+
+
+def test_forgetting_waits_for_another_worker_that_empties_the_journal(engine: SqliteHits, path: Path) -> None:
+    engine.write(Batch("a", [PLAIN], {}, {}))
+
+    with checkpointing(path, 0.3):
+        engine.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)
+
+    assert path.with_name(f"{path.name}-wal").stat().st_size == 0
 
 
 def test_a_file_that_went_away_is_not_written_to_any_more(engine: SqliteHits, path: Path) -> None:

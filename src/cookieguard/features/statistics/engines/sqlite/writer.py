@@ -35,7 +35,14 @@ from cookieguard.features.statistics.engines.sqlite.schema import (
 from cookieguard.features.statistics.engines.sums import GOES_ON, UnsummedHits
 from cookieguard.stats.hits import COLUMNS, OTHER, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch, Dimension
 from cookieguard.stats.visits import First, going_on, with_sources
-from cookieguard.storage.sqlite_file import make_file, open_file, require_file, telling, writing
+from cookieguard.storage.sqlite_file import (
+    empties_journal,
+    make_file,
+    open_file,
+    require_file,
+    telling,
+    writing,
+)
 
 logger = logging.getLogger("cookieguard")
 
@@ -203,8 +210,9 @@ class SqliteHits:
 
     def _empty_journal(self) -> None:
         """Empty the WAL, because deleted rows stay in it until then."""
-        if self._number("PRAGMA wal_checkpoint(TRUNCATE)"):
-            raise EngineDown("a reader is still active, so the journal still holds deleted rows")
+        with telling(EngineDown):
+            if not empties_journal(self._connection, busy_seconds=BUSY_SECONDS):
+                raise EngineDown("a reader is still active, so the journal still holds deleted rows")
 
     def _cut(self, before: int) -> int:
         removed, last = 0, CAP_ROWS
