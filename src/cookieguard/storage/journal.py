@@ -67,7 +67,7 @@ class Journal:
         self.trouble = ""
         """Why the last use of the second place failed; empty if it did not."""
         # An empty ExitStack as the source, because each question opens the file by itself.
-        self._questions = Questions("journal", ExitStack, patience=SECOND_SECONDS)
+        self._questions: Questions[Any] = Questions("journal", ExitStack, patience=SECOND_SECONDS)
         self._asked: Future[Any] | None = None
 
     def write(self, kind: str, texts: Sequence[str], now: datetime, *, in_both: bool) -> int:
