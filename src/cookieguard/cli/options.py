@@ -15,7 +15,7 @@ from cookieguard.config import Config, load_config
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.errors import ConfigError
 from cookieguard.features.outbox.outbox import Outbox, OutboxDown, outbox_opener
-from cookieguard.features.rights.protocol import QueueDown
+from cookieguard.features.rights.queue import QueueDown
 from cookieguard.keyring import Keyring
 from cookieguard.storage import keyring_source
 from cookieguard.storage.keyring_source import KeyringPlace, place_of

@@ -18,8 +18,7 @@ from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
-from cookieguard.features.rights.protocol import QueueDown, Row
-from cookieguard.features.rights.queue import Queue
+from cookieguard.features.rights.queue import Queue, QueueDown, Row
 from cookieguard.features.rights.values.as_json import dumps, loads
 from cookieguard.features.rights.values.by_staff import Standing, in_words, needs_approval, standing_of
 from cookieguard.features.rights.values.requests import Request, RequestRefused, by_days_left
@@ -134,10 +133,11 @@ class Requests:
     def claim(self, lease: str, seconds: float) -> tuple[Request, int] | None:
         """Lease a request with due work, and return it with its count of failures; None if no work is due."""
         while (claimed := self.queue.claim(lease, seconds)) is not None:
-            request = self._opened(claimed.row)
+            row, tries = claimed
+            request = self._opened(row)
             if request is not None:
-                return request, claimed.tries
-            self.queue.release(claimed.row.id, lease, work_in=UNREADABLE_SECONDS, failed=True)
+                return request, tries
+            self.queue.release(row.id, lease, work_in=UNREADABLE_SECONDS, failed=True)
         return None
 
     def keep_file(self, id_: str, content: bytes) -> None:
