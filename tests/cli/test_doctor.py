@@ -22,7 +22,7 @@ from stats.traffic import PLAIN
 
 from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config.languages import LANGUAGES
-from cookieguard.features.rights.protocol import Row
+from cookieguard.features.rights.queue import Row
 from cookieguard.features.rights.requests import Requests, requests_opener
 from cookieguard.features.rights.values import requests as rights
 from cookieguard.features.rights.values.rules import Law, RequestKind

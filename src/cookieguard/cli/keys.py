@@ -29,7 +29,7 @@ from cookieguard.features.people.break_glass import BreakGlass
 from cookieguard.features.records.store.open import seal_keys_anew
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.rights.erased_customers import ErasedCustomers
-from cookieguard.features.rights.protocol import QueueDown
+from cookieguard.features.rights.queue import QueueDown
 from cookieguard.features.rights.requests import requests_file, requests_opener
 from cookieguard.keyring import (
     VERIFY_FIRST,

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cookieguard.config import Config, load_config
+from cookieguard.engines.doctor_shop import Shop
 from cookieguard.errors import ConfigError
-from cookieguard.features.outbox.outbox import OutboxDown
-from cookieguard.features.rights.protocol import QueueDown
+from cookieguard.features.outbox.outbox import Outbox, OutboxDown, outbox_opener
+from cookieguard.features.rights.queue import QueueDown
 from cookieguard.keyring import Keyring
 from cookieguard.storage import keyring_source
 from cookieguard.storage.keyring_source import KeyringPlace, place_of
-from cookieguard.storage.store.protocol import StoreDown
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.protocol import Store, StoreDown
 
 CONFIG_FILE = "cookieguard.toml"
 
@@ -70,6 +74,35 @@ def read_place(place: KeyringPlace) -> Keyring:
     if place.path is not None and not os.path.lexists(place.path):
         raise no_keyring(place)
     return keyring_source.read_place(place, environ=os.environ)
+
+
+def keyring_of(shop: Config, keyring: Path | None) -> Keyring:
+    """Read the keyring from the file given, or otherwise from the shop's own place; raises ConfigError."""
+    return read_place(keyring_place(shop, keyring))
+
+
+def shop_of(config: Path | None, keyring: Path | None) -> Shop:
+    """Return the shop as it is now: its configuration, and its keyring, which is read at once. Raises ConfigError."""
+    shop = shop_config(config)
+    ring = keyring_of(shop, keyring)
+    return Shop(config=shop, environ=os.environ, now=datetime.now(UTC), given=ring)
+
+
+@contextmanager
+def open_store(shop: Shop) -> Iterator[Store]:
+    """Open the shop's store for this block; raises ConfigError if it does not answer."""
+    state = StateDirectory(shop.state).path
+    opened = store_opener(shop.config, state, environ=shop.environ, keyring=shop.keyring)
+    with store_answers(), closing(opened()) as store:
+        yield store
+
+
+@contextmanager
+def open_outbox(shop: Shop) -> Iterator[Outbox]:
+    """Open the shop's outbox for this block; raises ConfigError if it does not answer."""
+    opened = outbox_opener(shop.config.store, StateDirectory(shop.state).path, environ=shop.environ)
+    with store_answers(), closing(opened()) as outbox:
+        yield outbox
 
 
 @contextmanager

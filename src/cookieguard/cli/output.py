@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cookieguard.engines.doctor_settings import Finding
+from cookieguard.errors import ConfigError
 
 WIDE = 160  # columns of a table in a pipe or a file, which have no width: a program that reads it needs unfolded lines
 
@@ -26,6 +28,15 @@ def show_json(facts: Any) -> None:
 def show_line(line: str) -> None:
     """Write a line unchanged; rich would read brackets in it as markup."""
     sys.stdout.write(f"{line}\n")
+
+
+def write_file(option: str, file: Path, content: bytes) -> None:
+    """Write the file that an option names; raises ConfigError if that fails."""
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        was = f"{file} ({error.strerror})"
+        raise ConfigError(option, was=was, allowed="a file that can be written") from error
 
 
 def show_answer(facts: Any, *lines: str, as_json: bool) -> None:

@@ -11,18 +11,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cookieguard.cli.options import (
-    ConfigOption,
-    JsonOption,
-    KeyringOption,
-    keyring_place,
-    read_place,
-    shop_config,
-)
-from cookieguard.cli.output import show_answer
+from cookieguard.cli.options import ConfigOption, JsonOption, KeyringOption, shop_config, shop_of
+from cookieguard.cli.output import show_answer, write_file
 from cookieguard.cli.people.letter import require_recipients, send_weekly
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
+from cookieguard.engines.doctor_shop import Shop
 from cookieguard.errors import ConfigError
 from cookieguard.features.letter import one_line
 from cookieguard.features.statistics.asked import read_asked
@@ -34,7 +28,7 @@ from cookieguard.features.statistics.dashboard.tabs import Details, read_details
 from cookieguard.features.statistics.engines.open import open_reader
 from cookieguard.features.statistics.engines.protocol import EngineDown
 from cookieguard.features.statistics.notes import read_notes
-from cookieguard.keyring import Keyring, to_text
+from cookieguard.keyring import to_text
 from cookieguard.office.layout import shop_name
 from cookieguard.office.shell import Shell
 
@@ -73,25 +67,22 @@ def report(
         raise ConfigError("--out", was="given with --mail or --preview", allowed="one of them at a time")
     if tab != "summary" and not out:
         raise ConfigError("--tab", was="given without --out", allowed="--out: mails show the summary")
-    shop = shop_config(config)
-    ring = read_place(keyring_place(shop, keyring)) if mail and not preview else None
-    if ring is not None:
-        require_recipients(shop, "stats.report", shop.stats.report)
-    now = datetime.now(UTC).replace(microsecond=0)
+    if mail and not preview:
+        shop = shop_of(config, keyring)
+        require_recipients(shop.config, "stats.report", shop.config.stats.report)
+    else:
+        shop = Shop(config=shop_config(config), environ=os.environ, now=datetime.now(UTC))
+    now = shop.now.replace(microsecond=0)
     with Console(stderr=True).status("reading statistics"):  # shown on a terminal only
-        found = _read(shop, Selection(tab, RANGES[range_], beside=beside), now)
-    made, name = f"{now:%Y-%m-%d %H:%M} UTC", shop_name(shop.origins)
+        found = _read(shop.config, Selection(tab, RANGES[range_], beside=beside), now)
+    made, name = f"{now:%Y-%m-%d %H:%M} UTC", shop_name(shop.config.origins)
     if out is not None:
-        _write(out, _file(found, made=made, shop=name))
-        _show_written(out, found, now=now, as_json=as_json)
+        write_file("--out", out, _file(found, made=made, shop=name))
+        shown = found.range.id if found.range else None
+        facts = {"done": "written", "file": str(out), "made": to_text(now), "range": shown}
+        show_answer(facts, *found.notes, f"wrote {out}", as_json=as_json)
     elif isinstance(found, Overview):
-        _mail(shop, found, ring, now=now, made=made, as_json=as_json)
-
-
-def _show_written(out: Path, found: Overview | Details, *, now: datetime, as_json: bool) -> None:
-    shown = found.range.id if found.range else None
-    facts = {"done": "written", "file": str(out), "made": to_text(now), "range": shown}
-    show_answer(facts, *found.notes, f"wrote {out}", as_json=as_json)
+        _mail(shop, found, name=name, made=made, as_json=as_json)
 
 
 def _file(found: Overview | Details, *, made: str, shop: str) -> bytes:
@@ -100,30 +91,13 @@ def _file(found: Overview | Details, *, made: str, shop: str) -> bytes:
     return details_page(found, shell=Shell(shop=shop), made=made)
 
 
-def _mail(
-    shop: Config,
-    overview: Overview,
-    ring: Keyring | None,
-    *,
-    now: datetime,
-    made: str,
-    as_json: bool,
-) -> None:
-    """Send the weekly mail, or show it if there is no keyring (`--preview`)."""
-    name = shop_name(shop.origins)
+def _mail(shop: Shop, overview: Overview, *, name: str, made: str, as_json: bool) -> None:
+    """Send the weekly mail, or show it if no keyring was read (`--preview`)."""
     subject = report_subject(overview, shop=name)
     lines = [one_line(line) for line in report_lines(overview, shop=name, made=made)]
-    if ring is not None:
-        send_weekly(
-            "report",
-            shop,
-            ring,
-            addresses=shop.stats.report,
-            subject=subject,
-            lines=lines,
-            now=now,
-            as_json=as_json,
-        )
+    if shop.given is not None:
+        addresses = shop.config.stats.report
+        send_weekly("report", shop, addresses=addresses, subject=subject, lines=lines, as_json=as_json)
     else:
         show_answer({"subject": subject, "lines": lines}, subject, "", *lines, as_json=as_json)
 
@@ -143,18 +117,9 @@ def _read(shop: Config, selection: Selection, now: datetime) -> Overview | Detai
                 hit_days=shop.stats.hit_days,
                 steps=shop.stats.funnel,
                 zone=shop.stats.zone,
-                marks=read_notes(Path(shop.state_dir).absolute()),
-                before_consent=shop.stats.before_consent,
+                marks=read_notes(state),
+                before_consent=before,
             )
     except EngineDown as error:
         allowed = "statistics that can be read: the shop's first visit creates them"
         raise ConfigError("stats", was=str(error), allowed=allowed) from error
-
-
-def _write(out: Path, page: bytes) -> None:
-    try:
-        out.write_bytes(page)
-    except OSError as error:
-        raise ConfigError(
-            "--out", was=f"{out} ({error.strerror})", allowed="a file that can be written"
-        ) from error

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import typer
 
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
-from cookieguard.cli.output import WRONG, show_json, show_line
+from cookieguard.cli.output import WRONG, show_json, show_line, write_file
 from cookieguard.config import Config, load_catalogue
 from cookieguard.config.loading.checks import require_origin
 from cookieguard.config.purposes import NECESSARY
@@ -234,12 +234,12 @@ def _write_files(result: Result, *, out: Path | None, save: Path | None, draft_f
     import json
 
     if out is not None:
-        _write(out, "--out", report_page(result.scan, result.facts, result.since))
+        write_file("--out", out, report_page(result.scan, result.facts, result.since))
     if save is not None:
         save.touch(0o600)  # in the state directory, doctor reports files that other users can read
-        _write(save, "--save", json.dumps(result.facts, indent=1).encode())
+        write_file("--save", save, json.dumps(result.facts, indent=1).encode())
     if draft_file is not None:
-        _write(draft_file, "--draft", result.tables.encode())
+        write_file("--draft", draft_file, result.tables.encode())
 
 
 def _add_tables(result: Result, config: Path | None) -> Path | None:
@@ -248,7 +248,7 @@ def _add_tables(result: Result, config: Path | None) -> Path | None:
         return None
     file = config_file(config) or Path(CONFIG_FILE)
     ends = "\r\n" if file.exists() and b"\r\n" in file.read_bytes() else "\n"
-    _write(file, "--write", added(_text_of(config), result.tables, forms).replace("\n", ends).encode())
+    write_file("--write", file, added(_text_of(config), result.tables, forms).replace("\n", ends).encode())
     return file
 
 
@@ -263,15 +263,6 @@ def _require_folders(files: dict[str, Path | None]) -> None:
         if file is not None and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
             why = "a folder" if file.is_dir() else "its folder is missing or cannot be written to"
             raise ConfigError(option, was=f"{file} ({why})", allowed="a file that can be written")
-
-
-def _write(file: Path, option: str, content: bytes) -> None:
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise ConfigError(
-            option, was=f"{file} ({error.strerror})", allowed="a file that can be written"
-        ) from error
 
 
 def _show(result: Result, *, shows_draft: bool) -> None:

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,8 +16,8 @@ from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
     KeyringOption,
-    keyring_place,
-    read_place,
+    keyring_of,
+    open_store,
     shop_config,
     store_answers,
 )
@@ -29,7 +28,6 @@ from cookieguard.errors import ConfigError
 from cookieguard.features.vendors.ledger import Row
 from cookieguard.features.vendors.rows import append, in_force, read_ledger
 from cookieguard.identity.tokens import to_milliseconds
-from cookieguard.storage.store.open import store_opener
 
 PASTE = "# In cookieguard.toml, these entries take the place of those with the same name."
 SAME = "the file and the store say the same"
@@ -79,8 +77,7 @@ def freeze(
     shop, changed = _read(config, keyring)
     is_over = now or not changed
     row = Row("take" if is_over else "freeze", "", name="command line", at=to_milliseconds(shop.now))
-    opener = store_opener(shop.config, shop.state, environ=shop.environ, keyring=shop.keyring)
-    with store_answers(), closing(opener()) as store:
+    with open_store(shop) as store:
         append(store, shop.config, read_ledger(shop).rows, row)
     if is_over:
         show_answer({"done": "taken over"}, TAKEN, as_json=as_json)
@@ -94,7 +91,7 @@ def _read(file: Path | None, keyring: Path | None) -> tuple[Shop, list[Fields]]:
     config = shop_config(file)
     if not config.console.applies:
         raise ConfigError("console.vendors", was="'draft'", allowed="'apply': else the file alone counts")
-    ring = read_place(keyring_place(config, keyring))
+    ring = keyring_of(config, keyring)
     shop = Shop(config=config, environ=os.environ, now=datetime.now(UTC), given=ring)
     with store_answers():
         return shop, [_fields(vendor) for vendor in in_force(shop).vendors if vendor not in config.vendors]

@@ -129,7 +129,7 @@ class Database(ABC):
         if (number or 0) < len(steps):
             with self._migrating():
                 for step in steps[self._number() or 0 :]:
-                    if step.unless is None or not self._has(*step.unless):
+                    if step.unless is None or not self.has(*step.unless):
                         for statement in step.statements:
                             self.write(statement)
                 self._put_number(len(steps))
@@ -142,10 +142,9 @@ class Database(ABC):
             text = self._texts[statement] = Text(self._translated(statement), is_read)
         return text
 
+    @abstractmethod
     def has(self, table: str, column: str) -> bool:
         """Return whether a table has a column."""
-        with self._asking():
-            return self._has(table, column)
 
     @abstractmethod
     def stream(self, statement: str, /, **values: Any) -> Iterator[tuple[Any, ...]]:
@@ -195,6 +194,3 @@ class Database(ABC):
 
     @abstractmethod
     def _put_number(self, number: int) -> None: ...
-
-    @abstractmethod
-    def _has(self, table: str, column: str) -> bool: ...

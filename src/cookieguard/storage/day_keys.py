@@ -75,7 +75,10 @@ class DayKeys(SharedKeys):
         self._unchecked = now - EXPIRE_EVERY, now + EXPIRE_EVERY
         in_force = {day: known for day, known in self._known.items() if known.begins <= now < known.ends}
         try:
-            old = [path for path, digits in self.files(self._files) if not _is_in_force(_day_of(digits), now)]
+            today = now.astimezone(UTC).date()
+            times = {day: _times_of(day) for day in (today - DAY, today, today + DAY)}
+            current = [f"{day:%Y%m%d}" for day, (begins, ends) in times.items() if begins <= now < ends]
+            old = [path for path, digits in self.files(self._files) if digits not in current]
             for path in old:
                 path.unlink(missing_ok=True)
             if old and self._directory is not None:
@@ -100,15 +103,3 @@ def _times_of(day: date) -> tuple[datetime, datetime]:
     """Return when a day's key comes into force, and when it is deleted."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return midnight - GRACE, midnight + DAY + GRACE
-
-
-def _is_in_force(day: date, now: datetime) -> bool:
-    age = now - datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return -GRACE <= age < DAY + GRACE
-
-
-def _day_of(digits: str) -> date:
-    try:
-        return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC).date()
-    except ValueError:  # not a date, which counts as the oldest
-        return date.min

@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -56,13 +56,6 @@ class Entry(NamedTuple):
         return f"{self.number} {to_text(self.at)} {self.kind} {self.text}\n".encode()
 
 
-class _SecondPlace:
-    """The source of `Questions` for the second place, without content, because each question opens the file."""
-
-    def close(self) -> None:
-        """Return at once, because there is no open file."""
-
-
 class Journal:
     """Write and read the journal. All processes of a machine share its file, and writers wait for each other."""
 
@@ -73,7 +66,8 @@ class Journal:
         self.keep = timedelta(days=days)
         self.trouble = ""
         """Why the last use of the second place failed; empty if it did not."""
-        self._questions = Questions("journal", _SecondPlace, patience=SECOND_SECONDS)
+        # An empty ExitStack as the source, because each question opens the file by itself.
+        self._questions: Questions[Any] = Questions("journal", ExitStack, patience=SECOND_SECONDS)
         self._asked: Future[Any] | None = None
 
     def write(self, kind: str, texts: Sequence[str], now: datetime, *, in_both: bool) -> int:

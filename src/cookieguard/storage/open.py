@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
+from cookieguard.config.store import require_store_url
 from cookieguard.errors import ConfigError
 from cookieguard.storage.database import Database, Tables
 from cookieguard.storage.sqlite_file import SqliteDatabase
@@ -13,6 +15,22 @@ from cookieguard.storage.sqlite_file import SqliteDatabase
 def is_server(place: str | Path) -> bool:
     """Return whether a place is a URL of PostgreSQL."""
     return str(place).startswith(("postgres://", "postgresql://"))
+
+
+def url_in(
+    table: str, variable: str, url: str, environ: Mapping[str, str], *, prefix: str = ""
+) -> tuple[str, str]:
+    """Return a database's URL, by the environment's variable or else the setting, after the setting's name."""
+    if variable not in environ:
+        return f"{table}.{prefix}url", url
+    setting = f"{table}.{prefix}environment ({variable})"
+    require_store_url(setting, environ[variable])
+    return setting, environ[variable]
+
+
+def path_in(url: str, default: Path) -> Path:
+    """Return the path of a file's URL, or the default if it is empty."""
+    return Path(url.removeprefix("sqlite:///")).absolute() if url else default
 
 
 def require_driver(setting: str) -> None:

@@ -78,6 +78,9 @@ class PostgresDatabase(Database):
             self.close()
             raise
 
+    def has(self, table: str, column: str) -> bool:
+        return bool(self.value(HAS_COLUMN, table=table, column=column))
+
     def stream(self, statement: str, /, **values: Any) -> Iterator[tuple[Any, ...]]:
         with self.transaction(), self._connection.cursor("cookieguard_rows", binary=True) as cursor:
             cursor.itersize = READ_AT_ONCE
@@ -163,6 +166,3 @@ class PostgresDatabase(Database):
 
     def _put_number(self, number: int) -> None:
         self.write(PUT_NUMBER, main=self.tables.main, number=number)
-
-    def _has(self, table: str, column: str) -> bool:
-        return bool(self.value(HAS_COLUMN, table=table, column=column))

@@ -63,5 +63,5 @@ class Seal:
 
 
 def who_of(secret: bytes, name: str) -> str:
-    """Return a pseudonym for a person in one queue. Without the queue's secret it reveals no customer number."""
+    """Return a pseudonym for a person in one database. Without its secret it reveals no customer number."""
     return hmac.digest(secret, name.encode("utf-8", "surrogatepass"), hashlib.sha256)[:WHO_BYTES].hex()

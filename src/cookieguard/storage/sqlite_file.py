@@ -134,6 +134,9 @@ class SqliteDatabase(Database):
             self.close()
             raise
 
+    def has(self, table: str, column: str) -> bool:
+        return bool(self.value(HAS_COLUMN, table=self._translated(table), column=column))
+
     def stream(self, statement: str, /, **values: Any) -> Iterator[tuple[Any, ...]]:
         with self._asking():
             # `yield from` would close the cursor, which fails if the connection was closed before.
@@ -205,9 +208,6 @@ class SqliteDatabase(Database):
 
     def _put_number(self, number: int) -> None:
         self.write(f"PRAGMA user_version = {number}")
-
-    def _has(self, table: str, column: str) -> bool:
-        return bool(self.value(HAS_COLUMN, table=self._translated(table), column=column))
 
 
 def _later(seconds: float | None) -> int | None:

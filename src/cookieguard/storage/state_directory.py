@@ -170,7 +170,9 @@ class HourKeys(SharedKeys):
         """Return the 32 bytes of the UTC hour of `now`."""
         hour = int(now.timestamp()) // 3600
         if self._current[0] != hour:
-            self._current = (hour, self._shared(hour))
+            with suppress(OSError):  # `expire` tries again and logs the error
+                self.destroy_old(now)
+            self._current = hour, self.shared(f"hour-{hour}", secrets.token_bytes(KEY_BYTES))
         return self._current[1]
 
     def expire(self, now: datetime) -> None:
@@ -196,11 +198,6 @@ class HourKeys(SharedKeys):
         for path, made_for in self.files(_HOUR_FILE):
             if abs(hour - int(made_for)) > 1:
                 path.unlink(missing_ok=True)
-
-    def _shared(self, hour: int) -> bytes:
-        with suppress(OSError):  # `expire` tries again and logs the error
-            self.destroy_old(datetime.fromtimestamp(hour * 3600, UTC))
-        return self.shared(f"hour-{hour}", secrets.token_bytes(KEY_BYTES))
 
 
 def _make_private(path: Path, setting: str) -> None:

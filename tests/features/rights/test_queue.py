@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from harness.postgres import Postgres, postgres
 
-from cookieguard.features.rights.protocol import QueueDown
-from cookieguard.features.rights.queue import Queue
+from cookieguard.features.rights.queue import Queue, QueueDown
 from cookieguard.features.rights.requests import Requests
 from cookieguard.features.rights.values.by_staff import Standing
 from cookieguard.features.rights.values.requests import Act, Request, Via, answer_told, noted, step_done

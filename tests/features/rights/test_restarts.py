@@ -29,7 +29,7 @@ from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.records.values.records import customer
-from cookieguard.features.rights.protocol import QueueDown
+from cookieguard.features.rights.queue import QueueDown
 from cookieguard.features.rights.values.requests import State, answer_told
 from cookieguard.features.work import open_worker
 from cookieguard.rights.hooks import Retained

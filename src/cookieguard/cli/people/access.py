@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,22 +16,14 @@ from typing import Annotated
 import typer
 
 from cookieguard.cli.approvals import one_member, two_members
-from cookieguard.cli.options import (
-    ConfigOption,
-    JsonOption,
-    KeyringOption,
-    keyring_place,
-    read_place,
-    shop_config,
-    store_answers,
-)
+from cookieguard.cli.options import ConfigOption, JsonOption, KeyringOption, open_outbox, open_store, shop_of
 from cookieguard.cli.output import WRONG, show_answer, show_line, show_rows
 from cookieguard.config import Config
 from cookieguard.config.languages import texts_of
 from cookieguard.config.loading.checks import require_one_of, require_text
+from cookieguard.engines.doctor_shop import Shop
 from cookieguard.errors import ConfigError
 from cookieguard.features.feature import Place
-from cookieguard.features.outbox.outbox import outbox_opener
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.outbox.sending import send_to
 from cookieguard.features.people.access import Permissions
@@ -52,10 +44,8 @@ from cookieguard.features.rights.own_data import end_sessions
 from cookieguard.features.rights.values.answers import PLAIN, RightsTexts
 from cookieguard.features.work import after_restore
 from cookieguard.identity.staff_token import Member
-from cookieguard.keyring import Keyring
 from cookieguard.mail.messages import AddressError, require_address
 from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store
 
 NO_ADDRESS = "mail.customers has no usable mail address; tell the customer by letter, then run: cookieguard access told"
@@ -74,18 +64,16 @@ UntilOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class AccessCommand:
-    """Hold the open store, keyring and list of accesses for one of these commands."""
+    """Hold the shop, its open store, and the list of accesses for one of these commands."""
 
-    config: Config
-    keyring: Keyring
+    shop: Shop
     glass: BreakGlass
     store: Store
     state: StateDirectory
-    now: datetime
 
     def journal(self, event: str, member: Member, what: str, customer: str) -> None:
-        Journal(self.state, self.keyring).write(
-            self.now, event, who=member.name, role=member.role, what=what, customer=customer
+        Journal(self.state, self.shop.keyring).write(
+            self.shop.now, event, who=member.name, role=member.role, what=what, customer=customer
         )
 
 
@@ -109,12 +97,12 @@ def open_without_code(
     """
     require_one_of("--ground", ground, [allowed.value for allowed in Ground])
     with _desk(config, keyring) as desk:
-        require_one_of("--scope", scope, desk.config.staff.scopes)
+        require_one_of("--scope", scope, desk.shop.config.staff.scopes)
         id_ = _approved(
             desk, "break-glass", customer, ground, event, reason, scope, law, until, first="support"
         )
-        permissions = Permissions(desk.keyring, desk.config.staff.scopes, _asking(desk.store))
-        code = permissions.make(customer, scope, desk.now).result()
+        permissions = Permissions(desk.shop.keyring, desk.shop.config.staff.scopes, _asking(desk.store))
+        code = permissions.make(customer, scope, desk.shop.now).result()
     line = f"access {id_}: the code opens {scope} once, within 10 minutes: {code}"
     to_do = "to tell the customer, run: cookieguard access notify"
     show_answer({"look": id_, "code": code}, line, to_do, as_json=as_json)
@@ -162,7 +150,7 @@ def list_looks(
                 "kind": look.kind,
                 "at": f"{look.at:%Y-%m-%d}",
                 "by": look.by,
-                "state": state_of(look, desk.now),
+                "state": state_of(look, desk.shop.now),
             }
             for id_, look in desk.glass.looks().items()
         ]
@@ -180,11 +168,11 @@ def end_sessions_of(
     """
     require_text("--customer", customer, longest=200)
     with _desk(config, keyring) as desk:
-        member = one_member(desk.keyring, desk.state, "support")
+        member = one_member(desk.shop.keyring, desk.state, "support")
         desk.journal("ended sessions", member, "on every device", customer)
-        place = Place(desk.config, desk.state.path, os.environ)
-        after_restore(place, desk.keyring, clock=lambda: datetime.now(UTC)).attach(desk.store)
-        end_sessions(desk.store, customer, desk.config, now=desk.now)
+        place = Place(desk.shop.config, desk.state.path, os.environ)
+        after_restore(place, desk.shop.keyring, clock=lambda: datetime.now(UTC)).attach(desk.store)
+        end_sessions(desk.store, customer, desk.shop.config, now=desk.shop.now)
     show_line(f"customer {customer} is logged out on every device")
 
 
@@ -202,9 +190,9 @@ def mark_told(
     """
     require_text("--how", how, longest=200)
     with _desk(config, keyring) as desk:
-        member = one_member(desk.keyring, desk.state, "officer")
+        member = one_member(desk.shop.keyring, desk.state, "officer")
         number = desk.glass.customer(look)
-        desk.glass.tell(look, f"{how}, says {member.name}", desk.now)
+        desk.glass.tell(look, f"{how}, says {member.name}", desk.shop.now)
         desk.journal("told a customer", member, f"look {look[:20]}: {how}", number)
     show_line(f"{look}: the customer was told ({how})")
 
@@ -218,8 +206,8 @@ def notify(
     It reads the token of a member with the role support from standard input.
     """
     with _desk(config, keyring) as desk:
-        member = one_member(desk.keyring, desk.state, "support")
-        due = due_notices(desk.glass.looks(), desk.now)
+        member = one_member(desk.shop.keyring, desk.state, "support")
+        due = due_notices(desk.glass.looks(), desk.shop.now)
         sent = [id_ for id_, look in due.items() if _notified(desk, member, id_, look)]
     facts = {"sent": sent, "open": [id_ for id_ in due if id_ not in sent]}
     show_answer(facts, f"{len(sent)} of {len(due)} notices sent", as_json=as_json)
@@ -242,7 +230,7 @@ def _approved(
 ) -> str:
     for name, text in (("--customer", customer), ("--event", event), ("--reason", reason)):
         require_text(name, text, longest=500)
-    by, approved = two_members(desk.keyring, desk.state, first=first, second="officer")
+    by, approved = two_members(desk.shop.keyring, desk.state, first=first, second="officer")
     look = Look(
         kind=kind,
         ground=ground,
@@ -251,12 +239,12 @@ def _approved(
         scope=scope,
         by=by.name,
         approved=approved.name,
-        at=desk.now,
+        at=desk.shop.now,
         law=law,
         until=_day(until),
     )
     if kind != "disclosure":
-        require_turn(desk.config, Journal(desk.state, desk.keyring), by, Use.VIEW, customer)
+        require_turn(desk.shop.config, Journal(desk.state, desk.shop.keyring), by, Use.VIEW, customer)
     desk.journal("looked without a code", by, f"{kind}: {scope}", customer)
     return desk.glass.add(look, customer)
 
@@ -268,31 +256,31 @@ def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool
     except BreakGlassRefused as error:
         sys.stderr.write(f"cookieguard: {error}\n")
         return False
-    require_origin(desk.config)
+    require_origin(desk.shop.config)
     desk.journal("looked", member, f"address for the notice of look {id_}", number)
-    address, language = asyncio.run(_address_of(desk.config, number))
+    address, language = asyncio.run(_address_of(desk.shop.config, number))
     if not address:
         sys.stderr.write(f"cookieguard: access {id_}: {NO_ADDRESS}\n")
         return False
-    shop = desk.config.origins[0].partition("://")[2]
-    lang, summary, lines = notice_of(look, desk.config.language_for(language))
+    shop = desk.shop.config.origins[0].partition("://")[2]
+    lang, summary, lines = notice_of(look, desk.shop.config.language_for(language))
     run = f"look-{id_}"
-    with closing(outbox_opener(desk.config.store, desk.state.path, environ=os.environ)()) as outbox:
+    with open_outbox(desk.shop) as outbox:
         sent = send_to(
             outbox,
             run,
             [address],
-            config=desk.config,
-            recipients=Recipients(desk.keyring),
+            config=desk.shop.config,
+            recipients=Recipients(desk.shop.keyring),
             subject=f"{shop}: {summary}",
             lines=lines,
             language=lang,
-            now=desk.now,
+            now=desk.shop.now,
             environ=os.environ,
         )
         is_sent = asyncio.run(sent).sent == 1
         if is_sent:
-            desk.glass.tell(id_, "by mail", desk.now)
+            desk.glass.tell(id_, "by mail", desk.shop.now)
             desk.journal("told a customer", member, f"look {id_}: by mail", number)
             outbox.forget(run)
     return is_sent
@@ -315,15 +303,13 @@ def _day(text: str) -> date | None:
 
 @contextmanager
 def _desk(config: Path | None, keyring: Path | None) -> Iterator[AccessCommand]:
-    shop = shop_config(config)
-    ring, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
+    shop = shop_of(config, keyring)
+    state = StateDirectory(shop.state)
     with (
-        store_answers(),
-        closing(store_opener(shop, state.path, environ=os.environ, keyring=ring)()) as store,
-        acts_of(shop, state, ring, environ=os.environ) as acts,
+        open_store(shop) as store,
+        acts_of(shop.config, state, shop.keyring, environ=shop.environ) as acts,
     ):
-        glass = BreakGlass(store, Recipients(ring), acts)
-        yield AccessCommand(shop, ring, glass, store, state, datetime.now(UTC))
+        yield AccessCommand(shop, BreakGlass(store, Recipients(shop.keyring), acts), store, state)
 
 
 def _asking(store: Store) -> Callable[[Callable[[Store], str]], Future[str]]:

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from cookieguard.cli.options import (
-    ConfigOption,
-    JsonOption,
-    KeyringOption,
-    keyring_place,
-    read_place,
-    shop_config,
-    store_answers,
-)
+from cookieguard.cli.options import ConfigOption, JsonOption, KeyringOption, open_outbox, shop_of
 from cookieguard.cli.output import WRONG, show_answer
 from cookieguard.config import Config
+from cookieguard.engines.doctor_shop import Shop
 from cookieguard.errors import ConfigError
 from cookieguard.features.letter import write_letter
-from cookieguard.features.outbox.outbox import outbox_opener
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.outbox.sending import send_to
-from cookieguard.keyring import Keyring
-from cookieguard.storage.state_directory import StateDirectory
 
 
 def letter(
@@ -39,26 +27,18 @@ def letter(
     as_json: JsonOption = False,
 ) -> None:
     """Send this week's letter to each address in `staff.letter`, once. Exit code 1 if one of them did not get it."""
-    shop, now = shop_config(config), datetime.now(UTC)
-    ring = read_place(keyring_place(shop, keyring))
+    shop = shop_of(config, keyring)
+    addresses = shop.config.staff.letter
     if not preview:
-        require_recipients(shop, "staff.letter", shop.staff.letter)
-    written = write_letter(shop, ring, now)
+        require_recipients(shop.config, "staff.letter", addresses)
+    written = write_letter(shop.config, shop.keyring, shop.now)
     if preview:
         parts = [{"title": part.title, "lines": part.lines, "due": part.is_due} for part in written.parts]
         facts = {"subject": written.subject, "parts": parts}
         show_answer(facts, written.subject, "", *written.text, as_json=as_json)
         return
-    send_weekly(
-        "letter",
-        shop,
-        ring,
-        addresses=shop.staff.letter,
-        subject=written.subject,
-        lines=written.text,
-        now=now,
-        as_json=as_json,
-    )
+    subject, lines = written.subject, written.text
+    send_weekly("letter", shop, addresses=addresses, subject=subject, lines=lines, as_json=as_json)
 
 
 WEEKS_KEPT = 8  # weeks after which the outbox deletes the record of a mailing
@@ -73,30 +53,22 @@ def require_recipients(shop: Config, setting: str, addresses: Sequence[str]) -> 
 
 
 def send_weekly(
-    kind: str,
-    shop: Config,
-    ring: Keyring,
-    *,
-    addresses: Sequence[str],
-    subject: str,
-    lines: Sequence[str],
-    now: datetime,
-    as_json: bool,
+    kind: str, shop: Shop, *, addresses: Sequence[str], subject: str, lines: Sequence[str], as_json: bool
 ) -> None:
     """Send this week's mail of a kind and show how many were sent. Exit with code 1 if an address did not get it."""
-    state = StateDirectory(shop.state_dir)
-    with store_answers(), closing(outbox_opener(shop.store, state.path, environ=os.environ)()) as outbox:
+    now = shop.now
+    with open_outbox(shop) as outbox:
         sent = send_to(
             outbox,
             _run_of(kind, now),
             addresses,
-            config=shop,
-            recipients=Recipients(ring),
+            config=shop.config,
+            recipients=Recipients(shop.keyring),
             subject=subject,
             lines=lines,
             language="en",
             now=now,
-            environ=os.environ,
+            environ=shop.environ,
         )
         run = asyncio.run(sent)
         outbox.forget(_run_of(kind, now - timedelta(weeks=WEEKS_KEPT)))

@@ -24,7 +24,7 @@ from cookieguard.cli.options import (
     require_subject,
     shop_config,
 )
-from cookieguard.cli.output import printable, show_answer, show_json, show_line
+from cookieguard.cli.output import printable, show_answer, show_json, show_line, write_file
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_match
 from cookieguard.errors import ConfigError
@@ -187,11 +187,7 @@ def checkpoint(
     if note is None:
         raise ConfigError("log", was="without a checkpoint yet", allowed="a log with at least one entry")
     if out is not None:
-        try:
-            out.write_text(note, "utf-8")
-        except OSError as error:
-            was = f"{out} ({error.strerror})"
-            raise ConfigError("--out", was=was, allowed="a file that can be written") from error
+        write_file("--out", out, note.encode())
     newest = read_checkpoint(note)
     if as_json:
         show_json({"origin": newest.origin, "size": newest.size, "checkpoint": note, "keys": keys})

@@ -6,7 +6,6 @@ same role as the queue's page. The request and the access journal record the mem
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -19,19 +18,12 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from cookieguard.cli.approvals import one_member
-from cookieguard.cli.options import (
-    ConfigOption,
-    JsonOption,
-    KeyringOption,
-    keyring_place,
-    read_place,
-    shop_config,
-    store_answers,
-)
+from cookieguard.cli.options import ConfigOption, JsonOption, KeyringOption, shop_of, store_answers
 from cookieguard.cli.output import printable, show_answer, show_rows
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
 from cookieguard.config.rights.settings import zone_of
+from cookieguard.engines.doctor_shop import Shop
 from cookieguard.errors import ConfigError
 from cookieguard.features.people.daily_limits import Use, require_turn
 from cookieguard.features.people.journal import Journal
@@ -60,10 +52,9 @@ def list_requests(
 
     Exit code 1 if a request is late or cannot be read.
     """
-    now, shop = datetime.now(UTC), shop_config(config)
-    keys, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
-    with store_answers(), closing(requests_opener(shop, keys, state, environ=os.environ)()) as queue:
-        pending, unreadable = queue.survey(now)
+    shop = shop_of(config, keyring)
+    with _open_queue(shop, StateDirectory(shop.state)) as queue:
+        pending, unreadable = queue.survey(shop.now)
         closed = [request for request in queue.every_closed() if not request.is_open] if every else []
     rows: list[dict[str, Any]] = [
         {"request": id_, "state": "unreadable", "stands": "unreadable", "trouble": UNREADABLE}
@@ -283,11 +274,18 @@ class _OpenQueue(NamedTuple):
 @contextmanager
 def _desk(config: Path | None, keyring: Path | None, role: str) -> Iterator[_OpenQueue]:
     """Read a member's token, require the role, and open the queue; raises RevealRefused."""
-    shop = shop_config(config)
-    keys, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
-    member = one_member(keys, state, role)
-    with store_answers(), closing(requests_opener(shop, keys, state, environ=os.environ)()) as queue:
-        yield _OpenQueue(shop, queue, Journal(state, keys), member)
+    shop = shop_of(config, keyring)
+    state = StateDirectory(shop.state)
+    member = one_member(shop.keyring, state, role)
+    with _open_queue(shop, state) as queue:
+        yield _OpenQueue(shop.config, queue, Journal(state, shop.keyring), member)
+
+
+@contextmanager
+def _open_queue(shop: Shop, state: StateDirectory) -> Iterator[Requests]:
+    opened = requests_opener(shop.config, shop.keyring, state, environ=shop.environ)
+    with store_answers(), closing(opened()) as queue:
+        yield queue
 
 
 def _show(request: Request, *, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.mail.runs import Run
 from cookieguard.storage.database import Step, Tables
 from cookieguard.storage.open import open_database
-from cookieguard.storage.store.open import store_file, store_url
+from cookieguard.storage.store.open import store_place
 
 
 class OutboxDown(CookieGuardError):
@@ -223,15 +223,8 @@ class Outbox:
 FILE_ENDING = "-outbox.db"
 
 
-def outbox_file(settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]) -> Path | None:
-    """Return the file of the outbox, or None if it is in a server's database."""
-    file = store_file(settings, state_dir, environ=environ)
-    return None if file is None else file.with_name(file.stem + FILE_ENDING)
-
-
 def outbox_opener(
     settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]
 ) -> Callable[[], Outbox]:
     """Return a function that opens the outbox. Raises ConfigError, which never shows the URL."""
-    file = outbox_file(settings, state_dir, environ=environ)
-    return partial(Outbox, store_url(settings, environ=environ) if file is None else file)
+    return partial(Outbox, store_place(settings, state_dir, FILE_ENDING, environ=environ))

@@ -12,11 +12,10 @@ from starlette.responses import HTMLResponse, Response
 from cookieguard.config.languages import texts_of
 from cookieguard.features.outbox.lists import Act, Decision, MailLists
 from cookieguard.features.outbox.order_mail import OrderMail
-from cookieguard.features.records.acts import named
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.features.records.values.consents import MAIL_LIST, mail_list_record
 from cookieguard.features.records.values.log import Acknowledgement
-from cookieguard.features.records.values.records import customer, new_id
+from cookieguard.features.records.values.records import customer, named, new_id
 from cookieguard.features.records.values.shown import text_of
 from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.mail.headers import LINKS, ORDERS

@@ -10,11 +10,11 @@ from typing import Any
 
 from cookieguard.features.feature import Place
 from cookieguard.features.outbox.lists import NAMESPACE, names_of
-from cookieguard.features.outbox.outbox import outbox_file, outbox_opener
+from cookieguard.features.outbox.outbox import FILE_ENDING, outbox_opener
 from cookieguard.features.outbox.recipients import Recipients, forget_customer
 from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.open import store_file, store_opener
 
 
 class PersonalMail:
@@ -43,7 +43,7 @@ class PersonalMail:
         with closing(store_opener(place.config, place.state, environ=place.environ)()) as store:
             for name in names_of(store, number):
                 store.erase(NAMESPACE, f"{name}:{number}")
-        file = outbox_file(*self._at, environ=place.environ)
+        file = store_file(*self._at, FILE_ENDING, environ=place.environ)
         if file is None or file.exists():
             keyring = load_keyring(StateDirectory(place.state), place.config.keys, environ=place.environ)
             with closing(outbox_opener(*self._at, environ=place.environ)()) as outbox:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,10 +11,10 @@ from cookieguard.errors import AnnouncementRefused
 from cookieguard.features.outbox.outbox import Outbox
 from cookieguard.identity.tokens import TokenCodec, TokenError, TokenKind
 from cookieguard.keyring import Keyring
+from cookieguard.storage import sealing
 
 HOST = "mail"  # not the name of a host, so that a sealed recipient is valid for no host
 KEPT = timedelta(days=400)
-WHO_BYTES = 16
 LONGEST_NUMBER = 200
 
 
@@ -60,5 +58,4 @@ def forget_customer(outbox: Outbox, number: str, recipients: Recipients) -> None
 
 def who_of(key: bytes, number: str) -> str:
     """Return a customer's pseudonym within one run, which cannot be linked to the number without the run's secret."""
-    digest = hmac.new(key, number[:LONGEST_NUMBER].encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
-    return digest[:WHO_BYTES].hex()
+    return sealing.who_of(key, number[:LONGEST_NUMBER])

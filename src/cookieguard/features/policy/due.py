@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop, remembered
-from cookieguard.features.outbox.outbox import outbox_file, outbox_opener
+from cookieguard.features.outbox.outbox import FILE_ENDING, outbox_opener
 from cookieguard.features.policy.announcement_run import run_of
 from cookieguard.features.policy.folder import read_folder, stamp_of, told_of
 from cookieguard.features.policy.kept_texts import read_kept
@@ -18,7 +18,7 @@ from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
 from cookieguard.features.policy.values.versions import Version, after, all_upcoming, dated, in_force
 from cookieguard.mail.runs import Run
-from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.open import store_file, store_opener
 
 PAGE = "policies"
 BRING_BACK = "restore the text that was published; a change needs a new version"
@@ -96,7 +96,7 @@ def _forgotten(versions: Sequence[Version], ledger: Ledger, today: date) -> Iter
 def run_so_far(shop: Shop, version: Version, entry: Announcement) -> Run:
     """Return the counts of a version's notices, from the outbox until that deletes them, then from the ledger."""
     place = shop.config.store, shop.state
-    file = outbox_file(*place, environ=shop.environ)
+    file = store_file(*place, FILE_ENDING, environ=shop.environ)
     if entry.forgotten is not None or (file is not None and not file.exists()):
         return entry.run
     with closing(outbox_opener(*place, environ=shop.environ)()) as outbox:

@@ -15,12 +15,11 @@ from typing import NamedTuple
 from cookieguard.config import Config
 from cookieguard.features.policy.values.ledger import Ledger, files_of
 from cookieguard.features.policy.values.versions import Version
-from cookieguard.features.records.acts import named
 from cookieguard.features.records.log_reader import newest_rows, opened
 from cookieguard.features.records.store.log_store import EVERY
 from cookieguard.features.records.store.open import stores_if_made
 from cookieguard.features.records.store.protocol import LogDown
-from cookieguard.features.records.values.records import SHOP, Record, read_document
+from cookieguard.features.records.values.records import SHOP, Record, named, read_document
 from cookieguard.features.records.values.sealing import SealBroken
 from cookieguard.features.records.values.shown import POLICY_TEXTS
 from cookieguard.features.records.writer import LogWriter

@@ -6,12 +6,7 @@ import json
 from collections.abc import Callable
 
 from cookieguard.errors import CookieGuardError
-from cookieguard.features.policy.values.ledger import (
-    Announcement,
-    Ledger,
-    read_announcement,
-    write_announcement,
-)
+from cookieguard.features.policy.values.ledger import Ledger, read_announcement, write_announcement
 from cookieguard.storage.store.protocol import Store
 from cookieguard.storage.store.values import WholeValue
 
@@ -36,19 +31,15 @@ def change_ledger(store: Store, change: Callable[[Ledger], Ledger]) -> Ledger:
 def loads_ledger(value: bytes) -> Ledger:
     """Parse a stored ledger; raises LedgerError."""
     try:
-        return {str(name): _entry(kept) for name, kept in json.loads(value).items()}
+        return {str(name): read_announcement(kept) for name, kept in json.loads(value).items()}
     except (ValueError, AttributeError) as error:
         raise LedgerError("the ledger of announcements was not written by cookieguard") from error
 
 
 def dumps_ledger(ledger: Ledger) -> bytes:
     """Return a ledger as it is stored."""
-    kept = {name: json.loads(write_announcement(entry)) for name, entry in sorted(ledger.items())}
+    kept = {name: write_announcement(entry) for name, entry in sorted(ledger.items())}
     return json.dumps(kept, separators=(",", ":")).encode()
-
-
-def _entry(kept: object) -> Announcement:
-    return read_announcement(json.dumps(kept).encode())
 
 
 LEDGER = WholeValue("policy", "ledger", loads_ledger, dumps_ledger)

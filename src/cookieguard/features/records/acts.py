@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
@@ -13,14 +11,13 @@ from typing import Any
 from cookieguard.config import Config
 from cookieguard.features.records.store.open import open_log
 from cookieguard.features.records.values.log import LogDown
-from cookieguard.features.records.values.records import SHOP, Record, new_id
+from cookieguard.features.records.values.records import SHOP, Record, named, new_id
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
 from cookieguard.storage.state_directory import StateDirectory
 
 TIMEOUT = 10.0  # seconds until a record must be on disk
 NOT_DONE = "the consent log cannot be written ({reason}), so nothing was done; see cookieguard doctor, then try again"
-ID_BYTES = 18
 
 
 class Acts:
@@ -67,9 +64,3 @@ def acts_of(
         return
     with closing(log):
         yield Acts(log, clock=clock)
-
-
-def named(kind: str, once: str) -> str:
-    """Return the id of an act that is recorded once: the same kind and name always give the same id."""
-    digest = hashlib.sha256(f"{kind}\n{once}".encode(errors="surrogatepass")).digest()[:ID_BYTES]
-    return base64.urlsafe_b64encode(digest).decode()

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from cookieguard.errors import CookieGuardError
@@ -24,15 +25,16 @@ from cookieguard.storage.journal import APPLIED, ENDED, ERASED, Entry, journal_o
 from cookieguard.storage.journal_marks import mark_of, raise_mark
 from cookieguard.storage.open import open_database
 from cookieguard.storage.store import protocol
-from cookieguard.storage.store.open import store_file, store_url
+from cookieguard.storage.store.open import store_place
 from cookieguard.storage.store.protocol import Store, StoreDown
 
 logger = logging.getLogger("cookieguard")
 
 STORE, OUTBOX, QUEUE = "store", "outbox", "requests"
-# Each database: its name, the ending of its file's name, its tables, and the kinds of journal lines that it applies.
+# Each database: its name, the ending of its file's name (none for the store), its tables, and the kinds of journal
+# lines that it applies.
 FOLLOWERS = (
-    (STORE, ".db", protocol.TABLES, frozenset({ERASED, ENDED})),
+    (STORE, "", protocol.TABLES, frozenset({ERASED, ENDED})),
     (OUTBOX, outbox.FILE_ENDING, outbox.TABLES, frozenset({ERASED})),
     (QUEUE, QUEUE_ENDING, queue.TABLES, frozenset({ERASED})),
 )
@@ -132,13 +134,11 @@ class AfterRestore:
         self.journal.write(APPLIED, [text], self._clock(), in_both=False)
 
     def _databases(self) -> Iterator[tuple[str, Database, frozenset[str]]]:
-        config, environ = self._place.config.store, self._place.environ
-        file = store_file(config, self._place.state, environ=environ)
+        config, state, environ = self._place
         for name, ending, tables, kinds in FOLLOWERS:
-            place = None if file is None else file if name == STORE else file.with_name(file.stem + ending)
-            if place is not None and not place.exists():
+            at = store_place(config.store, state, ending, environ=environ)
+            if isinstance(at, Path) and not at.exists():
                 continue
-            at = store_url(config, environ=environ) if place is None else place
             with closing(open_database(at, tables, make=False)) as database:
                 if getattr(database, "is_made", True):
                     yield name, database, kinds

@@ -17,7 +17,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from cookieguard.config import Config
 from cookieguard.config.languages import nearest_text, texts_of
 from cookieguard.features.rights.hook_calls import exported
-from cookieguard.features.rights.values.answers import RightsTexts
+from cookieguard.features.rights.values.answers import RightsTexts, titles_of
 from cookieguard.features.rights.values.requests import Request
 from cookieguard.rights.hooks import Exported
 
@@ -84,10 +84,7 @@ def _facts(row: Exported) -> dict[str, Any]:
 
 def _page(request: Request, rows: Sequence[Exported], config: Config, now: datetime) -> str:
     texts = RightsTexts.of(config.language_for(request.language))
-    known = {
-        kind.id: nearest_text(kind.title, texts.lang, config.consent.language)[0] or kind.id
-        for kind in config.data
-    }
+    known = titles_of(config, texts.lang)
     sections: dict[str, list[Exported]] = {}
     for row in rows:
         sections.setdefault(row.kind, []).append(row)

@@ -46,7 +46,8 @@ class Letters:
     @property
     def can_send(self) -> bool:
         """Return whether a relay and a sender are configured."""
-        return has_relay(self._config, self._environ)
+        mail = self._config.mail
+        return bool(mail.sender and (mail.url or mail.environment in self._environ))
 
     def mail_of(self, request: Request, *, now: datetime) -> tuple[str, str, list[str]]:
         """Return language, subject and lines of the mail to the person: the answer, or why it takes longer."""
@@ -55,12 +56,6 @@ class Letters:
         if request.may_change:
             lines = [texts.line("due", date=request.due(now)).translate(PLAIN), "", request.delay]
         return texts.lang, texts.texts["mail_answer"].translate(PLAIN), [*lines, "", self._signature]
-
-    async def mail_person(self, request: Request, *, now: datetime) -> None:
-        """Send the mail of `mail_of` to the person; raises NotTold."""
-        lang, subject, lines = self.mail_of(request, now=now)
-        name = f"{request.id}.{'delay' if request.may_change else 'answer'}"
-        await self.send(request.contact, subject, lines, name=name, language=lang, now=now)
 
     def _place_of(self, request: Request, lang: str) -> list[str]:
         """Return a line with the address of the copy's page, if there is a copy, the page, and a configured origin."""
@@ -162,9 +157,10 @@ async def mail(letters: Letters, request: Request, change: Change, *, now: datet
     """
     if not letters.can_send or "@" not in request.contact:
         return request
-    is_answer = request.answer_pending
+    is_answer, (lang, subject, lines) = request.answer_pending, letters.mail_of(request, now=now)
+    name = f"{request.id}.{'delay' if request.may_change else 'answer'}"
     try:
-        await letters.mail_person(request, now=now)
+        await letters.send(request.contact, subject, lines, name=name, language=lang, now=now)
     except NotTold as error:
         error.cookieguard_step = "answer" if is_answer else TOLD_OF_DELAY  # type: ignore[attr-defined]
         raise
@@ -172,8 +168,3 @@ async def mail(letters: Letters, request: Request, change: Change, *, now: datet
         return await change(request.id, partial(answer_told, now=now, by=WORKER, text="by mail"))
     note = partial(noted, act=Act.NOTE, now=now, by=WORKER, name=TOLD_OF_DELAY, text="by mail")
     return await change(request.id, note)
-
-
-def has_relay(config: Config, environ: Mapping[str, str]) -> bool:
-    """Return whether a sender and a relay are configured."""
-    return bool(config.mail.sender and (config.mail.url or config.mail.environment in environ))

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from cookieguard.features.rights.protocol import Claimed, QueueDown, Row
+from cookieguard.errors import CookieGuardError
 from cookieguard.storage.database import Step, Tables
 from cookieguard.storage.open import open_database
+
+
+class QueueDown(CookieGuardError):
+    """Report that the queue cannot be reached; the reason contains no URL and no stored value."""
+
+
+class Row(NamedTuple):
+    """Hold a request as the queue stores it: sealed, with a pseudonym of the person in `who`."""
+
+    id: str
+    who: str
+    is_open: bool
+    sealed: bytes
+    version: int = 0
+
 
 MAKE = (
     "CREATE TABLE IF NOT EXISTS cookieguard_rights_fact (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
@@ -133,12 +148,15 @@ class Queue:
         """Return `count` closed requests after the first `skipped`, the newest first."""
         return self._rows(NEWEST_CLOSED, skipped=skipped, count=count)
 
-    def claim(self, lease: str, seconds: float) -> Claimed | None:
-        """Lease a request with due work whose person has no other leased request; None if there is none."""
+    def claim(self, lease: str, seconds: float) -> tuple[Row, int] | None:
+        """Lease a request with due work whose person has no other leased request; None if there is none.
+
+        With it comes the number of failures since its last success.
+        """
         with self._database.transaction():
             self._database.take_turns(CLAIM_IN_TURN)
             found = self._database.row(CLAIM, lease=lease, seconds=seconds)
-        return None if found is None else Claimed(_row(*found[:-1]), found[-1])
+        return None if found is None else (_row(*found[:-1]), found[-1])
 
     def renew(self, id_: str, lease: str, seconds: float) -> bool:
         """Extend a lease; return False if it has ended, and another worker may have the request."""

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -17,8 +18,7 @@ from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
-from cookieguard.features.rights.protocol import QueueDown, Row
-from cookieguard.features.rights.queue import Queue
+from cookieguard.features.rights.queue import Queue, QueueDown, Row
 from cookieguard.features.rights.values.as_json import dumps, loads
 from cookieguard.features.rights.values.by_staff import Standing, in_words, needs_approval, standing_of
 from cookieguard.features.rights.values.requests import Request, RequestRefused, by_days_left
@@ -26,7 +26,7 @@ from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.keyring import Keyring
 from cookieguard.storage.sealing import Seal, SealBroken, who_of
 from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.open import store_file, store_url
+from cookieguard.storage.store.open import store_file, store_place
 
 logger = logging.getLogger("cookieguard")
 
@@ -118,7 +118,7 @@ class Requests:
     def _surveyed(self, requests: Iterable[Request], now: datetime) -> list[Pending]:
         return [_pending(request, now, has_hooks=self._has_hooks) for request in requests]
 
-    def change(self, id_: str, change: Callable[[Request], Request]) -> Request:
+    def change(self, id_: str, change: Callable[[Request], Request], *, writes_same: bool = False) -> Request:
         """Store the request that `change` returns; raises what it raises, and KeyError if the id is unknown."""
         for _ in range(TRIES):
             row = self.queue.read(id_)
@@ -126,17 +126,18 @@ class Requests:
                 raise KeyError(id_)
             before = self._open(row)
             after = change(before)
-            if after == before or self.queue.write(self._row(after, row.version)):
+            if (after == before and not writes_same) or self.queue.write(self._row(after, row.version)):
                 return after
         raise QueueDown("others changed this request at every try")
 
     def claim(self, lease: str, seconds: float) -> tuple[Request, int] | None:
         """Lease a request with due work, and return it with its count of failures; None if no work is due."""
         while (claimed := self.queue.claim(lease, seconds)) is not None:
-            request = self._opened(claimed.row)
+            row, tries = claimed
+            request = self._opened(row)
             if request is not None:
-                return request, claimed.tries
-            self.queue.release(claimed.row.id, lease, work_in=UNREADABLE_SECONDS, failed=True)
+                return request, tries
+            self.queue.release(row.id, lease, work_in=UNREADABLE_SECONDS, failed=True)
         return None
 
     def keep_file(self, id_: str, content: bytes) -> None:
@@ -185,17 +186,11 @@ class Requests:
 
     def _seal_row_anew(self, row: Row) -> None:
         if not self._seal.is_current(row.sealed):
-            self._seal_row(row.id)
+            with suppress(KeyError):  # deleted meanwhile
+                self.change(row.id, lambda request: request, writes_same=True)
         sealed = self.queue.file(row.id)
         if sealed is not None and not self._seal.is_current(sealed):
             self.keep_file(row.id, self._seal.open(sealed, about=f"file {row.id}"))
-
-    def _seal_row(self, id_: str) -> None:
-        for _ in range(TRIES):
-            row = self.queue.read(id_)
-            if row is None or self.queue.write(self._row(self._open(row), row.version)):
-                return
-        raise QueueDown("others changed this request at every try")
 
     def close(self) -> None:
         """Close the queue."""
@@ -227,8 +222,7 @@ class Requests:
 
 def requests_file(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> Path | None:
     """Return the path of the queue's file; None if the queue is in a database server."""
-    file = store_file(config.store, state.path, environ=environ)
-    return None if file is None else file.with_name(file.stem + FILE_ENDING)
+    return store_file(config.store, state.path, FILE_ENDING, environ=environ)
 
 
 def requests_opener(
@@ -240,8 +234,7 @@ def requests_opener(
     """
     if not config.store.enabled:
         raise ConfigError("store.enabled", was="false", allowed="true, since the store keeps requests")
-    file = requests_file(config, state, environ=environ)
-    place = store_url(config.store, environ=environ) if file is None else file
+    place = store_place(config.store, state.path, FILE_ENDING, environ=environ)
     return lambda: Requests(Queue(place), keyring, has_hooks=bool(config.rights.hooks))
 
 

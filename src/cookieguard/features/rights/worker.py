@@ -34,7 +34,7 @@ from cookieguard.features.rights.own_data import (
     record_erasure,
     stored_of,
 )
-from cookieguard.features.rights.protocol import QueueDown
+from cookieguard.features.rights.queue import QueueDown
 from cookieguard.features.rights.reerasure import OpenShop, catch_up, erase_again
 from cookieguard.features.rights.refusals_by_staff import opt_out
 from cookieguard.features.rights.requests import ERASED, Requests

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cookieguard.config import Config
-from cookieguard.config.store import StoreSettings, require_store_url
+from cookieguard.config.store import StoreSettings
 from cookieguard.keyring import Keyring
 from cookieguard.storage.keyring_source import load_keyring
-from cookieguard.storage.open import is_server, require_driver
+from cookieguard.storage.open import is_server, path_in, require_driver, url_in
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.protocol import Store
 
@@ -27,30 +27,32 @@ def store_opener(
         from cookieguard.storage.store import sqlite
 
         return sqlite.opener(file, keyring)
-    url = store_url(config.store, environ=environ)
+    url = str(store_place(config.store, state_dir, environ=environ))
     from cookieguard.storage.store import postgres
 
     return postgres.opener(url, keyring)
 
 
-def store_url(settings: StoreSettings, *, environ: Mapping[str, str]) -> str:
-    """Return the URL of a store that is a server; raises ConfigError if its driver is missing."""
-    setting, url = _setting_and_url(settings, environ)
+def store_place(
+    settings: StoreSettings, state_dir: Path, ending: str = "", *, environ: Mapping[str, str]
+) -> Path | str:
+    """Return the file of `store_file`, or the URL of a server; raises ConfigError if its driver is missing."""
+    if (file := store_file(settings, state_dir, ending, environ=environ)) is not None:
+        return file
+    setting, url = url_in("store", settings.environment, settings.url, environ)
     require_driver(setting)
     return url
 
 
-def store_file(settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]) -> Path | None:
-    """Return the file that contains the store; None if the store is a server. Raises ConfigError."""
-    _, url = _setting_and_url(settings, environ)
+def store_file(
+    settings: StoreSettings, state_dir: Path, ending: str = "", *, environ: Mapping[str, str]
+) -> Path | None:
+    """Return the file that contains the store; None if the store is a server. Raises ConfigError.
+
+    With an `ending`, it is the file of other tables, which is next to the store's and has this ending.
+    """
+    _, url = url_in("store", settings.environment, settings.url, environ)
     if is_server(url):
         return None
-    return Path(url.removeprefix("sqlite:///")).absolute() if url else state_dir / STORE_FILE
-
-
-def _setting_and_url(settings: StoreSettings, environ: Mapping[str, str]) -> tuple[str, str]:
-    if settings.environment not in environ:
-        return "store.url", settings.url
-    setting, url = f"store.environment ({settings.environment})", environ[settings.environment]
-    require_store_url(setting, url)
-    return setting, url
+    file = path_in(url, state_dir / STORE_FILE)
+    return file.with_name(file.stem + ending) if ending else file

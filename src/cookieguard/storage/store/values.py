@@ -19,7 +19,7 @@ from cookieguard.identity.carts.stored_carts import (
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.revocations import to_milliseconds_of
 from cookieguard.identity.tokens import LEEWAY
-from cookieguard.storage.store.protocol import FOR_EVER, TRIES, Store
+from cookieguard.storage.store.protocol import FOR_EVER, Store
 
 ORDER_BYTES = 200
 Work = Write | Add
@@ -104,19 +104,17 @@ class WholeValue(Generic[Table]):
 
     def read(self, store: Store) -> Table:
         """Return the table; raises StoreDown, and what `loads` raises."""
-        return self._read(store)[0]
+        found = store.read(self.namespace, self.key)
+        return self.loads(b"{}" if found is None else found.value)
 
     def change(self, store: Store, change: Callable[[Table], Table]) -> Table | None:
         """Write and return what `change` makes of the table; None if other writers were faster at every try."""
-        for _ in range(TRIES):
-            before, version = self._read(store)
-            after = change(before)
-            if after == before or store.write(
-                self.namespace, self.key, self.dumps(after), until=FOR_EVER, after=version
-            ):
-                return after
-        return None
+        after: Table | None = None
 
-    def _read(self, store: Store) -> tuple[Table, int]:
-        found = store.read(self.namespace, self.key)
-        return (self.loads(b"{}"), 0) if found is None else (self.loads(found.value), found.version)
+        def changed(kept: bytes | None) -> tuple[bytes, int] | None:
+            nonlocal after
+            before = self.loads(b"{}" if kept is None else kept)
+            after = change(before)
+            return None if after == before else (self.dumps(after), FOR_EVER)
+
+        return after if store.change(self.namespace, self.key, changed) else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from cookieguard.mail.runs import Run
 
@@ -41,10 +41,10 @@ def files_of(ledger: Ledger) -> dict[str, Mapping[str, str]]:
     return {name: entry.files for name, entry in ledger.items()}
 
 
-def write_announcement(entry: Announcement) -> bytes:
-    """Return an announcement as JSON."""
+def write_announcement(entry: Announcement) -> dict[str, Any]:
+    """Return an announcement as the ledger's JSON has it."""
     run = entry.run
-    kept = {
+    return {
         "v": FORMAT,
         "files": dict(entry.files),
         "at": entry.at.isoformat(),
@@ -53,38 +53,31 @@ def write_announcement(entry: Announcement) -> bytes:
         "reason": entry.reason,
         "released": _text(entry.released),
         "forgotten": _text(entry.forgotten),
-        "earliest": "" if entry.earliest is None else entry.earliest.isoformat(),
+        "earliest": _text(entry.earliest),
     }
-    return json.dumps(kept, separators=(",", ":")).encode()
 
 
-def read_announcement(value: bytes) -> Announcement:
-    """Parse the JSON of `write_announcement`; raises ValueError for anything else."""
+def read_announcement(kept: Any) -> Announcement:
+    """Read what `write_announcement` returned; raises ValueError for anything else."""
     try:
-        kept = json.loads(value)
-        total, sent, refused, uncertain, is_filled = kept["run"]
+        *counts, is_filled = kept["run"]
+        total, sent, refused, uncertain = map(int, counts)
         earliest = kept.get("earliest", "")
         return Announcement(
             files={str(language): str(digest) for language, digest in kept["files"].items()},
             at=datetime.fromisoformat(kept["at"]),
-            run=Run(
-                total=int(total),
-                sent=int(sent),
-                refused=int(refused),
-                uncertain=int(uncertain),
-                is_filled=bool(is_filled),
-            ),
+            run=Run(total=total, sent=sent, refused=refused, uncertain=uncertain, is_filled=bool(is_filled)),
             completed=_moment(kept["completed"]),
             reason=str(kept["reason"]),
             released=_moment(kept["released"]),
             forgotten=_moment(kept.get("forgotten", "")),
             earliest=date.fromisoformat(earliest) if earliest else None,
         )
-    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("not an announcement") from error
 
 
-def _text(moment: datetime | None) -> str:
+def _text(moment: date | None) -> str:
     return "" if moment is None else moment.isoformat()
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cookieguard.config import Config
-from cookieguard.config.store import require_store_url
 from cookieguard.errors import ConfigError
 from cookieguard.features.records.anchors import LocalAnchor, Witness
 from cookieguard.features.records.erasure_journal import Erasures, apply_erasures
@@ -24,7 +23,7 @@ from cookieguard.features.records.values.notes import NoteKey, Signer
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
 from cookieguard.storage.keyring_source import find_keyring
-from cookieguard.storage.open import is_server, require_driver
+from cookieguard.storage.open import is_server, path_in, require_driver, url_in
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.protocol import making_once
 
@@ -54,17 +53,16 @@ class Place(NamedTuple):
 
 def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> Place:
     """Return the place that settings and environment name. Raises ConfigError, which never shows a URL."""
-    settings = config.proof
-    url = _url("proof.environment", settings.environment, settings.url, environ)
-    if not url and config.store.enabled:
-        store = _url("store.environment", config.store.environment, config.store.url, environ)
-        url = store if is_server(store) else ""
-    log = _path_or_url(url, state_dir / LOG_FILE)
-    subjects_url = _url(
-        "proof.subjects_environment", settings.subjects_environment, settings.subjects_url, environ
-    )
-    beside = log if is_server(log) else ""
-    subjects = _path_or_url(subjects_url or beside, state_dir / SUBJECTS_FILE)
+    settings, store = config.proof, config.store
+    _, url = url_in("proof", settings.environment, settings.url, environ)
+    if not url and store.enabled:
+        _, store_url = url_in("store", store.environment, store.url, environ)
+        url = store_url if is_server(store_url) else ""
+    log = url if is_server(url) else str(path_in(url, state_dir / LOG_FILE))
+    of_subjects = settings.subjects_environment, settings.subjects_url
+    _, url = url_in("proof", *of_subjects, environ, prefix="subjects_")
+    url = url or (log if is_server(log) else "")
+    subjects = url if is_server(url) else str(path_in(url, state_dir / SUBJECTS_FILE))
     if is_server(log) or is_server(subjects):
         require_driver("proof.url")
     erasures = Erasures.of(config, state_dir)
@@ -183,16 +181,3 @@ def open_subject_store(place: Place, *, make: bool) -> SubjectStore:
     from cookieguard.features.records.store.postgres_log import PostgresSubjects
 
     return PostgresSubjects(place.subjects, place.keyring, make=make)
-
-
-def _url(setting: str, variable: str, url: str, environ: Mapping[str, str]) -> str:
-    if variable not in environ:
-        return url
-    require_store_url(f"{setting} ({variable})", environ[variable])
-    return environ[variable]
-
-
-def _path_or_url(url: str, default: Path) -> str:
-    if is_server(url):
-        return url
-    return str(Path(url.removeprefix("sqlite:///")).absolute() if url else default)

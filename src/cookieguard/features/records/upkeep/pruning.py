@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from cookieguard.config import Config
-from cookieguard.features.records.acts import acts_of, named
+from cookieguard.features.records.acts import acts_of
 from cookieguard.features.records.anchors import was_set_back
 from cookieguard.features.records.log_reader import opened
 from cookieguard.features.records.store.open import signer_of, stores_if_made
@@ -20,7 +20,7 @@ from cookieguard.features.records.store.rows import AgedRow, Window
 from cookieguard.features.records.values.consents import AGREEMENT, CONSENT, EXPIRY, GRANTS, MAIL_LIST
 from cookieguard.features.records.values.notes import Checkpoint, Signer, read_checkpoint
 from cookieguard.features.records.values.pruning import MOST_AT_ONCE, write_pruned
-from cookieguard.features.records.values.records import read_document
+from cookieguard.features.records.values.records import named, read_document
 from cookieguard.features.records.values.sealing import SealBroken, digest_of_id, read_about, time_of
 from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory

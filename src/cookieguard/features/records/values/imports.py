@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
 from cookieguard.errors import CookieGuardError
@@ -20,7 +18,14 @@ from cookieguard.features.records.values.consents import (
     Notice,
     consent_facts,
 )
-from cookieguard.features.records.values.records import CUSTOMER, LONGEST_SUBJECT, Record, to_bytes, to_text
+from cookieguard.features.records.values.records import (
+    CUSTOMER,
+    LONGEST_SUBJECT,
+    Record,
+    named,
+    to_bytes,
+    to_text,
+)
 
 NECESSARY = "necessary"
 FIELDS = ("id", "time", "subject", "customer", "granted", "language", "policy")
@@ -52,7 +57,6 @@ LONGEST_GRANTED = 4000  # characters
 NEITHER = "has purposes that are neither names nor names with yes or no"
 # Members of a consent cookie (Cookiebot's) that are not purposes
 NOT_PURPOSES = frozenset({"stamp", "ver", "utc", "method", "region"})
-ID_BYTES = 18
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECONDS_FROM = 100_000_000_000  # in seconds this would be the year 5138
 
@@ -113,7 +117,7 @@ def read_row(source: Source, row: Mapping[str, Any], asker: Asker, *, now: datet
     facts["cg:imported"] = {"cg:from": source.name, "cg:id": theirs, "cg:at": to_text(now)}
     subject = _subject(source, row, theirs)
     written = theirs or json.dumps(row, sort_keys=True, default=str)
-    record_id = _named(f"{source.name}\n{written}\n{to_text(time)}")
+    record_id = named("import", f"{source.name}\n{written}\n{to_text(time)}")
     try:
         record = Record(
             kind=CONSENT, topic=Event.IMPORT.value, subject=subject, time=time, facts=facts, id=record_id
@@ -234,8 +238,3 @@ def _columns(source: Source, *fields: str) -> str:
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value).strip()
-
-
-def _named(what: str) -> str:
-    digest = sha256(f"import\n{what}".encode(errors="surrogatepass")).digest()[:ID_BYTES]
-    return base64.urlsafe_b64encode(digest).decode()

@@ -46,7 +46,7 @@ class NoteKey:
 
     def __str__(self) -> str:
         """Return the key in the form of c2sp.org/signed-note: name, id, type and public part."""
-        return f"{self.name}+{self.id.hex()}+{_text(ED25519 + self.public)}"
+        return f"{self.name}+{self.id.hex()}+{as_base64(ED25519 + self.public)}"
 
     @classmethod
     def parse(cls, text: str) -> NoteKey:
@@ -75,7 +75,7 @@ class Signer:
     def sign(self, text: str) -> str:
         """Return the signed note of a text. Each line of the text must end with a newline."""
         signature = self._private.sign(text.encode())
-        return f"{text}\n\u2014 {self.name} {_text(self.key.id + signature)}\n"
+        return f"{text}\n\u2014 {self.name} {as_base64(self.key.id + signature)}\n"
 
     @property
     def _private(self) -> Ed25519PrivateKey:
@@ -117,7 +117,7 @@ class Checkpoint:
     root: bytes
 
     def __str__(self) -> str:
-        return f"{self.origin}\n{self.size}\n{_text(self.root)}\n"
+        return f"{self.origin}\n{self.size}\n{as_base64(self.root)}\n"
 
     @classmethod
     def parse(cls, text: str) -> Checkpoint:
@@ -153,7 +153,8 @@ def _check(key: NoteKey, text: str, signature: bytes) -> None:
         raise NoteError(f"the signature of {key.name!r} does not match this text") from error
 
 
-def _text(some: bytes) -> str:
+def as_base64(some: bytes) -> str:
+    """Return bytes as the text that notes, proofs and receipts have."""
     return base64.b64encode(some).decode()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 from cookieguard.errors import CookieGuardError
 from cookieguard.features.records.values.canonical import canonical
 from cookieguard.features.records.values.merkle import HASH_BYTES, is_included, leaf_hash
-from cookieguard.features.records.values.notes import NoteError, NoteKey, open_signed
+from cookieguard.features.records.values.notes import NoteError, NoteKey, as_base64, open_signed
 from cookieguard.features.records.values.records import read_document
 from cookieguard.features.records.values.sealing import commitment
 
@@ -52,12 +51,12 @@ def write_receipt(
 
     `shown` is the document of what was shown, whose digest the record has; it is empty if the store has none.
     """
-    lines = [PROOF, f"index {index}", *(_text(sibling) for sibling in proof)]
+    lines = [PROOF, f"index {index}", *(as_base64(sibling) for sibling in proof)]
     document = {
         "format": FORMAT,
         "record": read_document(record),
-        "salt": _text(salt),
-        "stored": _text(entry[HASH_BYTES:]),
+        "salt": as_base64(salt),
+        "stored": as_base64(entry[HASH_BYTES:]),
         "proof": "\n".join(lines) + "\n\n" + checkpoint,
         "keys": [str(key) for key in keys],
         **({"shown": shown} if shown else {}),
@@ -157,7 +156,3 @@ def _from_text(text: str, what: str) -> bytes:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError as error:
         raise ReceiptBroken(f"{what} is not valid base64") from error
-
-
-def _text(some: bytes) -> str:
-    return base64.b64encode(some).decode()

@@ -5,12 +5,14 @@ Each part of cookieguard may write records of its own kind; `consent` and `agree
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from cookieguard.features.records.values.canonical import canonical
@@ -19,6 +21,7 @@ SHOP = ""  # the subject of records about the shop's own acts
 CUSTOMER, BROWSER = "customer:", "browser:"
 KIND = re.compile(r"[a-z][a-z0-9-]{0,39}")
 ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
+ID_BYTES = 18  # of the digest in an id that follows from a name
 LONGEST_SUBJECT = 400
 MOST_BYTES = 60_000  # of one record; the store keeps the text of a form separately
 
@@ -35,6 +38,12 @@ def new_id() -> str:
     while (made := secrets.token_urlsafe(16)).startswith("-"):
         pass
     return made
+
+
+def named(kind: str, once: str) -> str:
+    """Return the id of a record that is written once: the same kind and name always give the same id."""
+    digest = sha256(f"{kind}\n{once}".encode(errors="surrogatepass")).digest()[:ID_BYTES]
+    return base64.urlsafe_b64encode(digest).decode()
 
 
 def customer(number: str) -> str:

@@ -97,7 +97,7 @@ def verify(
     kept = sorted(_anchored(report, anchors, (*keys, *former)), key=size_of)
     gone = _pruned_rows(report, pruned, (*keys, *former), signed)
     claims = merge(signed.claims(), kept, key=size_of)
-    _compare(report, _Tree(report, rows, read_tile, gone, progress), claims)
+    _compare(report, _Tree(report, iter(rows), read_tile, gone, progress), claims)
     return report
 
 
@@ -187,6 +187,7 @@ def _compare(report: Report, tree: _Tree, claims: Iterable[Claim]) -> None:
     tree.finish(report.size)
 
 
+@dataclass(slots=True)
 class _Tree:
     """Build the tree from the rows, a tile at a time, and report where rows and stored tiles differ.
 
@@ -194,24 +195,19 @@ class _Tree:
     not hide the others.
     """
 
-    def __init__(
-        self,
-        report: Report,
-        rows: Iterable[RowTuple],
-        read_tile: ReadTile,
-        pruned: Pruned,
-        progress: Callable[[int], None],
-    ) -> None:
-        self._report = report
-        self._pruned = pruned
-        self._rows = iter(rows)
-        self._read = read_tile
-        self._progress = progress
-        self._subtrees: list[tuple[int, bytes]] = []  # height above a tile, root; as in a binary counter
-        self._levels: list[bytes] = [b""]  # of the current tile: the joined hashes of each height
-        self._above: tuple[int, bytes] = -1, b""  # index and hashes of the last tile read of level 1
-        self._at = 0  # the first entry of the current tile
-        self._ahead: list[RowTuple] = []  # rows already read that belong to a later tile
+    _report: Report
+    _rows: Iterator[RowTuple]
+    _read: ReadTile
+    _pruned: Pruned
+    _progress: Callable[[int], None]
+    _subtrees: list[tuple[int, bytes]] = field(default_factory=list)
+    """Height above a tile, and root, as in a binary counter."""
+    _levels: list[bytes] = field(
+        default_factory=lambda: [b""]
+    )  # of the current tile: the joined hashes of each height
+    _above: tuple[int, bytes] = -1, b""  # index and hashes of the last tile read of level 1
+    _at: int = 0  # the first entry of the current tile
+    _ahead: list[RowTuple] = field(default_factory=list)  # rows already read that belong to a later tile
 
     def root_at(self, size: int) -> bytes | None:
         """Return the root over the first `size` rows, None if there are fewer. Call it with rising sizes only."""

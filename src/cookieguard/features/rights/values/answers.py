@@ -46,11 +46,7 @@ def needs_words(request: Request) -> bool:
 
 def retained_lines(request: Request, config: Config, texts: RightsTexts) -> list[str]:
     """Return a line for each kind of data that is kept: until when, and why."""
-    titles = {
-        kind.id: nearest_text(kind.title, texts.lang, config.consent.language)[0] or kind.id
-        for kind in config.data
-    }
-    lines = []
+    titles, lines = titles_of(config, texts.lang), []
     for item in request.retained:
         name = titles.get(item.name, item.name)
         if item.until is None:
@@ -58,3 +54,9 @@ def retained_lines(request: Request, config: Config, texts: RightsTexts) -> list
         else:
             lines.append(texts.line("stays_until", name=name, date=item.until, reason=item.text))
     return lines
+
+
+def titles_of(config: Config, lang: str) -> dict[str, str]:
+    """Return the title of each kind of data by its id, in the language or the nearest one."""
+    default = config.consent.language
+    return {kind.id: nearest_text(kind.title, lang, default)[0] or kind.id for kind in config.data}

@@ -24,7 +24,7 @@ from cookieguard.features.outbox.relay import smtp_library
 from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.features.rights.hook_calls import load_hooks, number_of
 from cookieguard.features.rights.notifications import Letters
-from cookieguard.features.rights.protocol import QueueDown
+from cookieguard.features.rights.queue import QueueDown
 from cookieguard.features.rights.requests import Requests, requests_opener
 from cookieguard.keyring import Keyring
 from cookieguard.rate_limit import RateLimit
