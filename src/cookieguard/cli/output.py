@@ -1,10 +1,11 @@
-"""Functions that write a command's answer to stdout: lines and tables for people, JSON for programs."""
+"""Functions that write a command's answer: lines and tables for people, JSON for programs, and files."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cookieguard.engines.doctor_settings import Finding
+from cookieguard.errors import ConfigError
 
 WIDE = 160  # columns of a table in a pipe or a file, which have no width: a program that reads it needs unfolded lines
 
@@ -26,6 +28,15 @@ def show_json(facts: Any) -> None:
 def show_line(line: str) -> None:
     """Write a line unchanged; rich would read brackets in it as markup."""
     sys.stdout.write(f"{line}\n")
+
+
+def write_file(file: Path, option: str, content: bytes) -> None:
+    """Write the file that an option names; raises ConfigError."""
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        was = f"{file} ({error.strerror})"
+        raise ConfigError(option, was=was, allowed="a file that can be written") from error
 
 
 def show_answer(facts: Any, *lines: str, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -15,15 +16,17 @@ from urllib.parse import urlsplit
 import typer
 
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
-from cookieguard.cli.output import WRONG, show_json, show_line
+from cookieguard.cli.output import WRONG, show_json, show_line, write_file
 from cookieguard.config import Config, load_catalogue
+from cookieguard.config.loading.app import load_app
 from cookieguard.config.loading.checks import require_origin
+from cookieguard.config.loading.trial import tried
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.errors import ConfigError, ScanFailed
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.draft import added, draft, fitting
 from cookieguard.scan.facts import Change, changes, facts_of, hosts_leaking, load_facts, report_page
-from cookieguard.scan.forms import form_table, is_declared, merged, takes_cards
+from cookieguard.scan.forms import CARD, form_table, is_declared, merged
 from cookieguard.scan.observations import Form, Scan
 from cookieguard.scan.plan import (
     MEGABYTES,
@@ -36,7 +39,7 @@ from cookieguard.scan.plan import (
     quiet,
     start_address,
 )
-from cookieguard.scan.serving import loaded, served
+from cookieguard.scan.serving import served
 from cookieguard.scan.static_scan import scan_plainly
 from cookieguard.scan.third_parties import Party, parties_of, still_held
 from cookieguard.web.middleware import CookieGuard
@@ -129,7 +132,7 @@ def scan(  # one parameter for each option of the command
     _require_folders({"--out": out, "--save": save, "--draft": draft_file})
     with ExitStack() as stack:
         page_path = _start_page(target, page)
-        app, folder = stack.enter_context(loaded(target)) if is_app(target) else (None, Path())
+        app, folder = _loaded(target, stack) if is_app(target) else (None, Path())
         if config is None and isinstance(app, CookieGuard):  # the app may declare vendors in code
             shop = app.config
         start, own = _place(app, folder, target, shop, as_origin, stack)
@@ -178,6 +181,12 @@ async def _scan(plan: Plan, *, no_browser: bool) -> Scan:
     except ImportError as error:
         raise ScanFailed(NO_PLAYWRIGHT) from error
     return await scan_by_browser(plan)
+
+
+def _loaded(target: str, stack: ExitStack) -> tuple[Any, Path]:
+    """Import an app, whose state is in a temporary folder: a scan changes no statistics and no consent log."""
+    folder = stack.enter_context(tried())
+    return load_app(target), folder
 
 
 def _place(
@@ -231,15 +240,13 @@ def _result(seen: Scan, plan: Plan, before: dict[str, Any] | None, settings: str
 
 
 def _write_files(result: Result, *, out: Path | None, save: Path | None, draft_file: Path | None) -> None:
-    import json
-
     if out is not None:
-        _write(out, "--out", report_page(result.scan, result.facts, result.since))
+        write_file(out, "--out", report_page(result.scan, result.facts, result.since))
     if save is not None:
         save.touch(0o600)  # in the state directory, doctor reports files that other users can read
-        _write(save, "--save", json.dumps(result.facts, indent=1).encode())
+        write_file(save, "--save", json.dumps(result.facts, indent=1).encode())
     if draft_file is not None:
-        _write(draft_file, "--draft", result.tables.encode())
+        write_file(draft_file, "--draft", result.tables.encode())
 
 
 def _add_tables(result: Result, config: Path | None) -> Path | None:
@@ -248,7 +255,7 @@ def _add_tables(result: Result, config: Path | None) -> Path | None:
         return None
     file = config_file(config) or Path(CONFIG_FILE)
     ends = "\r\n" if file.exists() and b"\r\n" in file.read_bytes() else "\n"
-    _write(file, "--write", added(_text_of(config), result.tables, forms).replace("\n", ends).encode())
+    write_file(file, "--write", added(_text_of(config), result.tables, forms).replace("\n", ends).encode())
     return file
 
 
@@ -263,15 +270,6 @@ def _require_folders(files: dict[str, Path | None]) -> None:
         if file is not None and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
             why = "a folder" if file.is_dir() else "its folder is missing or cannot be written to"
             raise ConfigError(option, was=f"{file} ({why})", allowed="a file that can be written")
-
-
-def _write(file: Path, option: str, content: bytes) -> None:
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise ConfigError(
-            option, was=f"{file} ({error.strerror})", allowed="a file that can be written"
-        ) from error
 
 
 def _show(result: Result, *, shows_draft: bool) -> None:
@@ -325,7 +323,7 @@ def _party_line(party: Party) -> str:
 def _form_line(form: Form, pages: Sequence[str]) -> str:
     where = f"leads to {form.leads_to}" if form.leads_to else "leads to the shop"
     line = f"form on {_few(pages)} asks for {', '.join(form.asks)}; {where}"
-    return f"{line}; use the payment company's fields for cards" if takes_cards(form) else line
+    return f"{line}; use the payment company's fields for cards" if CARD in form.asks else line
 
 
 def _few(texts: Sequence[str]) -> str:
