@@ -72,6 +72,11 @@ def read_place(place: KeyringPlace) -> Keyring:
     return keyring_source.read_place(place, environ=os.environ)
 
 
+def read_keyring(shop: Config, keyring: Path | None) -> Keyring:
+    """Read the keyring file given, or otherwise the shop's own keyring; raises ConfigError."""
+    return read_place(keyring_place(shop, keyring))
+
+
 @contextmanager
 def store_answers() -> Iterator[None]:
     """Raise ConfigError if the store, or the queue or outbox in it, fails to answer within this block."""

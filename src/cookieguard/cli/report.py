@@ -11,15 +11,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cookieguard.cli.options import (
-    ConfigOption,
-    JsonOption,
-    KeyringOption,
-    keyring_place,
-    read_place,
-    shop_config,
-)
-from cookieguard.cli.output import show_answer
+from cookieguard.cli.options import ConfigOption, JsonOption, KeyringOption, read_keyring, shop_config
+from cookieguard.cli.output import show_answer, write_file
 from cookieguard.cli.people.letter import require_recipients, send_weekly
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
@@ -74,7 +67,7 @@ def report(
     if tab != "summary" and not out:
         raise ConfigError("--tab", was="given without --out", allowed="--out: mails show the summary")
     shop = shop_config(config)
-    ring = read_place(keyring_place(shop, keyring)) if mail and not preview else None
+    ring = read_keyring(shop, keyring) if mail and not preview else None
     if ring is not None:
         require_recipients(shop, "stats.report", shop.stats.report)
     now = datetime.now(UTC).replace(microsecond=0)
@@ -82,7 +75,7 @@ def report(
         found = _read(shop, Selection(tab, RANGES[range_], beside=beside), now)
     made, name = f"{now:%Y-%m-%d %H:%M} UTC", shop_name(shop.origins)
     if out is not None:
-        _write(out, _file(found, made=made, shop=name))
+        write_file(out, "--out", _file(found, made=made, shop=name))
         _show_written(out, found, now=now, as_json=as_json)
     elif isinstance(found, Overview):
         _mail(shop, found, ring, now=now, made=made, as_json=as_json)
@@ -149,12 +142,3 @@ def _read(shop: Config, selection: Selection, now: datetime) -> Overview | Detai
     except EngineDown as error:
         allowed = "statistics that can be read: the shop's first visit creates them"
         raise ConfigError("stats", was=str(error), allowed=allowed) from error
-
-
-def _write(out: Path, page: bytes) -> None:
-    try:
-        out.write_bytes(page)
-    except OSError as error:
-        raise ConfigError(
-            "--out", was=f"{out} ({error.strerror})", allowed="a file that can be written"
-        ) from error

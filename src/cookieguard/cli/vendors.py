@@ -17,8 +17,7 @@ from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
     KeyringOption,
-    keyring_place,
-    read_place,
+    read_keyring,
     shop_config,
     store_answers,
 )
@@ -94,7 +93,7 @@ def _read(file: Path | None, keyring: Path | None) -> tuple[Shop, list[Fields]]:
     config = shop_config(file)
     if not config.console.applies:
         raise ConfigError("console.vendors", was="'draft'", allowed="'apply': else the file alone counts")
-    ring = read_place(keyring_place(config, keyring))
+    ring = read_keyring(config, keyring)
     shop = Shop(config=config, environ=os.environ, now=datetime.now(UTC), given=ring)
     with store_answers():
         return shop, [_fields(vendor) for vendor in in_force(shop).vendors if vendor not in config.vendors]

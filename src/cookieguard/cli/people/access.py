@@ -20,8 +20,7 @@ from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
     KeyringOption,
-    keyring_place,
-    read_place,
+    read_keyring,
     shop_config,
     store_answers,
 )
@@ -316,7 +315,7 @@ def _day(text: str) -> date | None:
 @contextmanager
 def _desk(config: Path | None, keyring: Path | None) -> Iterator[AccessCommand]:
     shop = shop_config(config)
-    ring, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
+    ring, state = read_keyring(shop, keyring), StateDirectory(shop.state_dir)
     with (
         store_answers(),
         closing(store_opener(shop, state.path, environ=os.environ, keyring=ring)()) as store,

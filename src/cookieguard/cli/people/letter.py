@@ -15,8 +15,7 @@ from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
     KeyringOption,
-    keyring_place,
-    read_place,
+    read_keyring,
     shop_config,
     store_answers,
 )
@@ -40,7 +39,7 @@ def letter(
 ) -> None:
     """Send this week's letter to each address in `staff.letter`, once. Exit code 1 if one of them did not get it."""
     shop, now = shop_config(config), datetime.now(UTC)
-    ring = read_place(keyring_place(shop, keyring))
+    ring = read_keyring(shop, keyring)
     if not preview:
         require_recipients(shop, "staff.letter", shop.staff.letter)
     written = write_letter(shop, ring, now)

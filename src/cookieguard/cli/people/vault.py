@@ -11,14 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cookieguard.cli.approvals import IN_ARGUMENTS, two_members
-from cookieguard.cli.options import (
-    ConfigOption,
-    JsonOption,
-    KeyringOption,
-    keyring_place,
-    read_place,
-    shop_config,
-)
+from cookieguard.cli.options import ConfigOption, JsonOption, KeyringOption, read_keyring, shop_config
 from cookieguard.cli.output import show_answer, show_json, show_line, show_rows, show_table
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_between, require_text
@@ -88,7 +81,7 @@ def reveal(
         _show_events(read_events(state, of_day), as_json=as_json)
         return
     require_text("--reason", reason.strip(), longest=500)
-    codec_ring = read_place(keyring_place(shop, keyring))
+    codec_ring = read_keyring(shop, keyring)
     first, second = two_members(codec_ring, state, first="owner", second="owner")
     facts = _opened(state, private, of_day, event)
     # Written before the address is shown: if the reveal log cannot be written, the address stays closed.

@@ -18,13 +18,12 @@ from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
     KeyringOption,
-    keyring_place,
+    read_keyring,
     read_pairs,
-    read_place,
     require_subject,
     shop_config,
 )
-from cookieguard.cli.output import printable, show_answer, show_json, show_line
+from cookieguard.cli.output import printable, show_answer, show_json, show_line, write_file
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_match
 from cookieguard.errors import ConfigError
@@ -187,11 +186,7 @@ def checkpoint(
     if note is None:
         raise ConfigError("log", was="without a checkpoint yet", allowed="a log with at least one entry")
     if out is not None:
-        try:
-            out.write_text(note, "utf-8")
-        except OSError as error:
-            was = f"{out} ({error.strerror})"
-            raise ConfigError("--out", was=was, allowed="a file that can be written") from error
+        write_file(out, "--out", note.encode())
     newest = read_checkpoint(note)
     if as_json:
         show_json({"origin": newest.origin, "size": newest.size, "checkpoint": note, "keys": keys})
@@ -342,7 +337,7 @@ def log_of(shop: Config, keyring: Path | None = None) -> Iterator[Stores]:
 
 def _place(shop: Config, keyring: Path | None) -> Place:
     place = place_of(shop, Path(shop.state_dir).absolute(), environ=os.environ)
-    return place._replace(keyring=lambda: read_place(keyring_place(shop, keyring)))
+    return place._replace(keyring=lambda: read_keyring(shop, keyring))
 
 
 @contextmanager

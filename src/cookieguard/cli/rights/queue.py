@@ -23,8 +23,7 @@ from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
     KeyringOption,
-    keyring_place,
-    read_place,
+    read_keyring,
     shop_config,
     store_answers,
 )
@@ -61,7 +60,7 @@ def list_requests(
     Exit code 1 if a request is late or cannot be read.
     """
     now, shop = datetime.now(UTC), shop_config(config)
-    keys, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
+    keys, state = read_keyring(shop, keyring), StateDirectory(shop.state_dir)
     with store_answers(), closing(requests_opener(shop, keys, state, environ=os.environ)()) as queue:
         pending, unreadable = queue.survey(now)
         closed = [request for request in queue.every_closed() if not request.is_open] if every else []
@@ -110,10 +109,7 @@ def show_request(
 ) -> None:
     """Show one request, its history and whose it is. Reads a token with the role support."""
     with _desk(config, keyring, LOOK) as desk:
-        found = desk.queue.find(request)
-        if found is None:
-            raise _unknown(request)
-        desk.note_look(found)
+        found = desk.look_at(request)
     _show(found, as_json=as_json)
 
 
@@ -239,10 +235,7 @@ def _command_of(act: Act, takes: Sequence[Parameter]) -> Callable[..., None]:
             last = None if until is None else until.date()
             said = Said(desk.member.name, datetime.now(UTC), text, step, last)
             has_hooks = bool(desk.shop.rights.hooks)
-            before = desk.queue.find(request)
-            if before is None:
-                raise _unknown(request)
-            desk.note_look(before)
+            before = desk.look_at(request)
             if act is Act.APPROVED:
                 desk.take_turn(Use.ERASURE, before.customer)
             found = desk.queue.change(request, partial(acted, act=act, said=said, has_hooks=has_hooks))
@@ -268,6 +261,15 @@ class _OpenQueue(NamedTuple):
     def take_turn(self, use: Use, whose: str) -> None:
         require_turn(self.shop, self.journal, self.member, use, whose)
 
+    def look_at(self, id_: str) -> Request:
+        """Return a request, and write the look at it into the journal; raises ConfigError for an unknown id."""
+        found = self.queue.find(id_)
+        if found is None:
+            allowed = "an id that `cookieguard requests list --all` shows"
+            raise ConfigError("request", was=repr(id_[:80]), allowed=allowed)
+        self.note_look(found)
+        return found
+
     def note_look(self, request: Request) -> None:
         self.take_turn(Use.VIEW, request.customer or request.contact)
         self.journal.write(
@@ -284,7 +286,7 @@ class _OpenQueue(NamedTuple):
 def _desk(config: Path | None, keyring: Path | None, role: str) -> Iterator[_OpenQueue]:
     """Read a member's token, require the role, and open the queue; raises RevealRefused."""
     shop = shop_config(config)
-    keys, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
+    keys, state = read_keyring(shop, keyring), StateDirectory(shop.state_dir)
     member = one_member(keys, state, role)
     with store_answers(), closing(requests_opener(shop, keys, state, environ=os.environ)()) as queue:
         yield _OpenQueue(shop, queue, Journal(state, keys), member)
@@ -334,9 +336,3 @@ def _event(event: Event) -> dict[str, Any]:
         "text": event.text,
         "until": until,
     }
-
-
-def _unknown(id_: str) -> ConfigError:
-    return ConfigError(
-        "request", was=repr(id_[:80]), allowed="an id that `cookieguard requests list --all` shows"
-    )
