@@ -19,7 +19,7 @@ from cookieguard import Config, CookieGuard
 from cookieguard.errors import ScanFailed
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.browser.browser_scan import scan_by_browser
-from cookieguard.scan.browser.chromium import NO_SANDBOX, find_browser, launched
+from cookieguard.scan.browser.chromium import NO_SANDBOX, find_browser, launch
 from cookieguard.scan.browser.page_observer import page_parts_in
 from cookieguard.scan.draft import draft
 from cookieguard.scan.facts import facts_of, report_page
@@ -230,12 +230,12 @@ def test_chromium_runs_in_its_sandbox_and_where_it_cannot_that_is_told(
     monkeypatch.setenv("CHROMIUM", sys.executable)
     made, notes = Launches(has_sandbox=has_sandbox), list[str]()
 
-    async def launch() -> None:
+    async def launched() -> None:
         addresses = Addresses()
         plan = Plan(start="https://shop.example/", addresses=addresses)
-        async with Proxy(addresses, most_bytes=1) as proxy, launched(made, plan, proxy, notes):  # type: ignore[arg-type]
-            pass
+        async with Proxy(addresses, most_bytes=1) as proxy:
+            await launch(made, plan, proxy, notes)  # type: ignore[arg-type]
 
-    asyncio.run(launch())
+    asyncio.run(launched())
 
     assert (made.boxed, notes) == (boxed, [NO_SANDBOX] * is_told)

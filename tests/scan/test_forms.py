@@ -12,7 +12,7 @@ from cookieguard.config import Config, ShopForm, config_from_mapping
 from cookieguard.errors import ConfigError
 from cookieguard.scan.draft import draft
 from cookieguard.scan.facts import facts_of, report_page
-from cookieguard.scan.forms import form_table, forms_in, is_declared, merged, takes_cards
+from cookieguard.scan.forms import form_table, forms_in, is_declared, merged
 from cookieguard.scan.observations import UNDECIDED, Form
 from cookieguard.scan.page_source import PageSource
 from cookieguard.scan.plan import Parties
@@ -48,7 +48,6 @@ def test_field_is_named_by_what_html_says_of_it_else_by_its_name(field: str, kin
     (form,) = read(f"<form action=/order>{field}</form>")
 
     assert form.asks == (kind,)
-    assert takes_cards(form) == (kind == "card number")
 
 
 @pytest.mark.parametrize(

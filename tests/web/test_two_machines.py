@@ -19,7 +19,7 @@ from web.day_key_attack import candidates, derived, dump, opened, pieces, rebuil
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import StatsSettings, StoreSettings
-from cookieguard.features.statistics.engines.open import open_reader
+from cookieguard.features.statistics.engines.open import open_engine
 from cookieguard.features.statistics.engines.protocol import Days
 from cookieguard.keyring import Keyring
 from cookieguard.storage.runtime_directory import runtime_place
@@ -76,7 +76,7 @@ class Shop:
     def counted(self) -> list[tuple[int, int]]:
         """Return views and visitors of today."""
         settings = StatsSettings(url=self.stats)
-        with closing(open_reader(settings, self.states[0], environ={})) as reader:
+        with closing(open_engine(settings, self.states[0], environ={}).reader()) as reader:
             return [(one.views, one.visitors) for one in reader.by_day(Days(TODAY, TODAY))]
 
     def end(self) -> None:

@@ -7,6 +7,7 @@ as the app sent it and as the guard changed it.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from cookieguard.config import Config, load_catalogue
 from cookieguard.config.loading.app import reason_of
 from cookieguard.consent import Way, allowance, site_of
 from cookieguard.consent.shop_csp import admits, lets_answer
+from cookieguard.engines.doctor import TRACKER_ADVICE
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.errors import ConfigError
 from cookieguard.web.middleware import CookieGuard
@@ -27,7 +29,6 @@ TIMEOUT_SECONDS = 60.0  # each for startup, response and shutdown; a machine tha
 REDIRECTS, ERRORS = 300, 400  # the first status code of each
 BAD_REQUEST = 400
 CSP, OWN_POLICY = "content-security-policy", "Content-Security-Policy"
-NOT_HELD = "it is not held, whatever visitors choose; to hold it, declare its path in a [[vendors]] table"
 KINDS = {"style": "it appears without its design", "script": "it works, but reloads the page"}
 
 
@@ -105,17 +106,13 @@ def _policy(config: Config, bare: Answer, origin: str) -> Iterator[Finding]:
     shut = [
         vendor.name
         for vendor in config.vendors
-        if not any(admits(headers, _host_of(pattern)) for pattern in vendor.hosts)
+        if not any(admits(headers, re.split("[/:]", pattern)[0]) for pattern in vendor.hosts)
     ]
     advice = (
         "if you use them, add their hosts to the policy: consent alone does not let them in" if shut else ""
     )
     text = f"it blocks {', '.join(shut)}" if shut else "it lets in every declared vendor"
     yield Finding(OWN_POLICY, text, advice=advice)
-
-
-def _host_of(pattern: str) -> str:
-    return pattern.partition("/")[0].partition(":")[0]
 
 
 def _proxied(page: Answer, origin: str, path: str) -> Iterator[Finding]:
@@ -126,7 +123,7 @@ def _proxied(page: Answer, origin: str, path: str) -> Iterator[Finding]:
         entry = load_catalogue().by_path(parts.path, parts.query) if is_own else None
         if entry is not None:
             text = f"{path} loads {entry.name} from {parts.hostname or 'the shop'}{parts.path}"
-            yield Finding("own hosts", text, advice=f'{NOT_HELD} with catalogue = "{entry.id}"')
+            yield Finding("own hosts", text, advice=f'{TRACKER_ADVICE} with catalogue = "{entry.id}"')
 
 
 class _Loads(HTMLParser):

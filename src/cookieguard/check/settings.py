@@ -148,10 +148,7 @@ def _texts(config: Config, today: date) -> Iterator[Finding]:
             )
 
 
-CHECK = "banner"
-
-
-def examine_banner(page: str, check: str = CHECK) -> Iterator[Finding]:
+def examine_banner(page: str, check: str = "banner") -> Iterator[Finding]:
     """Yield the findings on the banner in a page, or on the HTML of a banner alone."""
     faults = faults_of(page)
     if faults is None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from getpass import getpass
 from pathlib import Path
 
-from cookieguard.cli.options import keyring_place, read_place, store_answers
+from cookieguard.cli.options import keyring_of, store_answers
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError, RevealRefused
 from cookieguard.features.people.daily_limits import Use, require_turn
@@ -64,7 +64,7 @@ def note_access(
 
     A shop without staff is not locked out: its journal entry names no person. Raises RevealRefused.
     """
-    ring, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
+    ring, state = keyring_of(shop, keyring), StateDirectory(shop.state_dir)
     by, approved = None, ""
     if not read_staff(state.path):
         sys.stderr.write(f"{NO_STAFF}\n")

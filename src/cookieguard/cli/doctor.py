@@ -20,14 +20,7 @@ from cookieguard.cli.options import (
 from cookieguard.cli.output import WRONG, show_answer, show_findings
 from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding
-from cookieguard.engines.retention import (
-    Run,
-    do,
-    doubt_text,
-    hold_record,
-    read_run,
-    write_run,
-)
+from cookieguard.engines.retention import Run, do, doubt_text, hold_record, read_run, write_run
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.features.checks import examine
 from cookieguard.features.feature import Place
@@ -78,15 +71,10 @@ def _retention() -> None:
     """Delete data whose time is over."""
 
 
-def _require_data(shop: Config) -> None:
-    """Require the shop's data to be there: from cron's folder, a relative state_dir would name a new, empty one."""
+def _run(shop: Config, now: datetime, *, believes_clock: bool) -> Run:
     databases = (shop.store, shop.stats, shop.proof)
     if not any(settings.url or settings.environment in os.environ for settings in databases):
-        require_state(Path(shop.state_dir).absolute())
-
-
-def _run(shop: Config, now: datetime, *, believes_clock: bool) -> Run:
-    _require_data(shop)
+        require_state(Path(shop.state_dir).absolute())  # cron's folder would get a new, empty one
     state = StateDirectory(shop.state_dir)
     place = Place(shop, state.path, os.environ)
     try:

@@ -19,7 +19,7 @@ from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
 from cookieguard.errors import ConfigError
-from cookieguard.features.statistics.engines.open import open_reader
+from cookieguard.features.statistics.engines.open import open_engine
 from cookieguard.features.statistics.engines.protocol import EngineDown, HitReader, HitRows
 from cookieguard.features.statistics.export.files import closed_days, export_day, remove_drafts
 from cookieguard.features.statistics.export.formats import FORMATS
@@ -130,7 +130,8 @@ def _explained(out: Path) -> Iterator[None]:
 
 
 def _export(shop: Config, out: Path, wanted: Wanted, now: datetime) -> Done:
-    with closing(open_reader(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)) as reader:
+    engine = open_engine(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)
+    with closing(engine.reader()) as reader:
         done = Done()
         closed = closed_days(reader.span(), now)
         first, last = wanted.days

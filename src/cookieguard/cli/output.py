@@ -1,4 +1,4 @@
-"""Functions that write a command's answer to stdout: lines and tables for people, JSON for programs."""
+"""Functions that write a command's answer: lines and tables for people, JSON for programs, and files."""
 
 from __future__ import annotations
 

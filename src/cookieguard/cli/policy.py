@@ -21,8 +21,7 @@ from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
     KeyringOption,
-    keyring_place,
-    read_place,
+    keyring_of,
     shop_config,
     store_answers,
 )
@@ -107,7 +106,7 @@ def announce_version(
     found = find_version(shop.versions, version)
     require_origin(shop.config)
     customers = load_customers(shop.config.mail.customers)
-    ring = read_place(keyring_place(shop.config, keyring))
+    ring = keyring_of(shop.config, keyring)
     recipients = Recipients(ring)
     with _outbox(shop) as outbox, _store(shop, ring) as store, _record(shop, ring) as record:
         days = shop.config.policy.notice_days
@@ -132,7 +131,7 @@ def send_notices(
     Exit code 1 if a version's notices are not complete.
     """
     shop = _shop(config)
-    ring = read_place(keyring_place(shop.config, keyring))
+    ring = keyring_of(shop.config, keyring)
     relay, sender = relay_of(shop.config.mail, environ=os.environ), parseaddr(shop.config.mail.sender)[1]
     with _outbox(shop) as outbox:
         with _store(shop, ring) as store:
@@ -239,7 +238,7 @@ def release_version(
     """
     shop = _shop(config)
     found = find_version(shop.versions, version)
-    ring = read_place(keyring_place(shop.config, keyring))
+    ring = keyring_of(shop.config, keyring)
     member = one_member(ring, shop.state, "officer")
     with _outbox(shop) as outbox, _store(shop, ring) as store, _record(shop, ring) as record:
         entry = read_ledger(store).get(found.name)

@@ -25,7 +25,7 @@ from cookieguard.features.statistics.dashboard.render import details_page, overv
 from cookieguard.features.statistics.dashboard.report_text import report_lines, report_subject
 from cookieguard.features.statistics.dashboard.selection import BESIDE, COMPARED, RANGES, TABS, Selection
 from cookieguard.features.statistics.dashboard.tabs import Details, read_details
-from cookieguard.features.statistics.engines.open import open_reader
+from cookieguard.features.statistics.engines.open import open_engine
 from cookieguard.features.statistics.engines.protocol import EngineDown
 from cookieguard.features.statistics.notes import read_notes
 from cookieguard.keyring import to_text
@@ -105,7 +105,7 @@ def _mail(shop: Shop, overview: Overview, *, name: str, made: str, as_json: bool
 def _read(shop: Config, selection: Selection, now: datetime) -> Overview | Details:
     try:
         state, before = Path(shop.state_dir).absolute(), shop.stats.before_consent
-        with closing(open_reader(shop.stats, state, environ=os.environ)) as reader:
+        with closing(open_engine(shop.stats, state, environ=os.environ).reader()) as reader:
             if selection.tab not in COMPARED:
                 return read_details(
                     reader, selection, now=now, asked=read_asked(state), before_consent=before

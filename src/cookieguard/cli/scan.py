@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -17,13 +18,15 @@ import typer
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
 from cookieguard.cli.output import WRONG, show_json, show_line, write_file
 from cookieguard.config import Config, load_catalogue
+from cookieguard.config.loading.app import load_app
 from cookieguard.config.loading.checks import require_origin
+from cookieguard.config.loading.trial import tried
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.errors import ConfigError, ScanFailed
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.draft import added, draft, fitting
 from cookieguard.scan.facts import Change, changes, facts_of, hosts_leaking, load_facts, report_page
-from cookieguard.scan.forms import form_table, is_declared, merged, takes_cards
+from cookieguard.scan.forms import CARD, form_table, is_declared, merged
 from cookieguard.scan.observations import Form, Scan
 from cookieguard.scan.plan import (
     MEGABYTES,
@@ -36,7 +39,7 @@ from cookieguard.scan.plan import (
     quiet,
     start_address,
 )
-from cookieguard.scan.serving import loaded, served
+from cookieguard.scan.serving import served
 from cookieguard.scan.static_scan import scan_plainly
 from cookieguard.scan.third_parties import Party, parties_of, still_held
 from cookieguard.web.middleware import CookieGuard
@@ -129,7 +132,7 @@ def scan(  # one parameter for each option of the command
     _require_folders({"--out": out, "--save": save, "--draft": draft_file})
     with ExitStack() as stack:
         page_path = _start_page(target, page)
-        app, folder = stack.enter_context(loaded(target)) if is_app(target) else (None, Path())
+        app, folder = _loaded(target, stack) if is_app(target) else (None, Path())
         if config is None and isinstance(app, CookieGuard):  # the app may declare vendors in code
             shop = app.config
         start, own = _place(app, folder, target, shop, as_origin, stack)
@@ -178,6 +181,12 @@ async def _scan(plan: Plan, *, no_browser: bool) -> Scan:
     except ImportError as error:
         raise ScanFailed(NO_PLAYWRIGHT) from error
     return await scan_by_browser(plan)
+
+
+def _loaded(target: str, stack: ExitStack) -> tuple[Any, Path]:
+    """Import an app, whose state is in a temporary folder: a scan changes no statistics and no consent log."""
+    folder = stack.enter_context(tried())
+    return load_app(target), folder
 
 
 def _place(
@@ -231,8 +240,6 @@ def _result(seen: Scan, plan: Plan, before: dict[str, Any] | None, settings: str
 
 
 def _write_files(result: Result, *, out: Path | None, save: Path | None, draft_file: Path | None) -> None:
-    import json
-
     if out is not None:
         write_file("--out", out, report_page(result.scan, result.facts, result.since))
     if save is not None:
@@ -316,7 +323,7 @@ def _party_line(party: Party) -> str:
 def _form_line(form: Form, pages: Sequence[str]) -> str:
     where = f"leads to {form.leads_to}" if form.leads_to else "leads to the shop"
     line = f"form on {_few(pages)} asks for {', '.join(form.asks)}; {where}"
-    return f"{line}; use the payment company's fields for cards" if takes_cards(form) else line
+    return f"{line}; use the payment company's fields for cards" if CARD in form.asks else line
 
 
 def _few(texts: Sequence[str]) -> str:

@@ -238,8 +238,9 @@ class Catalogue:
 
         `query` has no question mark; if it is None, it is unknown, and the path alone decides.
         """
+        given = [] if query is None else query.split("&")
         for end, parameter, id_ in self._proxied.get(_file_of(path), ()):
-            if path.endswith(end) and (query is None or not parameter or _has_parameter(query, parameter)):
+            if path.endswith(end) and (query is None or any(pair.startswith(parameter) for pair in given)):
                 return self._entry(id_)
         return None
 
@@ -301,10 +302,6 @@ def _covers(pattern: str, host: str) -> bool:
 
 def _file_of(path: str) -> str:
     return path[path.rfind("/") + 1 :]
-
-
-def _has_parameter(query: str, start: str) -> bool:
-    return any(pair.startswith(start) for pair in query.split("&"))
 
 
 def _is_under(path: str, start: str) -> bool:

@@ -5,11 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cookieguard.config.loading.checks import (
-    require_distinct,
-    require_match,
-    require_one_of,
-)
+from cookieguard.config.loading.checks import require_distinct, require_match, require_one_of
 from cookieguard.config.loading.types import require_types
 from cookieguard.errors import ConfigError
 

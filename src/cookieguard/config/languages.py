@@ -48,7 +48,7 @@ def texts_of(lang: str) -> Mapping[str, Any]:
 
     Parsing every language would take a quarter of a second, and most shops use one or two.
     """
-    found: Mapping[str, Any] = tomllib.loads(language_file(lang).decode("utf-8"))
+    found: Mapping[str, Any] = tomllib.loads(FILES[lang].decode("utf-8"))
     return found
 
 
@@ -81,11 +81,6 @@ class SectionTexts(NamedTuple):
             shown = self.day(value) if isinstance(value, date) else value
             text = text.replace(f"{{{name}}}", f"{FSI}{shown}{PDI}")
         return text
-
-
-def language_file(lang: str) -> bytes:
-    """Return the file of a language."""
-    return FILES[lang]
 
 
 def find_language(tag: str, available: Collection[str]) -> str:

@@ -301,9 +301,8 @@ class Config:
         return f"{origin}{self.mail.root_path}{self.prefix}" if origin else ""
 
     def _check_signals(self) -> None:
-        ids = {purpose.id for purpose in self.purposes}
         for signal in self.consent.signals:
-            missing = [purpose for purpose in SIGNALS[signal] if purpose not in ids]
+            missing = [purpose for purpose in SIGNALS[signal] if purpose not in self.purpose_ids]
             if missing:
                 was = f"{signal!r} without the purpose {missing[0]}"
                 allowed = f"only with the purposes that it reports: {', '.join(SIGNALS[signal])}"

@@ -93,14 +93,15 @@ def _site(host: str, port: int | None) -> Site:
 
 
 def _domain(host: str) -> str:
-    if "." not in host or not HOST_NAME.fullmatch(host) or _is_address(host):
+    if "." not in host or not HOST_NAME.fullmatch(host) or is_address(host):
         return ""
     if host.endswith(".localhost"):
         return ".".join(host.split(".")[-2:])
     return _suffixes().privatesuffix(host) or ""
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Return whether a host is an IP address, written without brackets."""
     try:
         ip_address(host)
     except ValueError:

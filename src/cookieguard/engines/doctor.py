@@ -167,10 +167,11 @@ def _own_hosts(shop: Shop) -> Iterator[Finding]:
     """
     register = Register(purposes=shop.config.purposes, vendors=shop.config.vendors)
     declared = {rule.path for rule in register.rules if rule.path}
+    folders = tuple(path for path in declared if path.endswith("/"))
     found: dict[str, list[str]] = {}
     for path in sorted(_answered(log_place(shop.state, shop.config.log))):
         entry = load_catalogue().by_path(path) if path.endswith(TRACKER_FILES) else None
-        if entry is not None and not any(path == known or _is_under(path, known) for known in declared):
+        if entry is not None and path not in declared and not path.startswith(folders):
             found.setdefault(entry.name, []).append(path)
     for name, paths in found.items():
         yield Finding(
@@ -286,7 +287,3 @@ def _end_of(path: Path) -> bytes:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - MOST_LOG_BYTES))
         return file.read(MOST_LOG_BYTES)
-
-
-def _is_under(path: str, declared: str) -> bool:
-    return declared.endswith("/") and path.startswith(declared)

@@ -11,13 +11,7 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import DAY_KEY, KEYS_GO, RUN_JOB, Shop, day_of, some_of
 from cookieguard.keyring import KeyState, retires_from, to_text
 from cookieguard.storage.keyring_source import KEYRING_FILE, beside, longest_life, place_of
-from cookieguard.storage.runtime_directory import (
-    ALLOWED,
-    ON_DISK,
-    SETTING,
-    existing_runtime,
-    is_in_memory,
-)
+from cookieguard.storage.runtime_directory import ALLOWED, ON_DISK, SETTING, existing_runtime, is_in_memory
 from cookieguard.storage.state_directory import StateDirectory
 
 HOUR_KEYS_GO = 3  # hours

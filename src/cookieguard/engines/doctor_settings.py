@@ -123,25 +123,16 @@ def _opened(check: str, url: str, config: Config) -> Finding:
         url = config.origins[0] + url
     import httpx  # not at the top: it imports click and rich, a fifth of the time that a shop takes to start
 
+    browser = httpx.Client(follow_redirects=True, max_redirects=MOST_REDIRECTS, timeout=TIMEOUT_SECONDS)
     try:
-        status = _status_of(url)
+        with browser, browser.stream("GET", url, headers={"accept": "text/html"}) as answer:
+            status = answer.status_code
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Finding(check, f"{url} cannot be opened ({type(error).__name__})", "repair page or link")
     if status in TURNED_AWAY:  # many sites behind a CDN admit only browsers
         return Finding(check, f"{url} answers {status}", advice="it may block programs: use a browser")
     mend = "link to a page that exists" if status >= ERRORS else ""
     return Finding(check, f"{url} answers {status}", mend)
-
-
-def _status_of(url: str) -> int:
-    """Return the status of a page, opened as by a browser, without reading its body."""
-    import httpx
-
-    with (
-        httpx.Client(follow_redirects=True, max_redirects=MOST_REDIRECTS, timeout=TIMEOUT_SECONDS) as client,
-        client.stream("GET", url, headers={"accept": "text/html"}) as answer,
-    ):
-        return answer.status_code
 
 
 SOON = timedelta(days=30)

@@ -23,7 +23,7 @@ from cookieguard.features.statistics.dashboard.goal_tables import goals_and_step
 from cookieguard.features.statistics.dashboard.overview import read_overview
 from cookieguard.features.statistics.dashboard.selection import RANGES, Selection
 from cookieguard.features.statistics.dashboard.tabs import read_details
-from cookieguard.features.statistics.engines.open import open_reader, read_retained
+from cookieguard.features.statistics.engines.open import open_engine
 from cookieguard.features.statistics.engines.protocol import Days, HitReader
 from cookieguard.stats.goals import STEP_NAMES, VALUE_SIGN
 from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
@@ -97,9 +97,10 @@ def read_facts(state: Path) -> Facts | None:
 def _figures(shop: Shop) -> dict[str, Any]:
     """Read the figures that the statistics show for these days; empty if nothing was counted yet."""
     stats = shop.config.stats
-    if not stats.enabled or read_retained(stats, shop.state, environ=shop.environ) is None:
+    engine = open_engine(stats, shop.state, environ=shop.environ) if stats.enabled else None
+    if engine is None or engine.retained() is None:
         return {}
-    with closing(open_reader(stats, shop.state, environ=shop.environ)) as reader:
+    with closing(engine.reader()) as reader:
         now = shop.now
         overview = read_overview(reader, Selection(range=RANGE), now=now, hit_days=stats.hit_days)
         tabs = (Selection(tab=tab, range=RANGE) for tab in ("consent", "held"))

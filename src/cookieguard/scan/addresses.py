@@ -37,19 +37,14 @@ class Addresses:
         resolve: Resolve | None = None,
     ) -> None:
         """Take `own`, which maps addresses to those at which the scan serves them, and another resolver for tests."""
-        self._allow_private, self._own = allow_private, dict(own or {})
+        self._allow_private, self.own = allow_private, dict(own or {})
         self._resolve = resolve or by_system
         self._pinned: dict[str, list[str]] = {}
         self.refused: set[str] = set()
 
-    @property
-    def has_own(self) -> bool:
-        """Return whether the scan itself serves an address."""
-        return bool(self._own)
-
     async def of(self, host: str, port: int) -> list[Address]:
         """Return the addresses of a host in the resolver's order; raises AddressRefusedError."""
-        own = self._own.get((host, port))
+        own = self.own.get((host, port))
         if own is not None:
             return [own]
         if host not in self._pinned:

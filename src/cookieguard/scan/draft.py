@@ -44,7 +44,8 @@ def draft(parties: Sequence[Party], config: Config) -> str:
 
 
 def _table(party: Party, taken: set[str], config: Config) -> str:
-    hosts = [host for host in _hosts(party) if HOST_PATTERN.fullmatch(host) and not _declares(config, host)]
+    declared = {*config.first_party_hosts, *(host for vendor in config.vendors for host in vendor.hosts)}
+    hosts = [host for host in _hosts(party) if HOST_PATTERN.fullmatch(host) and host not in declared]
     if not hosts:
         return ""
     if party.may_be_own:
@@ -132,10 +133,6 @@ def _covers(pattern: str, host: str) -> bool:
     if name.startswith("*."):
         return host == name[2:] or host.endswith(name[1:])
     return host == name
-
-
-def _declares(config: Config, pattern: str) -> bool:
-    return pattern in config.first_party_hosts or any(pattern in vendor.hosts for vendor in config.vendors)
 
 
 def _cookies(party: Party) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.resources import files
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cookieguard.scan.third_parties import Party
 
 FORM = 1  # the version of the JSON's form
 MOST_SEEN = 200  # contacts that are listed of one party
+HOST, LEAK, KEPT = "host", "host reached without consent", "cookie or storage"  # kinds of changes
 
 
 def facts_of(scan: Scan, parties: Sequence[Party], draft: str) -> dict[str, Any]:
@@ -52,10 +54,14 @@ def hosts_leaking(party: Party) -> tuple[str, ...]:
 def unclaimed(scan: Scan, parties: Sequence[Party]) -> list[StorageEntry]:
     """Return the shop's own cookies and storage: those that no third party wrote."""
     theirs = {entry for party in parties for entry in party.kept}
-    found: dict[tuple[str, str], StorageEntry] = {}
-    for entry in scan.kept:
-        if entry not in theirs:
-            found.setdefault((entry.kind, entry.name), entry)
+    return _first_of((entry for entry in scan.kept if entry not in theirs), "kind", "name")
+
+
+def _first_of(kept: Iterable[StorageEntry], *fields: str) -> list[StorageEntry]:
+    """Return the first of the entries that agree in these fields."""
+    found: dict[object, StorageEntry] = {}
+    for entry in kept:
+        found.setdefault(attrgetter(*fields)(entry), entry)
     return list(found.values())
 
 
@@ -73,7 +79,7 @@ def _party(party: Party) -> dict[str, Any]:
         "pages": list(party.pages),
         "told": list(party.told),
         "seen": list(_ways(party.contacts))[:MOST_SEEN],
-        "kept": list(_merged(asdict(entry) for entry in party.kept)),
+        "kept": [asdict(entry) for entry in _first_of(party.kept, "kind", "name", "state")],
         "needed_by": [_need(need) for need in party.needs],
         "necessary_when": party.known.necessary_when if party.known else "",
     }
@@ -87,13 +93,6 @@ def _ways(contacts: Sequence[Contact]) -> Iterator[dict[str, Any]]:
     for (state, how, element, by, url), same in found.items():
         facts = {"state": state, "how": how, "element": element, "by": by, "url": url}
         yield facts | {"pages": list(dict.fromkeys(contact.page for contact in same)), "line": same[0].line}
-
-
-def _merged(kept: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    seen: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for entry in kept:
-        seen.setdefault((entry["kind"], entry["name"], entry["state"]), entry)
-    yield from seen.values()
 
 
 def _need(need: Need) -> dict[str, Any]:
@@ -131,33 +130,24 @@ def load_facts(path: Path) -> dict[str, Any]:
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     """Return what is new and what is gone, hosts first. Hosts that a script only names are left out."""
     found: list[Change] = []
-    for what, pick in (
-        ("host", _hosts_of),
-        ("host reached without consent", _leaking_of),
-        ("cookie or storage", _names_of),
-    ):
-        old, new = dict(pick(before)), dict(pick(now))
+    for what in (HOST, LEAK, KEPT):
+        old, new = (
+            {key: shown for kind, key, shown in _seen(facts) if kind == what} for facts in (before, now)
+        )
         found += [Change(what=what, name=new[key]) for key in sorted(new.keys() - old.keys())]
         found += [Change(what=what, name=old[key], is_new=False) for key in sorted(old.keys() - new.keys())]
     return found
 
 
-# These yield a key to compare and a text to show. The key has no name of a party, because a declaration changes it.
-def _hosts_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _seen(facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield a kind, a key to compare and a text. The key has no name of a party, because a declaration changes it."""
     for party in facts["parties"]:
+        of_party = f" ({party.get('name', '')})"
         for host in () if party.get("only_named") else party.get("hosts", ()):
-            yield host, f"{host} ({party.get('name', '')})"
-
-
-def _leaking_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for party in facts["parties"]:
-        yield from ((host, host) for host in party.get("leaking_hosts", ()))
-
-
-def _names_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for party in facts["parties"]:
-        for entry in party.get("kept", ()):
-            yield str(entry.get("name", "")), f"{entry.get('name', '')} ({party.get('name', '')})"
+            yield HOST, host, f"{host}{of_party}"
+        yield from ((LEAK, host, host) for host in party.get("leaking_hosts", ()))
+        names = [str(entry.get("name", "")) for entry in party.get("kept", ())]
+        yield from ((KEPT, name, name + of_party) for name in names)
 
 
 STATIC = files("cookieguard.static")

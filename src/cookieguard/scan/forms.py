@@ -75,11 +75,6 @@ def merged(forms: Iterable[Form]) -> list[tuple[Form, tuple[str, ...]]]:
     return [(first[key], tuple(found)) for key, found in pages.items()]
 
 
-def takes_cards(form: Form) -> bool:
-    """Return whether the form asks for a card number on the shop's own page."""
-    return CARD in form.asks
-
-
 def is_declared(form: Form, pages: Sequence[str], declared: Iterable[ShopForm]) -> bool:
     """Return whether the configuration declares a form, with all that it asks for, on each of these pages."""
     fits = [own for own in declared if set(form.asks) <= set(own.asks) and own.leads_to == form.leads_to]

@@ -80,7 +80,9 @@ def contacts_in(source: PageSource, is_foreign: IsForeign) -> list[Contact]:
     """Return the foreign hosts that a page's elements contact, that cookieguard holds, or that inline scripts name."""
     text = source.text[:MOST_SOURCE]
     live = _elements(text, source.url, is_foreign)
-    whole = _elements(_as_written(text), source.url, is_foreign) if b"data-cg-" in text else live
+    # The page with the guard's changes undone, as far as they hide which hosts were held
+    plain = HELD_NAME.sub(b"", NEUTRAL.sub(rb"<\1\2", text)) if b"data-cg-" in text else text
+    whole = live if plain is text else _elements(plain, source.url, is_foreign)
     named = set(named_in(text, is_foreign))
     found = [_contact(source, element, url, WOULD) for element, url in live]
     found += [_contact(source, element, url, HELD) for element, url in whole if (element, url) not in live]
@@ -156,11 +158,6 @@ def _take(rewriter: Rewriter, found: dict[tuple[str, Url], None]) -> None:
     for held in rewriter.held:
         found[f"{held.element} {held.attribute}".strip(), held.url] = None
     rewriter.held.clear()
-
-
-def _as_written(text: bytes) -> bytes:
-    """Return the page with the guard's changes undone as far as they hide which hosts were held."""
-    return HELD_NAME.sub(b"", NEUTRAL.sub(rb"<\1\2", text))
 
 
 def _contact(source: PageSource, element: str, url: Url, how: str, by: str = "") -> Contact:

@@ -151,13 +151,11 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 def _forwarded(head: bytes, method: str, path: str) -> bytes:
     """Return the head of a request in origin form (RFC 9112, 3.2.1), for one request on each connection."""
     line, _, rest = head.partition(b"\r\n")
-    version = line.rpartition(b" ")[2]
-    first = f"{method} /{path} ".encode("latin-1") + version
-    return first + b"\r\nConnection: close\r\n" + HOP_BY_HOP.sub(b"", rest)
+    return _closing(f"{method} /{path} ".encode("latin-1") + line.rpartition(b" ")[2] + b"\r\n" + rest)
 
 
 def _closing(head: bytes) -> bytes:
-    """Return a response's head with `Connection: close`, because the client's next request may be for another host."""
+    """Return a head with `Connection: close`, because the client's next request may be for another host."""
     line, _, rest = head.partition(b"\r\n")
     return line + b"\r\nConnection: close\r\n" + HOP_BY_HOP.sub(b"", rest)
 

@@ -18,8 +18,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from cookieguard.config.loading.app import load_app
-from cookieguard.config.loading.trial import tried
 from cookieguard.errors import ScanFailed
 from cookieguard.runtime.worker import start_thread
 from cookieguard.scan.addresses import LOOPBACK, Address
@@ -27,16 +25,6 @@ from cookieguard.scan.addresses import LOOPBACK, Address
 START_SECONDS = 20.0
 STOP_SECONDS = 30.0  # on a busy machine; a server that still runs would write into the folder that is removed
 NO_SERVER = "uvicorn is not installed: pip install '.[scan]' in cookieguard's checkout, or scan a URL"
-
-
-@contextmanager
-def loaded(target: str) -> Iterator[tuple[Any, Path]]:
-    """Import an app from this folder, and yield it with a temporary folder that has its state during the scan.
-
-    So a scan changes no statistics and no consent log of the shop. Raises the errors of `load_app`.
-    """
-    with tried() as folder:
-        yield load_app(target), folder
 
 
 @contextmanager

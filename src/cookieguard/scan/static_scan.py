@@ -317,7 +317,7 @@ def why_not(plan: Plan, reason: str) -> ScanFailed:
     refused = sorted(plan.addresses.refused)
     if refused:
         return ScanRefused(f"{refused[0]} is at a private address; --allow-private lets the scan ask there")
-    return ScanFailed(f"{reason}; --page starts at another page" if plan.addresses.has_own else reason)
+    return ScanFailed(f"{reason}; --page starts at another page" if plan.addresses.own else reason)
 
 
 async def _text_of(client: httpx.AsyncClient, address: str) -> str:

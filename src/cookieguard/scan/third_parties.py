@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from cookieguard.config.catalogue import Entry
@@ -13,6 +12,7 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Site, look_alike, site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.consent.declarations import may_be_own
+from cookieguard.consent.sites import is_address
 from cookieguard.html import Url
 from cookieguard.scan.observations import ACCEPTED, LEAKS, NAMED, Contact, Need, Scan, StorageEntry
 from cookieguard.scan.plan import Parties
@@ -93,17 +93,12 @@ def parties_of(scan: Scan, parties: Parties, look_up: LookUp = no_catalogue) -> 
     for contact in scan.contacts:
         declared = parties.verdict(_url(contact)).vendor or ""
         known = look_up(contact.host, _url(contact).path)
-        name = declared or (known.name if known else own_name(contact.host))
+        name = declared or (known.name if known else site_of(contact.host).domain or contact.host)
         groups.setdefault((declared, name), []).append(contact)
     found = [_party(key, contacts, scan, parties, look_up) for key, contacts in groups.items()]
     return sorted(
         found, key=lambda party: (not party.leaks, party.is_only_named, -len(party.contacts), party.name)
     )
-
-
-def own_name(host: str) -> str:
-    """Return the name of an unknown host: its registrable domain, or the host itself."""
-    return site_of(host).domain or host
 
 
 def _party(
@@ -123,7 +118,7 @@ def _party(
         declared=declared,
         known=known,
         hosts=hosts,
-        undeclared=() if declared else tuple(host for host in hosts if not _is_address(host)),
+        undeclared=() if declared else tuple(host for host in hosts if not is_address(host.strip("[]"))),
         contacts=tuple(contacts),
         kept=kept,
         needs=tuple(need for need in scan.needs if set(need.hosts) & set(hosts)),
@@ -199,14 +194,6 @@ def _is_of(kept: StorageEntry, hosts: tuple[str, ...], shop: str) -> bool:
     is_own = shop == kept.site or shop.endswith(f".{kept.site}")
     of_site = (kept.site == host or host.endswith(f".{kept.site}") for host in hosts)
     return kept.by in hosts or (not is_own and any(of_site))
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _url(contact: Contact) -> Url:

@@ -5,14 +5,13 @@ A request that a policy blocked also appears in the browser, as failed. It was n
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from cookieguard.consent import site_of
-from cookieguard.testing.recorder import LONGEST_WAIT, QUIET, Recorder
+from cookieguard.testing.recorder import Recorder, wait_until_quiet
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page, Request
@@ -59,7 +58,7 @@ def third_parties(page: Page, *, allowed: Iterable[str] = ()) -> list[str]:
         watch(page.context)
         page.reload()
     watched, recorder = _watched[page.context], _watched[page.context].recorder
-    _wait(page, watched)
+    wait_until_quiet(lambda: watched.count, lambda: page.wait_for_timeout(50))
     place = urlsplit(page.url)
     own, patterns = site_of(place.hostname or "", place.port), tuple(allowed)
 
@@ -75,14 +74,6 @@ def third_parties(page: Page, *, allowed: Iterable[str] = ()) -> list[str]:
     }
     recorded = set() if recorder is None else {host for host in recorder.hosts if is_third(host)}
     return [*asked.values(), *(f"a connection to {host}" for host in sorted(recorded - asked.keys()))]
-
-
-def _wait(page: Page, watched: Watched) -> None:
-    end, since, last = time.monotonic() + LONGEST_WAIT, time.monotonic(), watched.count
-    while time.monotonic() < end and time.monotonic() - since < QUIET:
-        page.wait_for_timeout(50)
-        if watched.count != last:
-            since, last = time.monotonic(), watched.count
 
 
 def _is_within(host: str, pattern: str) -> bool:

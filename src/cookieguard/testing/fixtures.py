@@ -11,7 +11,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
@@ -84,13 +84,7 @@ def guarded_url(guarded_app: CookieGuard) -> Iterator[str]:
 @pytest.fixture
 def make_visitor(guarded_app: CookieGuard, guarded_url: str) -> MakeVisitor:
     """Make visitors: `make_visitor(consent="all", customer="1042", gpc=False)` (see `prepare_visitor`)."""
-
-    def make(
-        *, consent: str | Iterable[str] | None = None, customer: str | int | None = None, gpc: bool = False
-    ) -> PreparedVisitor:
-        return prepare_visitor(guarded_app, guarded_url, consent=consent, customer=customer, gpc=gpc)
-
-    return make
+    return partial(prepare_visitor, guarded_app, guarded_url)
 
 
 @pytest.fixture

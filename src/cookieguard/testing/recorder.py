@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
 from typing import NamedTuple
 
 from cookieguard.runtime.worker import start_thread
@@ -61,9 +61,7 @@ class Recorder:
         self._thread = start_thread(self._listen)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -93,11 +91,7 @@ class Recorder:
 
     def wait(self) -> None:
         """Wait until there was no new contact for QUIET seconds."""
-        end, since, last = time.monotonic() + LONGEST_WAIT, time.monotonic(), len(self.contacts)
-        while time.monotonic() < end and time.monotonic() - since < QUIET:
-            time.sleep(0.05)
-            if len(self.contacts) != last:
-                since, last = time.monotonic(), len(self.contacts)
+        wait_until_quiet(lambda: len(self.contacts), lambda: time.sleep(0.05))
 
     def forget(self) -> None:
         """Delete all contacts, after waiting for those that are still on their way."""
@@ -105,12 +99,10 @@ class Recorder:
         self.contacts.clear()
 
     def _listen(self) -> None:
-        while True:
-            try:
+        with suppress(OSError):  # closed: the block is over
+            while True:
                 connection, _ = self._listener.accept()
-            except OSError:  # closed: the block is over
-                return
-            start_thread(partial(self._answer, connection))
+                start_thread(partial(self._answer, connection))
 
     def _answer(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
@@ -119,6 +111,15 @@ class Recorder:
             self.contacts.append(read_contact(head))
             if head[:1] != bytes([HANDSHAKE]):
                 connection.sendall(ANSWER)
+
+
+def wait_until_quiet(count: Callable[[], int], pause: Callable[[], object]) -> None:
+    """Wait until a count has not changed for QUIET seconds; `pause` waits for a moment."""
+    end, since, last = time.monotonic() + LONGEST_WAIT, time.monotonic(), count()
+    while time.monotonic() < end and time.monotonic() - since < QUIET:
+        pause()
+        if count() != last:
+            since, last = time.monotonic(), count()
 
 
 def _head(connection: socket.socket) -> bytes:
@@ -152,7 +153,7 @@ def read_contact(head: bytes) -> Contact:
 
 def _server_name(record: bytes) -> str:
     """Return the server_name extension (RFC 6066, 3) of a ClientHello (RFC 8446, 4.1.2), or ""."""
-    try:
+    with suppress(IndexError, UnicodeDecodeError):  # another form of handshake
         position = 5 + 4 + 2 + 32  # record, message, version, random
         position += 1 + record[position]  # session id
         position += 2 + int.from_bytes(record[position : position + 2])  # cipher suites
@@ -166,6 +167,4 @@ def _server_name(record: bytes) -> str:
                 length = int.from_bytes(record[position + 7 : position + 9])
                 return record[position + 9 : position + 9 + length].decode("ascii")
             position += 4 + size
-    except (IndexError, UnicodeDecodeError):  # another form of handshake
-        return ""
     return ""

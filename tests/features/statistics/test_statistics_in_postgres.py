@@ -19,7 +19,7 @@ from cookieguard.config import StatsSettings
 from cookieguard.features.checks import examine
 from cookieguard.features.statistics.dashboard.overview import read_overview
 from cookieguard.features.statistics.dashboard.selection import Selection
-from cookieguard.features.statistics.engines.open import open_reader, read_retained
+from cookieguard.features.statistics.engines.open import open_engine
 from cookieguard.features.statistics.engines.protocol import Days
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -63,7 +63,7 @@ def visit(worker: CookieGuard, visitors: int) -> None:
 
 
 def by_day(config: Config) -> list[tuple[int, int]]:
-    with closing(open_reader(config.stats, Path(config.state_dir), environ={})) as reader:
+    with closing(open_engine(config.stats, Path(config.state_dir), environ={}).reader()) as reader:
         return [(one.views, one.visitors) for one in reader.by_day(Days(TODAY, TODAY))]
 
 
@@ -75,7 +75,7 @@ def test_views_of_two_workers_come_to_one_page(config: Config, start: Callable[[
         worker.close()
 
     assert by_day(config) == [(16, 8)]  # the same eight people on both
-    with closing(open_reader(config.stats, Path(config.state_dir), environ={})) as reader:
+    with closing(open_engine(config.stats, Path(config.state_dir), environ={}).reader()) as reader:
         overview = read_overview(reader, Selection(), now=NOW, hit_days=30)
     assert {one.name: one.value for one in overview.figures}["Views"] == "16"
     assert ("/about", 20) in [(row.value, row.main) for table in overview.tables for row in table.rows]
@@ -127,7 +127,7 @@ def test_the_job_forgets_and_the_doctor_sees_it(config: Config, start: Callable[
     for days in range(4, 41):  # a clock that leaps would not be believed
         moment = NOW + timedelta(days=days)
         retention_of(config, partial(lambda now: now, moment)).look()
-    kept = read_retained(config.stats, Path(config.state_dir), environ={})
+    kept = open_engine(config.stats, Path(config.state_dir), environ={}).retained()
     assert kept is not None
     assert (kept.oldest_hit, kept.hits, kept.oldest_sum) == (None, 0, TODAY)
 

@@ -15,8 +15,7 @@ from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
     KeyringOption,
-    keyring_place,
-    read_place,
+    keyring_of,
     require_state,
     shop_config,
     store_answers,
@@ -52,7 +51,7 @@ def add_member(
     require_one_of("--role", role, ROLES)
     shop = shop_config(config)
     require_between("--days", days, 1, longest_life(shop).days, "days, the life of a retired key")
-    codec = staff_codec(read_place(keyring_place(shop, keyring)))
+    codec = staff_codec(keyring_of(shop, keyring))
     now = datetime.now(UTC).replace(microsecond=0)
     made = Member(id=secrets.token_hex(6), name=name, role=role, made=now, expires=now + timedelta(days=days))
 
@@ -94,7 +93,7 @@ def link_member(
     found = [member for member in called if now < member.expires]
     if len(found) != 1:
         raise StaffRefused(f"{len(found)} members are called {who[:60]!r}; see: cookieguard staff list")
-    ring = read_place(keyring_place(shop, keyring))
+    ring = keyring_of(shop, keyring)
     member, journal = found[0], Journal(StateDirectory(path), ring)
     with store_answers(), closing(_store_of(shop, path, ring)) as store:
         journal.write(now, "link made", who=member.name, role=member.role)
@@ -156,7 +155,7 @@ def show_journal(
     shop = shop_config(config)
     entries = list(read_journal(Path(shop.state_dir)))
     if customer:
-        marks = marks_of(read_place(keyring_place(shop, keyring)), customer)
+        marks = marks_of(keyring_of(shop, keyring), customer)
         entries = [entry for entry in entries if entry.get("customer") in marks]
     names = ("time", "event", "who", "role", "what", "customer", "reason")
     rows = [[str(entry.get(name, "")) for name in names] for entry in entries]

@@ -18,9 +18,8 @@ from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
     KeyringOption,
-    keyring_place,
+    keyring_of,
     read_pairs,
-    read_place,
     require_subject,
     shop_config,
 )
@@ -338,7 +337,7 @@ def log_of(shop: Config, keyring: Path | None = None) -> Iterator[Stores]:
 
 def _place(shop: Config, keyring: Path | None) -> Place:
     place = place_of(shop, Path(shop.state_dir).absolute(), environ=os.environ)
-    return place._replace(keyring=lambda: read_place(keyring_place(shop, keyring)))
+    return place._replace(keyring=lambda: keyring_of(shop, keyring))
 
 
 @contextmanager

@@ -101,10 +101,7 @@ def show_request(
 ) -> None:
     """Show one request, its history and whose it is. Reads a token with the role support."""
     with _desk(config, keyring, LOOK) as desk:
-        found = desk.queue.find(request)
-        if found is None:
-            raise _unknown(request)
-        desk.note_look(found)
+        found = desk.look_at(request)
     _show(found, as_json=as_json)
 
 
@@ -230,10 +227,7 @@ def _command_of(act: Act, takes: Sequence[Parameter]) -> Callable[..., None]:
             last = None if until is None else until.date()
             said = Said(desk.member.name, datetime.now(UTC), text, step, last)
             has_hooks = bool(desk.shop.rights.hooks)
-            before = desk.queue.find(request)
-            if before is None:
-                raise _unknown(request)
-            desk.note_look(before)
+            before = desk.look_at(request)
             if act is Act.APPROVED:
                 desk.take_turn(Use.ERASURE, before.customer)
             found = desk.queue.change(request, partial(acted, act=act, said=said, has_hooks=has_hooks))
@@ -258,6 +252,15 @@ class _OpenQueue(NamedTuple):
 
     def take_turn(self, use: Use, whose: str) -> None:
         require_turn(self.shop, self.journal, self.member, use, whose)
+
+    def look_at(self, id_: str) -> Request:
+        """Return a request, and write the look at it into the journal; raises ConfigError for an unknown id."""
+        found = self.queue.find(id_)
+        if found is None:
+            allowed = "an id that `cookieguard requests list --all` shows"
+            raise ConfigError("request", was=repr(id_[:80]), allowed=allowed)
+        self.note_look(found)
+        return found
 
     def note_look(self, request: Request) -> None:
         self.take_turn(Use.VIEW, request.customer or request.contact)
@@ -332,9 +335,3 @@ def _event(event: Event) -> dict[str, Any]:
         "text": event.text,
         "until": until,
     }
-
-
-def _unknown(id_: str) -> ConfigError:
-    return ConfigError(
-        "request", was=repr(id_[:80]), allowed="an id that `cookieguard requests list --all` shows"
-    )

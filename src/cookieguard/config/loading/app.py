@@ -45,7 +45,8 @@ def reason_of(error: BaseException) -> str:
     """Return an exception's type and message, with the last line of the shop's code in its traceback."""
     message = " ".join(str(error).split())
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    own = [frame for frame in extract_tb(error.__traceback__) if _is_shops(frame.filename)]
+    here = [frame for frame in extract_tb(error.__traceback__) if frame.filename.startswith(str(Path.cwd()))]
+    own = [frame for frame in here if "site-packages" not in frame.filename]
     return f"{text}, in {Path(own[-1].filename).name} line {own[-1].lineno}" if own else text
 
 
@@ -86,7 +87,3 @@ def _djangos() -> str:
     """Return a question that names the app from Django's `startproject`, or "" if this folder has none."""
     found = sorted(file.parent.name for file in Path.cwd().glob("*/asgi.py"))
     return f"; is it {found[0]}.asgi:application?" if found else ""
-
-
-def _is_shops(file: str) -> bool:
-    return file.startswith(str(Path.cwd())) and "site-packages" not in file

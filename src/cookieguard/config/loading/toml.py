@@ -93,7 +93,8 @@ def _section(section: Any, settings: Mapping[str, Any], where: str, *, base: Any
     if base is not None:
         return _replaced(base, values, where)
     for name, field in fields.items():
-        if _is_required(field) and name not in values:
+        is_required = field.default is field.default_factory is dataclasses.MISSING
+        if is_required and name not in values:
             raise ConfigError(_dotted(where, name), was="missing", allowed=describe(types[name]))
     return section(**values)
 
@@ -134,11 +135,6 @@ def _default(field: dataclasses.Field[Any], base: Any) -> Any:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return None
-
-
-def _is_required(field: dataclasses.Field[Any]) -> bool:
-    missing = dataclasses.MISSING
-    return field.default is missing and field.default_factory is missing
 
 
 def _unknown(where: str, name: str, types: Mapping[str, Any]) -> ConfigError:

@@ -13,17 +13,7 @@ from cookieguard.config import Config, KeySettings, Vendor, load_config
 from cookieguard.errors import ConfigError
 
 NEVER_SET = "COOKIEGUARD_TRIAL"  # an environment variable that is never set, so it supplies no URL and no key
-_folders: list[Path] = []
-
-
-@contextmanager
-def state_kept_in(folder: Path) -> Iterator[None]:
-    """Make every guard that this process creates within the block keep its state in a folder."""
-    _folders.append(folder)
-    try:
-        yield
-    finally:
-        _folders.remove(folder)
+_folders: list[Path] = []  # where the guards of trials keep their state, the innermost trial last
 
 
 @contextmanager
@@ -34,13 +24,12 @@ def tried() -> Iterator[Path]:
     except OSError as error:
         allowed = "a writable folder, because an app that is only tried keeps its state there"
         raise ConfigError("TMPDIR", was=f"unusable ({error.strerror})", allowed=allowed) from error
-    with made as folder, state_kept_in(Path(folder, "state")):
-        yield Path(folder)
-
-
-def on_trial(config: Config) -> Config:
-    """Return the configuration; during a trial, set apart from all places that the shop writes to."""
-    return set_apart(config, _folders[-1]) if _folders else config
+    with made as folder:
+        _folders.append(Path(folder, "state"))
+        try:
+            yield Path(folder)
+        finally:
+            _folders.remove(Path(folder, "state"))
 
 
 def set_apart(config: Config, folder: Path) -> Config:
@@ -78,7 +67,8 @@ def read_config(
     if isinstance(vendors, str):
         raise ConfigError("vendors", was=repr(vendors), allowed=f"a list of names, such as [{vendors!r}]")
     more = tuple(Vendor(catalogue=vendor) if isinstance(vendor, str) else vendor for vendor in vendors)
-    read = on_trial(_read_config(config))
+    read = _read_config(config)
+    read = set_apart(read, _folders[-1]) if _folders else read
     return replace(read, vendors=(*read.vendors, *more)) if more else read
 
 

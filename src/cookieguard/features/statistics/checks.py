@@ -18,7 +18,7 @@ from cookieguard.engines.doctor_shop import (
     date_of,
     day_of,
 )
-from cookieguard.features.statistics.engines.open import read_retained
+from cookieguard.features.statistics.engines.open import open_engine
 from cookieguard.features.statistics.engines.protocol import RetainedData
 from cookieguard.keyring import to_text
 from cookieguard.stats.hits import SECONDS_OF_DAY
@@ -26,7 +26,7 @@ from cookieguard.stats.hits import SECONDS_OF_DAY
 
 def checks_of(shop: Shop) -> Iterator[Finding]:
     """Yield how much is kept and how old it is, and how many hits were lost. Raises EngineDown."""
-    kept = read_retained(shop.config.stats, shop.state, environ=shop.environ)
+    kept = open_engine(shop.config.stats, shop.state, environ=shop.environ).retained()
     yield from _statistics(shop, kept)
     yield from _drops(shop, {} if kept is None else kept.lost)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from cookieguard.engines.retention import CUT, Step, Times
 from cookieguard.features.feature import Place
-from cookieguard.features.statistics.engines.open import open_existing
+from cookieguard.features.statistics.engines.open import open_engine
 from cookieguard.features.statistics.engines.protocol import Capped, Crossing
 from cookieguard.stats.hits import SECONDS_OF_DAY
 
@@ -25,15 +25,10 @@ def jobs_of(place: Place) -> Mapping[str, Step]:
     return {"statistics": lambda times: _forget(place, times), **caps}
 
 
-def key_day_limit(now: datetime) -> int:
-    """Return the first UTC day (since 1970) whose visitor keys may still be there."""
-    return int((now - KEYS_FOR).timestamp()) // SECONDS_OF_DAY + 1
-
-
 def _forget(place: Place, times: Times) -> int:
     """Delete old data in the engine, also after statistics were switched off."""
     settings = place.config.stats
-    engine = open_existing(settings, place.state, environ=place.environ)
+    engine = open_engine(settings, place.state, environ=place.environ).existing()
     if engine is None:
         return 0
     today = int(times.believed.timestamp()) // SECONDS_OF_DAY
@@ -43,7 +38,7 @@ def _forget(place: Place, times: Times) -> int:
                 _count_days(engine, today)
         finally:
             engine.forget(
-                keys_before=key_day_limit(times.now),
+                keys_before=int((times.now - KEYS_FOR).timestamp()) // SECONDS_OF_DAY + 1,
                 hits_before=today - settings.hit_days,
                 rollups_before=today - settings.rollup_days,
             )
@@ -58,7 +53,7 @@ def _count_days(engine: Crossing, today: int) -> None:
 
 
 def _cap(place: Place) -> int:
-    engine = open_existing(place.config.stats, place.state, environ=place.environ)
+    engine = open_engine(place.config.stats, place.state, environ=place.environ).existing()
     if engine is None:
         return 0
     with closing(engine):

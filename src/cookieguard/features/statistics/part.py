@@ -12,7 +12,7 @@ from cookieguard.engines.files.country import Countries
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_sign_in import staff_only
 from cookieguard.features.statistics.asked import asked_on, note_asked
-from cookieguard.features.statistics.engines.open import open_reader, open_sink
+from cookieguard.features.statistics.engines.open import open_engine, open_sink
 from cookieguard.features.statistics.engines.sink import Counted
 from cookieguard.features.statistics.stats_page import STATS_PAGE, answer_stats
 from cookieguard.stats.goals import Goals
@@ -32,7 +32,7 @@ class StatisticsPart(Part):
     def __init__(self, guard: Guard, counting: Counting) -> None:
         self.counting = guard.ports.counting = counting
         staff, settings, state = guard.part(PeoplePart).staff, guard.config.stats, guard.state.path
-        figures = partial(open_reader, settings, state, environ=guard.environ)
+        figures = open_engine(settings, state, environ=guard.environ).reader
         answer = partial(answer_stats, staff=staff, open_figures=figures)
         page = staff_only(staff, STATS_PAGE, READ_AND_POST, answer, role="analyst", title="Statistics")
         self.pages = (page,)

@@ -12,7 +12,7 @@ from importlib.resources import files
 from playwright.async_api import Browser, BrowserContext, Error, Page, Response, async_playwright
 
 from cookieguard.html import parse_url
-from cookieguard.scan.browser.chromium import OPEN_MS, close_others, launched, new_visitor
+from cookieguard.scan.browser.chromium import OPEN_MS, close_others, launch, new_visitor
 from cookieguard.scan.browser.page_observer import BrowserStorage, PageObserver, definers
 from cookieguard.scan.crawl import Crawl, page_name
 from cookieguard.scan.forms import forms_in
@@ -50,7 +50,7 @@ async def scan_by_browser(plan: Plan) -> Scan:
     async with (
         Proxy(plan.addresses, most_bytes=plan.megabytes * 10**6) as proxy,
         async_playwright() as playwright,
-        launched(playwright, plan, proxy, notes) as browser,
+        await launch(playwright, plan, proxy, notes) as browser,
     ):
         visit = _Visit(plan, parties, clock, proxy, browser=browser, notes=notes)
         await visit.crawl()
@@ -102,7 +102,8 @@ class _Visit(Visit):
                 elif not self.pages:
                     raise why_not(self.plan, f"{address} does not answer with a page ({self.trouble})")
                 if len(self.pages) == 1 and not self.can_answer:
-                    self.can_answer = await self._has_banner(watch.page)
+                    named = self.plan.accept or self.plan.refuse  # many banners have only one of the two
+                    self.can_answer = bool(named) or await watch.page.locator(OURS % "accept").count() > 0
             await self._take_steps(watch, UNDECIDED)
             self.storage.take_cookies(await context.cookies(), UNDECIDED)
 
@@ -212,19 +213,12 @@ class _Visit(Visit):
         return [str(link) for link in found] if isinstance(found, list) else []  # a page may patch Array
 
     async def _stir(self, page: Page) -> None:
-        try:
+        with suppress(Error, TimeoutError):
             async with self.clock.within(STIR_SECONDS):
                 await page.mouse.move(200, 300)
                 await page.mouse.wheel(0, 200)
                 await page.evaluate(STATIC.joinpath("scan_stir.js").read_text("utf-8"))
                 await page.keyboard.press("Tab")
-        except (Error, TimeoutError):
-            return
-
-    async def _has_banner(self, page: Page) -> bool:
-        if self.plan.accept or self.plan.refuse:  # many banners have only one of the two
-            return True
-        return await page.locator(OURS % "accept").count() > 0
 
     async def _answer(self, watch: PageObserver, state: str) -> bool:
         named = self.plan.accept if state == ACCEPTED else self.plan.refuse

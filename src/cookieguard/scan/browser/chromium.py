@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -63,20 +62,11 @@ def find_browser(named: str, own: str) -> str:
     return found
 
 
-@asynccontextmanager
-async def launched(
-    playwright: Playwright, plan: Plan, proxy: Proxy, notes: list[str]
-) -> AsyncIterator[Browser]:
-    """Launch the browser, and note if it has no sandbox; raises ScanFailed."""
-    browser = await _launch(playwright, plan, proxy, notes)
-    try:
-        yield browser
-    finally:
-        await browser.close()
+async def launch(playwright: Playwright, plan: Plan, proxy: Proxy, notes: list[str]) -> Browser:
+    """Launch the browser, and note if it has no sandbox; raises ScanFailed.
 
-
-async def _launch(playwright: Playwright, plan: Plan, proxy: Proxy, notes: list[str]) -> Browser:
-    """Launch the browser in its sandbox, which is off by default in Playwright and does not work for root."""
+    The sandbox is off by default in Playwright and does not work for root.
+    """
     path = find_browser(plan.browser, playwright.chromium.executable_path)
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     start = partial(
@@ -110,7 +100,5 @@ async def new_visitor(browser: Browser, *, insecure: bool) -> BrowserContext:
 async def close_others(other: Page, page: Page) -> None:
     """Close a window that a page opened."""
     if other is not page:
-        try:
+        with suppress(Error):  # already closed
             await other.close()
-        except Error:  # already closed
-            return

@@ -9,7 +9,7 @@ from functools import cache
 from gettext import c2py
 
 from cookieguard.config import Config, Vendor
-from cookieguard.config.languages import LANGUAGES, date_parts, language_file, text_in, texts_of
+from cookieguard.config.languages import FILES, LANGUAGES, date_parts, text_in, texts_of
 from cookieguard.config.purposes import NECESSARY, SHOP, Purpose
 from cookieguard.web.assets import digest
 
@@ -35,7 +35,7 @@ class ShownPurpose:
 @cache
 def all_texts() -> str:
     """Return a digest of all language files, made without parsing them."""
-    return digest(b"".join(map(language_file, LANGUAGES)))
+    return digest(b"".join(FILES[lang] for lang in LANGUAGES))
 
 
 @cache

@@ -398,7 +398,7 @@ def test_a_disk_that_fills_up_loses_no_batch_that_was_spooled(tmp_path: Path) ->
             try:
                 spool.add(Batch(str(number), [PLAIN._replace(bytes=number, page="/" + "x" * 300)], {}, {}))
             except SpoolFull as error:
-                reasons.add(error.reason)
+                reasons.add(str(error))
                 if number - len(taken) > 50:
                     break
                 continue

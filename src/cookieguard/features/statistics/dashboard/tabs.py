@@ -31,7 +31,7 @@ from cookieguard.features.statistics.dashboard.selection import (
     widened,
 )
 from cookieguard.features.statistics.dashboard.time_series import day_of, span_of, with_marks
-from cookieguard.features.statistics.engines.open import open_reader, read_retained
+from cookieguard.features.statistics.engines.open import open_engine
 from cookieguard.features.statistics.engines.protocol import Days, HeldCount, HitReader
 from cookieguard.features.statistics.notes import Note, within
 from cookieguard.stats.goals import VALUE_SIGN
@@ -150,10 +150,10 @@ def read_details(
 
 def read_tab(shop: Shop, tab: str, range_id: str) -> Details | None:
     """Open the figures and read a tab; None if nothing was counted yet. Raises ConfigError and EngineDown."""
-    stats = shop.config.stats
-    if read_retained(stats, shop.state, environ=shop.environ) is None:
+    engine = open_engine(shop.config.stats, shop.state, environ=shop.environ)
+    if engine.retained() is None:
         return None
-    with closing(open_reader(stats, shop.state, environ=shop.environ)) as reader:
+    with closing(engine.reader()) as reader:
         return read_details(reader, Selection(tab=tab, range=RANGES[range_id]), now=shop.now)
 
 

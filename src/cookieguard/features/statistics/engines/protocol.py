@@ -165,7 +165,7 @@ class HitEngine(Protocol):
         """Open it to delete old data, or return None if nothing was counted yet."""
 
     def reader(self) -> HitReader:
-        """Open it for reading."""
+        """Open it for reading; raises EngineDown if nothing was counted yet."""
 
     def retained(self) -> RetainedData | None:
         """Return how far back its data goes, without writing; None if nothing was counted yet."""

@@ -20,7 +20,7 @@ from cookieguard.features.statistics.engines.protocol import (
     Totals,
     runs_of,
 )
-from cookieguard.features.statistics.engines.shared_sql import OF_FEW, conditions
+from cookieguard.features.statistics.engines.shared_sql import OF_FEW
 from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension, Hit
 
 EVER = Days(-(2**31), 2**31)
@@ -170,8 +170,12 @@ class Figures:
 
     def _ask_hits(self, days: Days, where: Filters, query: Callable[[str], str]) -> Sequence[Any]:
         """Run a query on single hits. The function `query` writes it from the conditions of the filters."""
-        condition, values = self._conditions(where)
-        return self._ask(query(condition), days, values)
+        values = {f"value{number}": value for number, value in enumerate(where.values())}
+        conditions = (
+            f" AND {by.counted.column} = {self._queries.parameter(name)} AND (kind != 'view' OR ({by.counted.which}))"
+            for by, name in zip(where, values, strict=True)
+        )
+        return self._ask(query("".join(conditions)), days, values)
 
     def _runs(
         self, days: Days, where: Filters, by: Dimension | None = None
@@ -188,12 +192,6 @@ class Figures:
             runs.append((run, crossed))
             at = run.last + 1
         return [*runs, (Days(at, days.last), None)] if at <= days.last else runs
-
-    def _conditions(self, where: Filters) -> tuple[str, dict[str, str]]:
-        """Return the SQL condition for these filters, and their values by the names of the parameters."""
-        names = [f"value{number}" for number in range(len(where))]
-        condition, values = conditions(where, map(self._queries.parameter, names))
-        return condition, dict(zip(names, values, strict=True))
 
     def _ask(self, query: str, days: Days, more: Mapping[str, str] | None = None) -> Sequence[Any]:
         return self._runner.ask(query, {"first": days.first, "last": days.last, **(more or {})})

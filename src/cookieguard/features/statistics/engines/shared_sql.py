@@ -1,15 +1,13 @@
-"""SQL that all engines share, whatever their dialect: conditions, filters, exit pages and the names of sums.
+"""SQL that all engines share, whatever their dialect: conditions, exit pages and the names of sums.
 
 Rule: every engine must read these conditions the same way. An engine's own file has the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
 
-from cookieguard.features.statistics.engines.protocol import Filters
 from cookieguard.stats.hits import SECONDS_OF_DAY, VIEWS, Dimension
 from cookieguard.stats.k_anonymity import VIEWS_EACH, K
 from cookieguard.stats.visits import PAUSE
@@ -45,15 +43,6 @@ def exits(hits: str, place: str) -> str:
             WINDOW visitor AS (PARTITION BY time / {SECONDS_OF_DAY}, key ORDER BY time, {place})
         ) AS views WHERE next IS NULL OR next > time + {PAUSE} GROUP BY day, page
     """  # noqa: S608 - names of ours
-
-
-def conditions(where: Filters, marks: Iterator[str]) -> tuple[str, list[str]]:
-    """Return these filters as a SQL condition and its values; `marks` yields the dialect's parameters."""
-    condition = "".join(
-        f" AND {by.counted.column} = {next(marks)} AND (kind != 'view' OR ({by.counted.which}))"
-        for by in where
-    )
-    return condition, list(where.values())
 
 
 @lru_cache(maxsize=4096)  # most values of a batch were in the batches before

@@ -115,7 +115,7 @@ class HitSink:
             self._spool.add(batch)
         except SpoolFull as error:
             if not (self._may_try() and self._is_done(batch)):
-                self._lose(batch, error.reason)
+                self._lose(batch, str(error))
 
     def _is_done(self, batch: Batch) -> bool:
         """Write a batch to the engine. Return False if it must be written later; a refused batch is lost."""

@@ -35,11 +35,7 @@ OTHER_RELEASE = "spool of another release"
 
 
 class SpoolFull(Exception):
-    """Say that a batch cannot be added; `reason` says whether the spool is at its limit or the disk failed."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """Say that a batch cannot be added, and whether the spool is at its limit or the disk failed."""
 
 
 class _Unreadable(Exception):
@@ -234,21 +230,14 @@ def _batch(line: bytes) -> Batch:
 
 def _checked(line: bytes) -> dict[str, Any]:
     """Return a line's JSON object if its checksum is right; raises _Unreadable."""
-    summed = SUMMED.fullmatch(line)
+    summed, damaged = SUMMED.fullmatch(line), _Unreadable(DAMAGED, len(ROW.findall(line)))
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise _damaged(line) from error
+        raise damaged from error
     if not isinstance(found, dict):
-        raise _damaged(line)
-    if summed is None:
-        if found.keys() != UNSUMMED:
-            raise _damaged(line)
-    elif zlib.crc32(summed[1]) != int(summed[2], 16):
-        raise _damaged(line)
+        raise damaged
+    is_sound = zlib.crc32(summed[1]) == int(summed[2], 16) if summed else found.keys() == UNSUMMED
+    if not is_sound:
+        raise damaged
     return found
-
-
-def _damaged(line: bytes) -> _Unreadable:
-    """Return the error for a damaged line, which counts each hit whose beginning is readable."""
-    return _Unreadable(DAMAGED, len(ROW.findall(line)))

@@ -125,8 +125,9 @@ class Tables(ABC):
 def add(tables: Tables, hits: Sequence[Hit]) -> Decided:
     """Add hits to the sums for the first time, and return them with the decision which views begin a visit."""
     views = views_of(hits)
-    known = _known_visitors(tables, views)
-    decided = decide(hits, views, known, _going_on(tables, views.keys() - known.keys()))
+    known = {(day, key): times for day, (key, *times) in _of_keys(tables, KNOWN_VISITORS, views)}
+    others = _of_keys(tables, WHO_GOES_ON, views.keys() - known.keys())
+    decided = decide(hits, views, known, frozenset((day, key) for day, (key,) in others))
     sums = Sums()
     for start in range(0, len(hits), PIECE):
         sums.add(decided.hits[start : start + PIECE])
@@ -146,15 +147,6 @@ def add(tables: Tables, hits: Sequence[Hit]) -> Decided:
 def _put(tables: Tables, insert: Insert, rows: Rows) -> None:
     if rows:
         tables.put(insert, [(*place, *rows[place]) for place in sorted(rows)])
-
-
-def _known_visitors(tables: Tables, visitors: Iterable[Visitor]) -> Mapping[Visitor, tuple[int, int]]:
-    rows = _of_keys(tables, KNOWN_VISITORS, visitors)
-    return {(day, key): (first, last) for day, (key, first, last) in rows}
-
-
-def _going_on(tables: Tables, visitors: Iterable[Visitor]) -> frozenset[Visitor]:
-    return frozenset((day, key) for day, (key,) in _of_keys(tables, WHO_GOES_ON, visitors))
 
 
 def _of_keys(tables: Tables, query: str, visitors: Iterable[Visitor]) -> Iterator[tuple[int, Any]]:

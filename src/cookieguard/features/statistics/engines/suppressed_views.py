@@ -55,7 +55,7 @@ def _by_day(dialect: Dialect) -> str:
 
 def _by_hour(dialect: Dialect) -> str:
     """Return the query for each hour's totals, without the hours that are folded."""
-    cells = f"""SELECT {dialect.date.format(_whole(dialect, "hour", 24))} AS day, hour, {_text("hour")} AS value,
+    cells = f"""SELECT {dialect.date.format(_whole(dialect, "hour", 24))} AS day, hour, CAST(hour AS TEXT) AS value,
         views, visits, {_people(dialect, "0", "visits")} AS people, 0 AS is_other
         FROM {dialect.tables["hourly"]} WHERE hour < {dialect.today} * 24"""
     shown = _folded(cells, ("day",), ("value",), ("views", "visits"))
@@ -170,7 +170,3 @@ def _rounded(dialect: Dialect, count: str) -> str:
 
 def _whole(dialect: Dialect, count: str, by: int) -> str:
     return dialect.whole.format(count, by)
-
-
-def _text(name: str) -> str:
-    return f"CAST({name} AS TEXT)"

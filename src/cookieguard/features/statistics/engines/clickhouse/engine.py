@@ -10,10 +10,11 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from cookieguard.features.statistics.engines.clickhouse.connection import connect, path_of, telling
-from cookieguard.features.statistics.engines.clickhouse.reader import ClickhouseFigures
+from cookieguard.features.statistics.engines.clickhouse.reader import QUERIES, ClickhouseQueryRunner
 from cookieguard.features.statistics.engines.clickhouse.schema import MARK, SUMS
 from cookieguard.features.statistics.engines.clickhouse.writer import ClickhouseHits
 from cookieguard.features.statistics.engines.protocol import EngineDown, HitReader, HitWriter, RetainedData
+from cookieguard.features.statistics.engines.reader import Figures
 
 QUERY_SECONDS = 10
 FORGET_SECONDS = 600  # closing a day counts all its hits a dozen times, in a background thread
@@ -47,7 +48,7 @@ class ClickhouseStats:
         return ClickhouseHits(self._url, seconds=FORGET_SECONDS) if is_there else None
 
     def reader(self) -> HitReader:
-        return ClickhouseFigures(self._url)
+        return Figures(ClickhouseQueryRunner(self._url), QUERIES)
 
     def retained(self) -> RetainedData | None:
         with self._client_if_any() as client:

@@ -13,7 +13,7 @@ from cookieguard.features.statistics.engines.clickhouse.connection import connec
 from cookieguard.features.statistics.engines.clickhouse.reader_sql import ALL_HITS, DAYS, DONE, OPEN
 from cookieguard.features.statistics.engines.clickhouse.schema import MARK
 from cookieguard.features.statistics.engines.protocol import EngineDown
-from cookieguard.features.statistics.engines.reader import Figures, Queries
+from cookieguard.features.statistics.engines.reader import Queries
 from cookieguard.stats.hits import COLUMNS, Hit
 
 READ_SECONDS = 10
@@ -59,11 +59,6 @@ LOST = f"SELECT reason, sum(count) FROM cookieguard_lost FINAL WHERE {DAYS} GROU
 HITS = f"SELECT {', '.join(COLUMNS)} FROM {ALL_HITS} ORDER BY time, batch, place"  # noqa: S608
 
 
-def filtered_totals(seconds: int, where: str) -> str:
-    """Return the query that counts Totals by hour or day from single hits."""
-    return f"{queries.totals(ALL_HITS, seconds, where)} ORDER BY at"
-
-
 QUERIES = Queries(
     parameter="{{{}:String}}".format,
     span=SPAN,
@@ -74,13 +69,13 @@ QUERIES = Queries(
     bots=BOTS,
     lost=LOST,
     values=lambda by: f"{queries.folded_values(OPEN, by)} UNION ALL {OF_DIMENSION}",
-    filtered_totals=filtered_totals,
+    filtered_totals=lambda seconds, where: f"{queries.totals(ALL_HITS, seconds, where)} ORDER BY at",
     filtered_values=lambda by, where: queries.values(ALL_HITS, by, where),
 )
 
 
 class ClickhouseQueryRunner:
-    """Runs queries on the tables that workers write."""
+    """Runs queries on the tables that workers write; raises EngineDown if it cannot be opened."""
 
     def __init__(self, url: str) -> None:
         with telling(EngineDown):
@@ -106,10 +101,3 @@ class ClickhouseQueryRunner:
     def close(self) -> None:
         with suppress(ClickHouseError, OSError):
             self._client.close()
-
-
-class ClickhouseFigures(Figures):
-    """The HitReader for one ClickHouse database; raises EngineDown if it cannot be opened."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(ClickhouseQueryRunner(url), QUERIES)

@@ -6,10 +6,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from cookieguard.features.statistics.engines.postgres.reader import PostgresFigures
-from cookieguard.features.statistics.engines.postgres.schema import ALL_DAYS, MARK, day_of_keys, end_of
+from cookieguard.features.statistics.engines.postgres.reader import QUERIES, PostgresQueryRunner
+from cookieguard.features.statistics.engines.postgres.schema import (
+    ALL_DAYS,
+    DAY_OF_KEYS,
+    FIRST_HIT,
+    LAST_HIT,
+    MARK,
+)
 from cookieguard.features.statistics.engines.postgres.writer import PostgresHits
 from cookieguard.features.statistics.engines.protocol import EngineDown, HitReader, HitWriter, RetainedData
+from cookieguard.features.statistics.engines.reader import Figures
 from cookieguard.storage.postgres_connection import Connection, connect, telling
 
 STATEMENT_MILLISECONDS = 10_000  # the queries scan the first and the last day of hits
@@ -48,7 +55,7 @@ class PostgresStats:
         return PostgresHits(self._url) if self._is_there() else None
 
     def reader(self) -> HitReader:
-        return PostgresFigures(self._url)
+        return Figures(PostgresQueryRunner(self._url), QUERIES)
 
     def retained(self) -> RetainedData | None:
         with telling(EngineDown), closing(self._connect()) as connection:
@@ -68,9 +75,9 @@ def _has_tables(connection: Connection) -> bool:
 
 def _retained(connection: Connection) -> RetainedData:
     days: dict[int, bool] = dict(connection.execute(ALL_DAYS).fetchall())
-    oldest = next(filter(None, (_value(connection, end_of(day, "min")) for day in days)), None)
-    newest = next(filter(None, (_value(connection, end_of(day, "max")) for day in reversed(days))), None)
-    keys = (_value(connection, day_of_keys(day)) for day, has_keys in days.items() if has_keys)
+    oldest = next(filter(None, (_value(connection, FIRST_HIT.format(day)) for day in days)), None)
+    newest = next(filter(None, (_value(connection, LAST_HIT.format(day)) for day in reversed(days))), None)
+    keys = (_value(connection, DAY_OF_KEYS.format(day)) for day, has_keys in days.items() if has_keys)
     known = (_value(connection, VISITORS), next(filter(None, keys), None))
     return RetainedData(
         oldest_hit=oldest,

@@ -14,9 +14,9 @@ import psycopg
 from cookieguard.features.statistics.engines.postgres.rollups import sum_up, sum_up_here
 from cookieguard.features.statistics.engines.postgres.schema import (
     ALL_DAYS,
+    COUNT_HITS,
     LOCK,
     copy_without_keys,
-    count_hits,
     drop_day,
     keep_exits,
     take_copy,
@@ -93,7 +93,7 @@ def _take_keys(connection: Connection, day: int) -> None:
         connection.execute(make)
         copied = connection.execute(fill).rowcount
         connection.execute(LOCK)
-        if connection.execute(count_hits(day)).fetchone() != (copied,):
+        if connection.execute(COUNT_HITS.format(day).encode()).fetchone() != (copied,):
             raise EngineDown("hits of a day came in while its keys were being removed")
         sum_up_here(connection)
         connection.execute(keep_exits(day).encode())

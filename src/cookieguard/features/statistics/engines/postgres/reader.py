@@ -16,7 +16,6 @@ from cookieguard.features.statistics.engines.figures_sql import WITHIN, queries
 from cookieguard.features.statistics.engines.postgres.rollups import IS_ANY_NEW, sum_up
 from cookieguard.features.statistics.engines.postgres.schema import MARK, decided
 from cookieguard.features.statistics.engines.protocol import EngineDown
-from cookieguard.features.statistics.engines.reader import Figures
 from cookieguard.features.statistics.engines.shared_sql import exits
 from cookieguard.features.statistics.engines.sums import UnsummedHits
 from cookieguard.stats.hits import COLUMNS, Hit
@@ -39,7 +38,7 @@ QUERIES = queries(f"{OF_HITS} WHERE true", KEYED_EXITS)
 
 
 class PostgresQueryRunner:
-    """Runs queries on the tables that workers write."""
+    """Runs queries on the tables that workers write; raises EngineDown if it cannot be opened."""
 
     def __init__(self, url: str) -> None:
         self._is_still = False
@@ -86,10 +85,3 @@ class PostgresQueryRunner:
         if self._connection.execute(IS_ANY_NEW).fetchone() == (True,):
             with suppress(*NOT_NOW):
                 sum_up(self._connection, UnsummedHits(), wait=LOCK_MILLISECONDS)
-
-
-class PostgresFigures(Figures):
-    """The HitReader for one PostgreSQL database; raises EngineDown if it cannot be opened."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(PostgresQueryRunner(url), QUERIES)

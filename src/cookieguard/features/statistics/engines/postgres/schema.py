@@ -123,6 +123,11 @@ SET_MARK = "INSERT INTO cookieguard_mark VALUES (%s)"
 
 DAYS = "SELECT day, has_keys FROM cookieguard_day WHERE day = ANY(%s::int[])"
 ALL_DAYS = "SELECT day, has_keys FROM cookieguard_day ORDER BY day"
+# Queries on the partition of a day: the number of its hits, its first and last time, and the day itself if a hit of it
+# still has a key.
+COUNT_HITS = "SELECT count(*) FROM cookieguard_hit_{}"
+FIRST_HIT, LAST_HIT = (f"SELECT {which}(time) FROM cookieguard_hit_{{}}" for which in ("min", "max"))
+DAY_OF_KEYS = "SELECT {0} FROM cookieguard_hit_{0} WHERE key != 0 LIMIT 1"
 
 
 def make_day(day: int) -> tuple[str, ...]:
@@ -162,21 +167,6 @@ def copy_without_keys(day: int) -> tuple[str, str]:
         f"CREATE TABLE {name} (LIKE cookieguard_hit INCLUDING INDEXES, {checks})",
         f"INSERT INTO {name} ({into}) SELECT {names} FROM {hits} AS hits ORDER BY batch, place",
     )
-
-
-def count_hits(day: int) -> str:
-    """Return the query that counts a day's hits."""
-    return f"SELECT count(*) FROM cookieguard_hit_{day}"
-
-
-def end_of(day: int, which: str) -> str:
-    """Return the query for the first (`min`) or last (`max`) time of a day's hits."""
-    return f"SELECT {which}(time) FROM cookieguard_hit_{day}"
-
-
-def day_of_keys(day: int) -> str:
-    """Return the query that selects the day if one of its hits has a key."""
-    return f"SELECT {day} FROM cookieguard_hit_{day} WHERE key != 0 LIMIT 1"
 
 
 def keep_exits(day: int) -> str:
