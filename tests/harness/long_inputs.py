@@ -198,7 +198,7 @@ QUERIES = {
     "policies": ("step", "version"),
     "policy": ("lang",),
     "privacy": ("lang",),
-    "receipt": ("lang",),
+    "receipt": ("lang", "id"),
     "record": ("id", "day", "page", "file"),
     "requests": ("id", "closed"),
     "file": ("id",),

@@ -159,7 +159,8 @@ def test_refusing_and_accepting_are_said_alike_and_fit_their_buttons(lang: str) 
     assert max(refuse, accept) <= WIDEST
     assert max(refuse, accept) <= 2 * min(refuse, accept)
     assert len(banner["save"]) <= WIDEST
-    assert len(banner["text"]) <= 300
+    assert max(len(banner["text"]), len(banner["again"])) <= 300
+    assert banner["again"].partition("{purposes}")[1:] == banner["text"].partition("{purposes}")[1:]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -422,7 +423,7 @@ def test_a_guard_reads_no_language_that_nobody_asked_for() -> None:
     renderer.banner("fr", base="/_cg/", next_="/")
 
     assert (read, texts_of.cache_info().currsize) == (1, 2)
-    assert len(renderer.wordings) == 4  # of two languages the banner's and the placeholder's
+    assert len(renderer.wordings) == 6  # of two languages: banner, placeholder, banner asking again
 
 
 def test_a_banner_that_another_process_showed_is_known_by_reading_few_languages() -> None:

@@ -9,11 +9,12 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from harness.asgi import Answer, App, ask, page
@@ -292,9 +293,74 @@ def test_the_visitors_copy_verifies_without_the_shop_as_page_and_file(guard: Gua
     assert "#cg{all:initial" in sheet  # the banner as it looked
     assert b64encode(sha256(sheet.encode()).digest()).decode() in shown.get("content-security-policy")
     assert "<p>You agreed to all purposes.<br/>Chosen on \u2066" in said
-    assert 'href="/_cg/receipt?lang=en"' in choices.text
+    assert f'href="/_cg/receipt?lang=en&amp;id={receipt.record["dct:identifier"]}"' in choices.text
     assert "no-store" in file.get("cache-control")
     assert "attachment" in file.get("content-disposition")
+
+
+def receipt_links(answer: Answer) -> list[str]:
+    return re.findall(r'href="(/_cg/receipt[^"]*)"', unescape(answer.text))
+
+
+def sealed(app: CookieGuard, link: str, cookie: tuple[str, str]) -> Answer:
+    """Return a receipt's page once its record is sealed."""
+    path, _, query = link.partition("?")
+    ends = time.monotonic() + START_SECONDS
+    while (shown := ask(app, path=path, query=query, headers=[cookie])).status == 202:
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+    return shown
+
+
+def test_receipt_of_an_earlier_choice_shows_that_choice_and_leads_to_the_newer_one(guard: Guard) -> None:
+    now = [NOW]
+    app = guard(page(HTML), clock=lambda: now[0])
+    first = choose(app, "accept").cookies()[COOKIE]
+    (link,) = receipt_links(ask(app, path="/_cg/choices", headers=[("cookie", f"{COOKIE}={first}")]))
+    now[0] += timedelta(minutes=1)
+    cookie = ("cookie", f"{COOKIE}={choose(app, 'reject', first).cookies()[COOKIE]}")
+
+    earlier = sealed(app, link, cookie)
+
+    number = parse_qs(link.partition("?")[2])["id"][0]
+    assert earlier.status == 200
+    said = unescape(earlier.text)
+    assert f"Receipt \u2066{number}\u2069" in said
+    assert "<p>You agreed to all purposes.<br/>Chosen on \u2066" in said
+    assert "You have made a newer choice since then." in said
+    (file, newest) = sorted(receipt_links(earlier), key=lambda one: "json" not in one)
+    path, _, query = file.partition("?")
+    document = json.loads(ask(app, path=path, query=query, headers=[cookie]).body)
+    assert (document["record"]["dct:identifier"], document["record"]["cg:event"]) == (number, "grant")
+    assert f'href="?lang=de&id={number}"' in said  # the same receipt in another language
+    newer = unescape(sealed(app, newest, cookie).text)
+    assert "You refused everything" in newer
+    assert "newer choice" not in newer
+    privacy = ask(app, path="/_cg/privacy", query="lang=en", headers=[cookie])
+    assert link in receipt_links(privacy)  # among the choices so far
+
+
+def test_receipt_by_its_id_is_for_the_browser_or_customer_who_made_the_choice(guard: Guard) -> None:
+    app = guard(page(HTML, act=lambda scope: visitor_of(scope).login("c-4711")))
+    mine = choose(app, "accept").cookies()[COOKIE]
+    other = ("cookie", f"{COOKIE}={choose(app, 'accept').cookies()[COOKIE]}")
+    session = ask(app).cookies()["__Host-cg_session"]
+    logged_in = ("cookie", f"__Host-cg_session={session}")
+    ask(app, path="/_cg/consent", method="POST", headers=[FORM, OWN, logged_in], body=b"choice=reject")
+    ids = {one["dpv:hasDataSubject"]["@id"].partition(":")[0]: one["dct:identifier"] for one in recorded(app)}
+    (link,) = receipt_links(ask(app, path="/_cg/choices", headers=[("cookie", f"{COOKIE}={mine}")]))
+    of_customer = f"/_cg/receipt?lang=en&id={ids['customer']}"
+
+    assert sealed(app, link, ("cookie", f"{COOKIE}={mine}")).status == 200
+    assert sealed(app, of_customer, logged_in).status == 200
+    for headers in (other, logged_in, ("accept", "*/*")):
+        assert sealed(app, link, headers).status == 404
+        assert "page does not exist" in sealed(app, link, headers).text
+    assert sealed(app, of_customer, other).status == 404
+    for wrong in ("%ff", "x", "../../keyring", "a" * 5000):
+        answer = sealed(app, f"/_cg/receipt?id={wrong}", other)
+        assert (answer.status, "page does not exist" in answer.text) == (404, True)
+        assert len(answer.text) < 6_000
 
 
 def test_receipt_without_a_choice_says_so_in_the_visitors_language(guard: Guard) -> None:
@@ -347,7 +413,7 @@ def test_receipt_links_to_itself_in_each_language_of_the_banner(
 
     shown = unescape(ask(app, path="/_cg/receipt", query="lang=de", headers=[cookie]).text)
 
-    links = dict(re.findall(r'<a href="\?lang=([^"]+)"[^>]*>([^<]+)</a>', shown))
+    links = dict(re.findall(r'<a href="\?lang=([^"&]+)&id=[^"]+"[^>]*>([^<]+)</a>', shown))
     spoken = languages or LANGUAGES
     assert links == ({one: texts_of(one)["meta"]["name"] for one in spoken} if len(spoken) > 1 else {})
     assert 'aria-current="true">Deutsch</a>' in shown or not links

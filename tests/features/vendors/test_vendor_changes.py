@@ -40,6 +40,10 @@ from cookieguard.errors import ConfigError
 from cookieguard.features.letter import write_letter
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_list import change_staff
+from cookieguard.features.records.log_reader import opened
+from cookieguard.features.records.store.open import open_stores, place_of
+from cookieguard.features.records.values.records import read_document
+from cookieguard.features.records.values.shown import read_shown
 from cookieguard.features.statistics.asked import read_asked
 from cookieguard.features.statistics.part import StatisticsPart
 from cookieguard.features.vendors import ledger as proposals
@@ -242,6 +246,17 @@ class Visitor:
     def _sent(self) -> list[tuple[str, str]]:
         text = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         return [("cookie", text)] if text else []
+
+
+def shown_with_choices(world: World) -> list[str]:
+    """Return the banner that each record of a choice names, in the order of the choices."""
+    config = world.config()
+    with closing(open_stores(place_of(config, world.state, environ={}), make=False)) as stores:
+        rows = [opened(stores, row) for row in (*stores.log.rows(), *stores.log.unnumbered())]
+        consents = sorted((row.milliseconds, row.record) for row in rows if row.kind.startswith("consent"))
+        notices = [read_document(record)["dpv:hasNotice"] for _, record in consents]
+        found = [read_shown(notice, stores.log.text)["cg:wordings"]["banner"] for notice in notices]
+        return [(stores.log.text(digest) or b"").decode() for digest in found]
 
 
 def agreed(world: World, app: CookieGuard | None = None) -> Visitor:
@@ -1135,6 +1150,23 @@ def test_earlier_agreement_stays_and_the_visitor_is_asked_about_the_new_vendor(w
     assert visitor.choose().status == 303
     assert visitor.loads() == {"ads.example", "pay.example", "new.example"}
     assert not visitor.is_asked()
+
+
+def test_banner_that_asks_again_says_that_the_earlier_choice_applies_and_is_recorded_so(world: World) -> None:
+    only, still = "Right now, only what this shop needs", "Your earlier choice still applies"
+    visitor, stranger = agreed(world), Visitor(world.workers[0])
+
+    world.brings_in(NEW)
+
+    first, again = stranger.get().text, visitor.get().text
+    assert (only in first, still in first) == (True, False)
+    assert (only in again, still in again) == (False, True)
+    posted = re.search(r'name="banner" value="([^"]+)"', again)
+    assert posted is not None
+    assert visitor.choose(posted[1]).status == 303
+    assert not visitor.is_asked()
+    shown = shown_with_choices(world)
+    assert [(only in text, still in text) for text in shown] == [(True, False), (False, True)]
 
 
 def test_visitor_who_refused_is_not_asked_and_who_agreed_to_another_purpose_neither(world: World) -> None:

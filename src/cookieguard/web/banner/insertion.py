@@ -83,6 +83,7 @@ class Insertion:
             exchange.parts.policy.upcoming(exchange.now.date()),
         )
         shadow = not self._is_xml and request.is_parsed_as_page
+        # Visitors who are asked again have granted something, so they have another wall than undecided ones.
         key = (context.lang, context.has_base, accepted, note, None if news is None else news.name, shadow)
         banners = exchange.wall.banners
         known = banners.get(key)
@@ -113,6 +114,7 @@ class Insertion:
             script=script,
             shadow=not self._is_xml and exchange.request.is_parsed_as_page,
             links_say=links_say,
+            again=exchange.consent.is_asked_anew,
         )
 
     @property

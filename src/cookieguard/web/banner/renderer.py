@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -69,10 +70,10 @@ class Renderer:
         )
         self.assets: Mapping[str, Asset] = {asset.name: asset for asset in found.values()}
         found["room.css"] = load_asset("room.css", config.look)  # always inline, so not in `assets`
-        self._hashes: dict[str, tuple[str, str]] = {}  # by language: those of banner and placeholder
+        self._hashes: dict[str, tuple[str, str, str]] = {}  # by language, as `wording_hashes` returns them
         self.wordings: dict[str, bytes] = {}
         judge_own(self._own, language_of(default), config.languages, self._template_values)
-        self._wording_hashes(language_of(default))
+        self.wording_hashes(language_of(default))
 
     @property
     def own_texts(self) -> Mapping[str, str]:
@@ -86,7 +87,7 @@ class Renderer:
 
     def banner_hash(self, lang: str) -> str:
         """Return the hash of the banner's wording in `lang`, for the receipt; `wordings` has its text."""
-        return self._wording_hashes(lang)[0]
+        return self.wording_hashes(lang)[0]
 
     def known_banner(self, posted: str) -> str:
         """Return a posted banner hash if it is one of ours, else "", since a client may post any text.
@@ -97,7 +98,7 @@ class Renderer:
         if posted and posted not in self.wordings:
             for lang in LANGUAGES:
                 if posted.startswith(hash_mark(lang)):
-                    self._wording_hashes(lang)
+                    self.wording_hashes(lang)
         return posted if posted in self.wordings else ""
 
     def language_of(self, banner: str) -> str:
@@ -108,27 +109,14 @@ class Renderer:
         self,
         lang: str,
         *,
-        base: str,
         next_: str,
-        news: News | None = None,
-        note: str | None = None,
         style: Allowance = INLINE,
         script: Allowance = INLINE,
-        shadow: bool = True,
-        links_say: bool = False,
         value: str = "",
+        **more: Any,
     ) -> bytes:
         """Return the banner for the end of the body; `banner_pieces` describes the other parameters."""
-        pieces = self.banner_pieces(
-            lang,
-            base=base,
-            news=news,
-            note=note,
-            style=style,
-            script=script,
-            shadow=shadow,
-            links_say=links_say,
-        )
+        pieces = self.banner_pieces(lang, style=style, script=script, **more)
         return filled(pieces, next_, style.nonce, script.nonce, form=value)
 
     def banner_pieces(
@@ -142,14 +130,16 @@ class Renderer:
         script: Allowance = INLINE,
         shadow: bool = True,
         links_say: bool = False,
+        again: bool = False,
     ) -> list[bytes]:
         """Return the banner in pieces, for `filled`; `note` names a text in the [notes] of a language file.
 
         `shadow`: an HTML parser reads it within its page, so it can be in a declarative shadow root.
         `links_say`: links to our own pages name the language, since Accept-Language would give another one.
+        `again`: the visitor agreed earlier, and is asked about what was added since then.
         """
         also = f"lang={lang}" if links_say else ""
-        key = ("banner", lang, base, note, news_key(news), form_of(style), form_of(script), shadow, also)
+        facts = (base, note, news_key(news), form_of(style), form_of(script), shadow, also, again)
         self._warn_if_mixed(lang)
 
         def make() -> str:
@@ -161,14 +151,15 @@ class Renderer:
                 choices_url=choices_url(base, also),
                 note=texts_of(lang)["notes"][note] if note else "",
                 news=news_line(news, PolicyTexts.of(lang), base=base, query=also, objects=self._objects),
-                banner=f"{self.banner_hash(lang)}.{VALUE.decode()}",
+                banner=f"{self.wording_hashes(lang)[2 if again else 0]}.{VALUE.decode()}",
+                again=again,
                 shadow=shadow,
                 room=self._style("banner.css" if style.way is Way.FILE else "room.css", style, base),
                 style=self._style("banner.css", style, base),
                 script=self._script("banner.js", script, base),
             )
 
-        return self._cached(key, make)
+        return self._cached(("banner", lang, *facts), make)
 
     def control(
         self,
@@ -285,7 +276,7 @@ class Renderer:
             offer=offer,
             purpose=titles.get(offer.purpose, offer.purpose),
             privacy=next(urls, ""),
-            banner=f"{self._wording_hashes(place.lang)[1]}.{VALUE.decode()}",
+            banner=f"{self.wording_hashes(place.lang)[1]}.{VALUE.decode()}",
             scheme=place.scheme,
             choices_url=f"{place.base}choices" + (f"?lang={place.lang}" if place.links_say else ""),
             style=self._style("embed.css", style, place.base),
@@ -337,23 +328,23 @@ class Renderer:
             self._unmixed.add(lang)
             logger.warning("%s", mixed_languages(self._config, lang))
 
-    def _wording_hashes(self, lang: str) -> tuple[str, str]:
-        """Return the hashes of the banner's and the placeholder's wordings in a language."""
+    def wording_hashes(self, lang: str) -> tuple[str, str, str]:
+        """Return the hashes of a language's wordings: banner, placeholder, and the banner that asks again."""
         if lang not in self._hashes:
             embed = repr(texts_of(lang)["embed"]) + self.own_texts.get("embed.html", "")
-            texts = self.wording(lang), to_ascii(embed)
-            of_banner, of_embed = (hash_mark(lang) + digest(text)[len(hash_mark(lang)) :] for text in texts)
-            self.wordings |= zip((of_banner, of_embed), texts, strict=True)
-            self._hashes[lang] = of_banner, of_embed
+            texts = self.wording(lang), to_ascii(embed), self.wording(lang, again=True)
+            first, place, again = (hash_mark(lang) + digest(text)[len(hash_mark(lang)) :] for text in texts)
+            self.wordings |= zip((first, place, again), texts, strict=True)
+            self._hashes[lang] = first, place, again
         return self._hashes[lang]
 
-    def wording(self, lang: str, news: News | None = None) -> bytes:
+    def wording(self, lang: str, news: News | None = None, *, again: bool = False) -> bytes:
         """Return the banner's text for the consent log, with the line that announces a version of the policy."""
         empty = dict.fromkeys(
             ("base", "next", "choices_url", "note", "banner", "room", "style", "script"), ""
         )
         line = news_line(news, PolicyTexts.of(lang), base="", objects=self._objects)
-        return to_ascii(self._squeezed("banner.html", lang, shadow=False, news=line, **empty))
+        return to_ascii(self._squeezed("banner.html", lang, shadow=False, news=line, again=again, **empty))
 
     def _cached(self, key: tuple[object, ...], make: Callable[[], str]) -> list[bytes]:
         """Return a text from the cache, or from `make`, in pieces: text and markers in turn."""
@@ -381,7 +372,7 @@ class Renderer:
             "lang": lang,
             "purposes": shown,
             "titles": titles,
-            "text": texts["banner"]["text"].replace("{purposes}", titles),
+            "text": texts["banner"]["again" if values.get("again") else "text"].replace("{purposes}", titles),
             "privacy_url": self._privacy_url(str(values.get("base", ""))),
             **values,
         }

@@ -225,10 +225,11 @@ class ConsentLog(Records):
 
     def _wordings(self, banner: str, language: str, news: News | None) -> dict[str, Text]:
         """Return a language's banner and form of choices, and the placeholder if the visitor answered that."""
-        renderer, of_banner = self._renderer, self._renderer.banner_hash(language)
+        renderer = self._renderer
+        _, place, again = renderer.wording_hashes(language)
         form = renderer.choices_page(language, Consent(), base=self._config.prefix, next_="/")
-        shown = {BANNER: renderer.wording(language, news), FORM: form}
-        if banner != of_banner:
+        shown = {BANNER: renderer.wording(language, news, again=banner == again), FORM: form}
+        if banner == place:
             shown[PLACEHOLDER] = renderer.wordings[banner]
         return {place: text_of(content) for place, content in shown.items()}
 

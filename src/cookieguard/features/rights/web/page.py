@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from heapq import nlargest
 from typing import Any
@@ -17,7 +17,8 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.features.records.log_reader import newest_rows, opened
 from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.values.consents import CONSENT, counting_purposes
-from cookieguard.features.records.values.records import browser, customer, read_document
+from cookieguard.features.records.values.decisions import Decision, read_decision
+from cookieguard.features.records.values.records import browser, customer
 from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.features.rights.values.answers import RightsTexts, has_copy, retained_lines
 from cookieguard.features.rights.values.requests import Request, State
@@ -201,8 +202,8 @@ def kinds_of() -> list[tuple[str, str]]:
 
 async def _history(
     exchange: Exchange, log: ConsentLog | None, number: str, lang: str
-) -> list[tuple[str, str]]:
-    """Return the newest choices: the day, and the purposes that were agreed to."""
+) -> list[tuple[str, str, str]]:
+    """Return the newest choices: the day, the purposes that were agreed to, and the record's id."""
     receipt = exchange.consent.receipt
     subjects = [customer(number)] if number else []
     subjects += [browser(receipt.subject)] if receipt is not None and receipt.subject else []
@@ -213,20 +214,17 @@ async def _history(
     titles = {id_: texts["title"] for id_, texts in texts_of(lang)["purposes"].items()}
     titles |= {purpose.id: purpose.title for purpose in shown_purposes(exchange.parts.config, lang)}
     comma, none = texts_of(lang)["meta"]["comma"], titles.get(NECESSARY, NECESSARY)
-    return [
-        (date_text(when, lang), comma.join(titles.get(purpose, purpose) for purpose in granted) or none)
-        for when, granted in found or ()
-    ]
+    lines = []
+    for choice in found or ():
+        agreed = [titles.get(purpose, purpose) for purpose in counting_purposes(choice.record)]
+        lines.append((date_text(choice.time, lang), comma.join(agreed) or none, choice.id))
+    return lines
 
 
-def _choices(stores: Stores, subjects: list[str]) -> list[tuple[datetime, list[str]]]:
+def _choices(stores: Stores, subjects: list[str]) -> list[Decision]:
     rows = [row for subject in subjects for row in newest_rows(stores, subject, CONSENT, MOST_SHOWN)]
     newest = nlargest(MOST_SHOWN, rows, key=lambda row: row.about)
-    return [
-        (datetime.fromtimestamp(row.milliseconds / 1000, UTC), counting_purposes(read_document(row.record)))
-        for row in (opened(stores, sealed) for sealed in newest)
-        if row.record
-    ]
+    return [read_decision(record) for row in newest if (record := opened(stores, row).record)]
 
 
 def _kind(kind: DataKind, lang: str, texts: RightsTexts) -> dict[str, Any]:
