@@ -9,7 +9,14 @@ from datetime import UTC, timedelta
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.features.people.break_glass import LEDGER, REVEAL, due_notices, state_of
+from cookieguard.features.people.break_glass import (
+    BREAK_GLASS,
+    DISCLOSURE,
+    LEDGER,
+    REVEAL,
+    due_notices,
+    state_of,
+)
 from cookieguard.features.people.daily_limits import NAMESPACE, REPORTED_DAYS, Use
 from cookieguard.features.people.sessions import open_staff_store, staff_file
 from cookieguard.storage.store.open import store_file, store_opener
@@ -18,8 +25,8 @@ from cookieguard.storage.store.protocol import Store
 NOTIFY = "with the token of a member of support, run: cookieguard access notify"
 DONE = {
     REVEAL: "opened a sealed address",
-    "break-glass": "opened a customer's data without their code",
-    "disclosure": "disclosed a customer's data",
+    BREAK_GLASS: "opened a customer's data without their code",
+    DISCLOSURE: "disclosed a customer's data",
 }
 PAGE = "people"  # it shows the access journal
 ASK_WHY = "ask why; this shows what was opened: cookieguard staff journal"

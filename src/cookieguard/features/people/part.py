@@ -11,6 +11,7 @@ from cookieguard.access import ACCESS
 from cookieguard.features.people.access import Access, Permissions
 from cookieguard.features.people.daily_limits import refusal
 from cookieguard.features.people.journal import Journal
+from cookieguard.features.people.openings import Openings
 from cookieguard.features.people.passkeys import Passkeys, can_verify
 from cookieguard.features.people.people_page import PEOPLE_PAGE, PeoplePage
 from cookieguard.features.people.permission_page import PERMISSION_PAGE, PermissionPage
@@ -21,6 +22,7 @@ from cookieguard.features.people.staff_sign_in import SCRIPT, SignIn, staff_only
 from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.identity.staff_token import staff_codec
+from cookieguard.storage.store.open import store_opener
 from cookieguard.web.assets import load_asset
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
@@ -38,7 +40,8 @@ class PeoplePart(Part):
         journal = Journal(guard.state, guard.keyring)
         acts = None if records is None else Acts(records.log.writer, clock=guard.clock)
         permissions = Permissions(guard.keyring, config.staff.scopes, ask)
-        self.access = access = Access(permissions, acts, journal, clock=guard.clock)
+        opener = partial(store_opener, config, guard.state.path, environ=guard.environ, keyring=guard.keyring)
+        self.access = access = Access(permissions, acts, journal, opener, clock=guard.clock)
         ACCESS.offer(guard.helpers, access)
         members = StaffAuthenticator(staff_codec(guard.keyring), guard.state.path)
         count = partial(refusal, config=config, journal=journal)
@@ -50,6 +53,7 @@ class PeoplePart(Part):
             lambda **by: ask(partial(count, **by)),
             Passkeys(guard.keyring, ask) if can_verify() else None,
         )
+        self.openings = Openings(staff=self.staff, access=access)
         people = PeoplePage(self.staff, guard.state.path).answer
         self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer)]
         self.pages.append(
