@@ -18,7 +18,8 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.errors import CookieGuardError
 from cookieguard.features.feature import Place
-from cookieguard.features.people.openings import NotOpened, Openings
+from cookieguard.features.people.access import FILE, Access
+from cookieguard.features.people.openings import NotOpened, open_once
 from cookieguard.features.people.staff_guard import StaffGuard, posted, staff_form
 from cookieguard.features.records.web.shown_frame import with_styles
 from cookieguard.features.rights.copy import PAGE_NAME, make_copy
@@ -60,7 +61,7 @@ class CustomerFile:
 
     staff: StaffGuard
     place: Place
-    openings: Openings
+    access: Access
     desk: Desk
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
@@ -76,7 +77,7 @@ class CustomerFile:
         if found["copy"]:
             headers = with_styles(STAFF_HEADERS, STYLE.findall(found["copy"]))
         found["id"], found["form"] = fields.get("id", "").strip()[:64], staff_form(exchange, FILE_PAGE)
-        found["has_scope"] = self.openings.has_scope
+        found["has_scope"] = FILE in self.place.config.staff.scopes
         page = staff_page("customer_file.html", self.staff.shell(exchange, member, "Requests"), **found)
         return HTMLResponse(page, status, headers)
 
@@ -87,7 +88,8 @@ class CustomerFile:
         if request is None or not request.customer:
             raise NotOpened(404, NONE)
         number = request.customer
-        await self.openings.open(exchange, member, number, fields, f"file, by request {id_}")
+        opening = partial(open_once, staff=self.staff, access=self.access, what=f"file, by request {id_}")
+        await opening(exchange, member, number, fields)
         try:
             rows = await to_thread.run_sync(self._rows, number)
         except (CookieGuardError, StoreDown) as error:
@@ -131,7 +133,7 @@ class CustomerFile:
 
     def _rows(self, number: str) -> list[Row]:
         """Return a customer's data in our store and in each feature, as in the copy of their data."""
-        with closing(self.openings.access.open_store()) as store:
+        with closing(self.access.open_store()) as store:
             rows = stored_of(store, number)
         return [*rows, *copies_of(personal_of(self.place), number)]
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.features.people.openings import NotOpened, Openings
+from cookieguard.features.people.access import FILE, Access
+from cookieguard.features.people.openings import NotOpened, open_once
 from cookieguard.features.people.staff_guard import StaffGuard, posted, staff_form
 from cookieguard.features.policy.values.markdown import render
 from cookieguard.features.policy.values.versions import Version
@@ -74,7 +75,7 @@ class Records:
 
     staff: StaffGuard
     log: ConsentLog
-    openings: Openings
+    access: Access
     versions: Callable[[], Sequence[Version]]
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
@@ -135,7 +136,8 @@ class Records:
         if not number:
             return self._page(exchange, member, 400, message=NO_NUMBER)
         try:
-            await self.openings.open(exchange, member, number, fields, "records of one customer")
+            opening = partial(open_once, staff=self.staff, access=self.access, what="records of one customer")
+            await opening(exchange, member, number, fields)
         except NotOpened as error:
             status, message = error.args
             return self._page(exchange, member, status, message=message)
@@ -145,10 +147,10 @@ class Records:
         return self._page(exchange, member, rows=rows, customer=number)
 
     def _page(self, exchange: Exchange, member: Member, status: int = 200, **values: object) -> Response:
-        has_codes = exchange.parts.config.identity.enabled
+        config = exchange.parts.config
         frame = {"message": "", "id": "", "day": "", "customer": "", "rows": (), "page": 0}
         form = {"form": staff_form(exchange, RECORD_PAGE), "most": MOST_LISTED}
-        form |= {"has_codes": has_codes, "has_scope": self.openings.has_scope}
+        form |= {"has_codes": config.identity.enabled, "has_scope": FILE in config.staff.scopes}
         shell = self.staff.shell(exchange, member, "Records")
         page = staff_page("records.html", shell, **{**frame, **form, **values})
         return HTMLResponse(page, status, STAFF_HEADERS)

@@ -11,7 +11,6 @@ from cookieguard.access import ACCESS
 from cookieguard.features.people.access import Access, Permissions
 from cookieguard.features.people.daily_limits import refusal
 from cookieguard.features.people.journal import Journal
-from cookieguard.features.people.openings import Openings
 from cookieguard.features.people.passkeys import Passkeys, can_verify
 from cookieguard.features.people.people_page import PEOPLE_PAGE, PeoplePage
 from cookieguard.features.people.permission_page import PERMISSION_PAGE, PermissionPage
@@ -53,7 +52,6 @@ class PeoplePart(Part):
             lambda **by: ask(partial(count, **by)),
             Passkeys(guard.keyring, ask) if can_verify() else None,
         )
-        self.openings = Openings(staff=self.staff, access=access)
         people = PeoplePage(self.staff, guard.state.path).answer
         self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer)]
         self.pages.append(
