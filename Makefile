@@ -54,8 +54,8 @@ ASKED := $(if $(filter 1,$(INSTALL)),--install)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo ## a shop with two months of visitors, the ad network its tags report to, and the same shop unguarded
-	$(BIN)/python -m demo_site --fill 60
+demo: $(VENV)/.demo ## a shop with three months of visitors, the ad network its tags report to, and the same shop unguarded
+	$(BIN)/python -m demo_site --fill
 
 test: $(VENV)/.compiled ## what a change must pass; installs Chromium, nginx, Varnish and GoAccess where it may (INSTALL=0: never)
 	$(BIN)/python scripts/find_chromium.py $(ASKED)

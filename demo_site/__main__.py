@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the unguarded shop runs without CookieGuard
     from demo_site.policy_copy import Draft
 
 VAR = Path(__file__).parent / "var"
+FILLED_DAYS = 92  # on any date, two whole calendar months before this one, which the dashboard compares
 ENDS_SOON = timedelta(days=12)  # the contract with one of the vendors
 DATABASE = "DEMO_DATABASE"  # see shop/customers.py
 
@@ -70,7 +71,7 @@ def _fill(options: argparse.Namespace, now: datetime) -> bool:
     from demo_site.traffic import fill
 
     if options.fill and not (options.state_dir / STATS_FILE).exists():
-        print("\n  The first start makes up some weeks of a shop, which takes some seconds ...", flush=True)
+        print("\n  The first start makes up three months of a shop, which takes some seconds ...", flush=True)
     return bool(options.fill) and fill(options.state_dir, days=options.fill, now=now) > 0
 
 
@@ -129,9 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fill",
         type=int,
+        nargs="?",
         default=0,
+        const=FILLED_DAYS,
         metavar="DAYS",
-        help="make up visitors, requests and staff, and print sign-in links; 0: an empty shop",
+        help="make up visitors of so many days (%(const)s), requests and staff, and print sign-in links",
     )
     parser.add_argument("--database", type=Path, default=VAR / "shop.sqlite3", help="the shop's SQLite file")
     return parser

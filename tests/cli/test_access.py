@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.asgi import no_app
 from harness.commands import Shop
+from harness.parts import part_of
 from harness.stores import SqliteStore
 
+from cookieguard import CookieGuard
+from cookieguard.access import AccessRefused
 from cookieguard.config import load_config
 from cookieguard.features.people.journal import marks_of, read_journal
+from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.records import customer, read_document
@@ -60,6 +65,22 @@ class AccessShop(Shop):
             with closing(open_stores(place, make=False)) as stores:
                 return [read_document(one.record) for one in read_subject(stores, customer(CUSTOMER))]
 
+    def use(self, code: str, *, by: str = "Support Sam", number: str = CUSTOMER) -> None:
+        """Use a code in the shop's own application."""
+        with chdir(self.directory):
+            app = CookieGuard(no_app, "cookieguard.toml")
+            try:
+                part_of(app, PeoplePart).access.open(number, code=code, scope="orders", by=by)
+            finally:
+                app.close()
+
+    def look(self, number: str = CUSTOMER) -> str:
+        """Open a customer's data by a code of two members, and return the look's id."""
+        code = self.ask(*[one if one != CUSTOMER else number for one in OPEN])["code"]
+        self.use(code, number=number)
+        id_: str = self.ask("access", "list")["looks"][-1]["id"]
+        return id_
+
     def states(self) -> list[str]:
         return [one["state"] for one in self.ask("access", "list")["looks"]]
 
@@ -69,8 +90,10 @@ pytestmark = pytest.mark.shop(kind=AccessShop, config=CONFIG, customers=5, has_k
 
 def test_look_without_a_code_takes_two_persons_and_opens_a_notice(shop: AccessShop) -> None:
     opened = shop.ask(*OPEN)
+    shop.use(opened["code"])
 
-    (record,) = shop.records()
+    record, used = shop.records()
+    assert used["cg:kind"] == "permission-used"
     assert record["cg:kind"] == "break-glass"
     assert (record["cg:by"], record["cg:approvedBy"]) == ("Support Sam", "Officer Olga")
     assert (record["cg:ground"], record["cg:event"], record["cg:reason"]) == (
@@ -108,8 +131,23 @@ def test_one_person_or_the_wrong_two_open_nothing(shop: AccessShop, people: tupl
     assert shop.states() == []
 
 
+def test_code_of_two_persons_is_a_look_only_once_the_member_who_asked_uses_it(shop: AccessShop) -> None:
+    code = shop.ask(*OPEN)["code"]
+    with pytest.raises(AccessRefused):
+        shop.use(code, by="Support Sue")
+    unused = shop.states(), [one["event"] for one in read_journal(shop.state)]
+    shop.use(code, by="support  SAM")
+
+    assert unused == ([], ["access approved", "refused"])
+    assert [one["cg:kind"] for one in shop.records()] == ["break-glass", "permission-used"]
+    assert shop.states() == ["customer not told for 0 days"]
+    again = shop.run(*OPEN, stdin=shop.tokens_of("Support Sam", "Officer Olga"))
+    assert (again.returncode, "say why in the reason" in again.stderr) == (4, True)
+    assert shop.ask(*OPEN[:-4], *OPEN[-4:], "--event", "ticket 8")["code"]
+
+
 def test_notice_is_mailed_once_and_stays_open_while_it_cannot_be(shop: AccessShop) -> None:
-    shop.ask(*OPEN)
+    shop.look()
     with shop.relay.up():
         shop.relay.refuse = {}
         sent = [shop.ask(*NOTIFY, people=SAM), shop.ask(*NOTIFY, people=SAM)]
@@ -119,11 +157,11 @@ def test_notice_is_mailed_once_and_stays_open_while_it_cannot_be(shop: AccessSho
     text = shop.relay.messages[0].get_payload(decode=True).decode()  # type: ignore[union-attr]
     assert "abuse: <b>stolen</b> cards" in text
     assert shop.states()[0].startswith("told on ")
-    assert [one["cg:kind"] for one in shop.records()] == ["break-glass", "notice-given"]
+    assert [one["cg:kind"] for one in shop.records()] == ["break-glass", "permission-used", "notice-given"]
 
 
 def test_sending_a_notice_or_marking_it_as_given_needs_a_role(shop: AccessShop) -> None:
-    look = shop.ask(*OPEN)["look"]
+    look = shop.look()
     told = ("access", "told", look, "--how", "by letter")
     wrong = [(), ("Support Sam",), ("Officer Olga", "Officer Olga")]
 
@@ -141,12 +179,15 @@ def test_sending_a_notice_or_marking_it_as_given_needs_a_role(shop: AccessShop) 
 
 
 def test_customer_without_an_address_stays_to_be_told(shop: AccessShop) -> None:
-    unknown = [one if one != CUSTOMER else "99999" for one in OPEN]
-    look = shop.ask(*unknown)["look"]
+    look = shop.look("99999")
 
     with shop.relay.up():
         assert shop.run("access", "notify", stdin=shop.tokens_of("Support Sam")).returncode == 1
-    assert [one["event"] for one in read_journal(shop.state)] == ["looked without a code", "looked"]
+    assert [one["event"] for one in read_journal(shop.state)] == [
+        "access approved",
+        "looked without a code",
+        "looked",
+    ]
     told, officer = ("access", "told", look, "--how", "by letter"), shop.tokens_of("Officer Olga")
     assert shop.run(*told, stdin=officer).returncode == 0
     assert "by letter" in shop.states()[0]
@@ -176,7 +217,7 @@ def test_named_law_puts_a_notice_off_until_its_day(shop: AccessShop) -> None:
 
 
 def test_store_holds_no_number_in_the_clear(shop: AccessShop) -> None:
-    shop.ask(*[one if one != CUSTOMER else "number-4711" for one in OPEN])
+    shop.look("number-4711")
 
     written = b"".join(path.read_bytes() for path in shop.state.glob("*.db*"))
 
@@ -185,11 +226,15 @@ def test_store_holds_no_number_in_the_clear(shop: AccessShop) -> None:
 
 
 def test_access_opens_nothing_if_the_log_cannot_record_it(shop: AccessShop) -> None:
-    tokens = shop.tokens_of("Support Sam", "Officer Olga")
+    code, tokens = shop.ask(*OPEN)["code"], shop.tokens_of("Officer Olga", "Owner Ole")
+    for path in shop.state.glob("log.db*"):
+        path.unlink()
     log = shop.state / "log.db"
-    log.mkdir(parents=True)
+    log.mkdir()
 
-    refused = shop.run(*OPEN, stdin=tokens)
+    refused = shop.run(*DISCLOSE, stdin=tokens)
+    with pytest.raises(AccessRefused):
+        shop.use(code)
 
     assert (refused.returncode, refused.stdout) == (3, "")
     assert "nothing was done" in refused.stderr
@@ -217,7 +262,7 @@ def test_notice_that_cannot_be_mailed_says_why_and_holds_up_no_other(shop: Acces
     settings = shop.directory / "cookieguard.toml"
     settings.write_text(settings.read_text().replace("demo_site.shop.customers", "odd_customers"))
     for number in "123":
-        shop.ask(*[one if one != CUSTOMER else number for one in OPEN])
+        shop.look(number)
 
     with shop.relay.up():
         sent = shop.run(*NOTIFY, stdin=shop.tokens_of(*SAM))
@@ -228,13 +273,13 @@ def test_notice_that_cannot_be_mailed_says_why_and_holds_up_no_other(shop: Acces
 
 
 def test_look_that_a_lost_key_sealed_holds_up_no_other_notice(shop: AccessShop) -> None:
-    look = shop.ask(*OPEN)["look"]
+    look = shop.look()
     keyring = beside(shop.state)
     before = Keyring.loads(keyring.read_text())
     after = before.with_key(new_key(datetime.now(UTC)))
     after = after.promoted(after.ids[-1], now=datetime.now(UTC), force=True)
     keyring.write_text(after.dumps())
-    shop.ask(*[one if one != CUSTOMER else "00004" for one in OPEN])
+    shop.look("00004")
     keyring.write_text(Keyring([key for key in after.every if key.id not in before.ids]).dumps())
     for name in list(shop.tokens):
         del shop.tokens[name]

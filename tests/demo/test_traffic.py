@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from harness.asgi import ask
@@ -11,6 +11,7 @@ from cookieguard.features.statistics.engines.protocol import Days
 from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
 from cookieguard.stats.hits import Dimension
 from demo_site import shop
+from demo_site.__main__ import FILLED_DAYS
 from demo_site.settings import guard_config
 from demo_site.staff import demo_tokens
 from demo_site.traffic import fill
@@ -35,6 +36,15 @@ def test_traffic_fills_every_day_once(tmp_path: Path) -> None:
     goals = {one.value.partition(": ")[0] for one in rows}  # what an order was worth follows, in steps
     assert goals == {"put into the cart", "order placed", "newsletter"}
     assert fill(tmp_path / "state", days=4, now=NOW) == 0
+
+
+def test_demo_has_two_whole_months_before_this_one_on_any_date() -> None:
+    days = (date(2024, 1, 1) + timedelta(days=number) for number in range(4 * 366))
+
+    for today in days:
+        last_month = today.replace(day=1) - timedelta(days=1)
+        month_before = last_month.replace(day=1) - timedelta(days=1)
+        assert today - timedelta(days=FILLED_DAYS - 1) <= month_before.replace(day=1), today
 
 
 def test_tokens_of_the_demo_open_dashboard_queue_and_what_is_due(tmp_path: Path) -> None:

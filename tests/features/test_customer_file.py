@@ -156,6 +156,32 @@ def test_only_the_customers_own_code_for_the_file_opens_it(office: Office) -> No
     assert office.file(session, office.code()).status == 200
 
 
+def test_code_that_opens_nothing_is_no_look_and_counts_for_nothing(office: Office) -> None:
+    session = office.sign_in(office.add("support", name="Sam"))
+    for number in "12":
+        office.put(number, kind=RequestKind.CORRECT, customer=f"other-{number}")
+
+    wrong = [office.file(session, "AAAA-BBBB", id_=number).status for number in "12"]
+    seen = [one["event"] for one in read_journal(office.state) if one.get("customer")]
+    code = office.code()
+
+    assert (wrong, seen) == ([403, 403], [])
+    assert office.file(session, code).status == 200  # of two views a day
+    assert [one["event"] for one in read_journal(office.state) if one.get("customer")] == ["looked"] * 2
+
+
+def test_code_stays_valid_where_the_daily_limit_stops_a_member(office: Office) -> None:
+    first, second = (office.add("support", name=name) for name in ("Sam", "Sue"))
+    for number in "12":
+        office.put(number, kind=RequestKind.CORRECT, customer=f"other-{number}")
+        assert office.page(first, f"id={number}").status == 200
+    code = office.code()
+
+    statuses = [office.file(office.sign_in(token), code).status for token in (first, second)]
+
+    assert statuses == [429, 200]
+
+
 def test_analysts_strangers_and_late_codes_open_nothing(office: Office) -> None:
     session = office.sign_in(office.add("owner"))
     code = office.code()
@@ -250,6 +276,18 @@ def test_two_persons_open_a_file_without_a_code_and_the_customer_is_to_be_told(o
     assert "two persons opened data without a code" in words(opened)
     due = ask(office.app, path="/_cg/due", headers=[("authorization", f"Bearer {officer}")])
     assert "Tell the customer about the look of " in due.text
+
+
+def test_reload_of_a_file_that_two_persons_opened_opens_it_no_second_time(office: Office) -> None:
+    session, officer = office.sign_in(office.add("support", name="Sam")), office.add("officer", name="Olga")
+
+    opened, again = (office.file(session, **TWO, token=officer) for _ in range(2))
+
+    assert (opened.status, again.status, CUSTOMER in again.text) == (200, 403, False)
+    assert "say why in the reason" in words(again)
+    assert len(looks_of(office)) == 1
+    assert [one["event"] for one in read_journal(office.state)].count("looked without a code") == 1
+    assert office.file(session, **{**TWO, "reason": "The page was closed"}, token=officer).status == 200
 
 
 def test_one_person_alone_and_what_says_no_reason_opens_nothing(office: Office) -> None:

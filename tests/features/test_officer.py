@@ -165,6 +165,19 @@ def test_each_request_is_one_line_under_its_day_that_leads_to_it_and_names_nobod
         assert hidden not in answer.text
 
 
+def test_line_names_a_request_by_kind_and_day_and_a_look_by_its_person(desk: Desk) -> None:
+    ask_to_erase(desk, {"a" * 16: 25}, steps=("cart",))
+    with closing(store_opener(desk.app.config, desk.state, environ={}, keyring=keyring(desk))()) as store:
+        LEDGER.change(store, lambda _: {"f3a9": (LOOK, "sealed")})
+
+    answer = page(desk, desk.add("support"))
+
+    said = unescape(re.sub("<[^>]+>", "", answer.text))
+    assert "request for erasure of 30 October 2026, 6 days left, due on 30 November" in said
+    assert "Sam opened a customer's data without their code on 21 November 2026: customer not told" in said
+    assert not [id_ for id_ in ("a" * 16, "f3a9", "break-glass") if id_ in said]
+
+
 def test_next_step_of_a_request_is_in_words(desk: Desk) -> None:
     ask_to_erase(desk, {"a" * 16: 25}, steps=("stored", "sessions"))  # a worker does both
     ask_to_erase(desk, {"b" * 16: 24}, steps=("stored", "by phone"))
@@ -261,25 +274,26 @@ def test_list_and_letter_of_a_shop_in_which_nothing_is_due_are_one_sentence(
     assert letter.subject.endswith(": no things need you")
 
 
+LOOK = Look(
+    kind="break-glass",
+    ground="legal",
+    event="1",
+    reason="law",
+    scope="account",
+    by="Sam",
+    approved="Olga",
+    at=NOW - timedelta(days=3),
+)
+
+
 @pytest.mark.parametrize("identity", [IdentitySettings(), IdentitySettings(enabled=False)])
 def test_command_is_shown_as_code_where_no_page_does_it(
     guard: Callable[..., CookieGuard], tmp_path: Path, identity: IdentitySettings
 ) -> None:
     desk = Desk(guard(no_app, vendors=(), identity=identity), tmp_path / "state")
-    at = NOW - timedelta(days=3)
-    look = Look(
-        kind="break-glass",
-        ground="legal",
-        event="1",
-        reason="law",
-        scope="account",
-        by="Sam",
-        approved="Olga",
-        at=at,
-    )
     config, ring = desk.app.config, keyring(desk)
     with closing(store_opener(config, desk.state, environ={}, keyring=ring)()) as store:
-        LEDGER.change(store, lambda _: {"1": (look, "sealed")})
+        LEDGER.change(store, lambda _: {"1": (LOOK, "sealed")})
 
     answer = page(desk, desk.add("support"))
 

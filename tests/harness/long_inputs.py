@@ -240,6 +240,11 @@ FORMS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("privacy", {"act": "end"}, ("id",)),
     ("people", {}, ("id",)),
     ("record", {"customer": "4711", "code": "AAAA-AAAA"}, ("customer", "code")),
+    (
+        "record",
+        {"customer": "4711", "ground": "legal", "event": "1", "reason": "a", "token": "2"},
+        ("customer", "ground", "event", "reason", "token"),
+    ),
     ("requests", LETTER, ("act", *LETTER, "customer", "language", "law", "text")),
     ("requests", {"act": "step", "id": "one"}, ("id", "step", "text")),
     ("requests", {"act": "held", "id": "one", "until": "2026-12-24"}, ("until", "text")),

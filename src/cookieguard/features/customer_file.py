@@ -18,9 +18,8 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.errors import CookieGuardError
 from cookieguard.features.feature import Place
-from cookieguard.features.outbox.recipients import Recipients
-from cookieguard.features.people.access import FILE, TIMEOUT, Access, AccessRefused
-from cookieguard.features.people.break_glass import BreakGlass, Ground, Look
+from cookieguard.features.people.access import FILE, Access
+from cookieguard.features.people.openings import NotOpened, open_once
 from cookieguard.features.people.staff_guard import StaffGuard, posted, staff_form
 from cookieguard.features.records.web.shown_frame import with_styles
 from cookieguard.features.rights.copy import PAGE_NAME, make_copy
@@ -36,12 +35,10 @@ from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.features.rights.web.desk import HOOK_SECONDS, Desk
 from cookieguard.features.rights.web.requests import REQUESTS_PAGE
 from cookieguard.features.work import personal_of
-from cookieguard.identity.staff_token import Member, person_of
-from cookieguard.keyring import Keyring
+from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.storage.store.logins import Login
-from cookieguard.storage.store.open import store_opener
-from cookieguard.storage.store.protocol import Store, StoreDown
+from cookieguard.storage.store.protocol import StoreDown
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import answer_of
@@ -52,17 +49,10 @@ LOG = "consent log"
 MOST_FIELDS = 3
 NONE = "No customer's request has this id, or the queue does not answer."
 NOT_READ = "The code is used up, but the file cannot be read:"
-NO_REASON = "Not opened: choose a ground, and enter the case and the reason."
-NO_SECOND = "Not opened: this takes the valid token of an officer who is another person than you."
 NOT_KEPT = "The answer was not made: it was sent, or the customer erased, meanwhile."
-OFFICER, BREAK_GLASS = "officer", "break-glass"
-LONGEST_WORDS = 500
+OFFICER = "officer"
 STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 Row = tuple[str, Mapping[str, Any]]
-
-
-class _Closed(Exception):
-    """Report why the file stays closed, with the status of the response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,38 +72,28 @@ class CustomerFile:
             fields = await posted(exchange, receive, FILE_PAGE)
             try:
                 found |= await self._opened(exchange, member, fields)
-            except _Closed as error:
+            except NotOpened as error:
                 status, found["message"] = error.args
         if found["copy"]:
             headers = with_styles(STAFF_HEADERS, STYLE.findall(found["copy"]))
         found["id"], found["form"] = fields.get("id", "").strip()[:64], staff_form(exchange, FILE_PAGE)
         found["has_scope"] = FILE in self.place.config.staff.scopes
-        found["grounds"] = list(Ground)
         page = staff_page("customer_file.html", self.staff.shell(exchange, member, "Requests"), **found)
         return HTMLResponse(page, status, headers)
 
     async def _opened(self, exchange: Exchange, member: Member, fields: Mapping[str, str]) -> dict[str, Any]:
-        """Use a code up, and return the file that it opens. Raises _Closed, StoreDown and RevealRefused."""
-        id_, code = fields.get("id", "").strip(), fields.get("code", "")
+        """Use a code up, and return the file that it opens. Raises NotOpened, StoreDown and RevealRefused."""
+        id_ = fields.get("id", "").strip()
         request = await answer_of(self.desk.ask(lambda queue: queue.find(id_)))
         if request is None or not request.customer:
-            raise _Closed(404, NONE)
+            raise NotOpened(404, NONE)
         number = request.customer
-        look = await self._look(exchange, member, fields) if "token" in fields else None
-        await self.staff.note_look(exchange, member, f"file, by request {id_}", customer=number)
-        if look is not None:
-            what = f"{BREAK_GLASS}: {FILE}"
-            await self.staff.note(exchange, "looked without a code", member, what=what, customer=number)
-            code = await to_thread.run_sync(self._code, exchange.parts.keyring, look, number)
-        opened = partial(self.access.open, number, code=code, scope=FILE, by=member.name)
+        opening = partial(open_once, staff=self.staff, access=self.access, what=f"file, by request {id_}")
+        await opening(exchange, member, number, fields)
         try:
-            await to_thread.run_sync(opened)
-        except AccessRefused as error:
-            raise _Closed(403, f"Not opened: {error}.") from error
-        try:
-            rows = await to_thread.run_sync(self._rows, exchange.parts.keyring, number)
+            rows = await to_thread.run_sync(self._rows, number)
         except (CookieGuardError, StoreDown) as error:
-            raise _Closed(503, f"{NOT_READ} {error}") from error
+            raise NotOpened(503, f"{NOT_READ} {error}") from error
         answer = await self._answer_to(exchange, member, request, rows)
         requests = await answer_of(self.desk.ask(lambda queue: queue.of_customer(number))) or []
         has_hooks, now = bool(self.place.config.rights.hooks), exchange.now
@@ -127,34 +107,6 @@ class CustomerFile:
             ],
             **answer,
         }
-
-    async def _look(self, exchange: Exchange, member: Member, fields: Mapping[str, str]) -> Look:
-        """Return the look that a second person approves with their token; raises _Closed."""
-        now, ground = exchange.now, fields.get("ground", "")
-        event, reason = (fields.get(name, "").strip()[:LONGEST_WORDS] for name in ("event", "reason"))
-        if FILE not in self.place.config.staff.scopes or ground not in list(Ground) or not (event and reason):
-            raise _Closed(400, NO_REASON)
-        second = self.staff.members.member(fields["token"].strip(), now)
-        is_other = second is not None and person_of(second.name) != person_of(member.name)
-        if second is None or not is_other or not second.may(OFFICER):
-            await to_thread.run_sync(self.staff.journal.refuse, now, f"a second person's token for {FILE}")
-            raise _Closed(403, NO_SECOND)
-        return Look(
-            kind=BREAK_GLASS,
-            ground=ground,
-            event=event,
-            reason=reason,
-            scope=FILE,
-            by=member.name,
-            approved=second.name,
-            at=now,
-        )
-
-    def _code(self, keyring: Keyring, look: Look, number: str) -> str:
-        """Record a look, which starts the notice to the customer, and return a code that opens the file."""
-        with closing(self._store(keyring)) as store:
-            BreakGlass(store, Recipients(keyring), self.access.acts).add(look, number)
-        return self.access.permissions.make(number, FILE, look.at).result(TIMEOUT)
 
     async def _answer_to(
         self, exchange: Exchange, member: Member, request: Request, rows: Sequence[Row]
@@ -179,15 +131,11 @@ class CustomerFile:
         sends = {"text": standard_answer(request, config), "send": staff_form(exchange, REQUESTS_PAGE)}
         return {"copy": page, **sends}
 
-    def _rows(self, keyring: Keyring, number: str) -> list[Row]:
+    def _rows(self, number: str) -> list[Row]:
         """Return a customer's data in our store and in each feature, as in the copy of their data."""
-        with closing(self._store(keyring)) as store:
+        with closing(self.access.open_store()) as store:
             rows = stored_of(store, number)
         return [*rows, *copies_of(personal_of(self.place), number)]
-
-    def _store(self, keyring: Keyring) -> Store:
-        place = self.place
-        return store_opener(place.config, place.state, environ=place.environ, keyring=keyring)()
 
 
 def _kept(queue: Requests, *, id_: str) -> bytes | None:

@@ -9,11 +9,11 @@ from functools import partial
 from heapq import nlargest
 from typing import Any, NamedTuple
 
-from anyio import to_thread
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.features.people.access import FILE, Access, AccessRefused
+from cookieguard.features.people.access import FILE, Access
+from cookieguard.features.people.openings import NotOpened, open_once
 from cookieguard.features.people.staff_guard import StaffGuard, posted, staff_form
 from cookieguard.features.policy.values.markdown import render
 from cookieguard.features.policy.values.versions import Version
@@ -45,6 +45,7 @@ ERASED = "This person's data was erased, so the record can no longer be read."
 BROKEN = "This record cannot be opened, because it was changed. Run cookieguard log verify."
 NO_ANSWER = "The store of the consent log does not answer. Try again in a minute."
 SEALING = "This record is being sealed, which takes a few seconds. Try again."
+NO_NUMBER = "Enter the customer's number."
 NO_DAY = "The day is not valid. Enter one like 2027-01-31."
 
 
@@ -129,17 +130,17 @@ class Records:
         return self._page(exchange, member, rows=rows or (), page=page, day=day)
 
     async def _of_customer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
-        """Show the records of a customer by their code; the look is journaled first, and the code is used up."""
+        """Show the records of a customer by their code or by two persons; the look is journaled first."""
         fields = await posted(exchange, receive, RECORD_PAGE)
-        number, code = fields.get("customer", "").strip(), fields.get("code", "").strip()
-        if not (number and code):
-            return self._page(exchange, member, 400, message="Enter the customer's number and their code.")
-        await self.staff.note_look(exchange, member, "records by a customer's code", customer=number)
-        use = partial(self.access.open, number, code=code, scope=FILE, by=member.name)
+        number = fields.get("customer", "").strip()
+        if not number:
+            return self._page(exchange, member, 400, message=NO_NUMBER)
         try:
-            await to_thread.run_sync(use)
-        except AccessRefused as error:
-            return self._page(exchange, member, 403, message=f"Not opened: {error}.")
+            opening = partial(open_once, staff=self.staff, access=self.access, what="records of one customer")
+            await opening(exchange, member, number, fields)
+        except NotOpened as error:
+            status, message = error.args
+            return self._page(exchange, member, status, message=message)
         rows = await self.log.read(partial(_of_subject, subject=subject_of(number)))
         if rows is None:
             return self._page(exchange, member, 503, message=NO_ANSWER)
@@ -147,9 +148,9 @@ class Records:
 
     def _page(self, exchange: Exchange, member: Member, status: int = 200, **values: object) -> Response:
         config = exchange.parts.config
-        has_scope = config.identity.enabled and FILE in config.staff.scopes
         frame = {"message": "", "id": "", "day": "", "customer": "", "rows": (), "page": 0}
-        form = {"form": staff_form(exchange, RECORD_PAGE), "most": MOST_LISTED, "has_scope": has_scope}
+        form = {"form": staff_form(exchange, RECORD_PAGE), "most": MOST_LISTED}
+        form |= {"has_codes": config.identity.enabled, "has_scope": FILE in config.staff.scopes}
         shell = self.staff.shell(exchange, member, "Records")
         page = staff_page("records.html", shell, **{**frame, **form, **values})
         return HTMLResponse(page, status, STAFF_HEADERS)

@@ -17,7 +17,7 @@ from cookieguard.web.walls import Walls
 logger = logging.getLogger("cookieguard")
 
 NEVER = datetime.max.replace(tzinfo=UTC)
-STOPPED = "vendors.%s.held is true, so this vendor is held for every visitor"
+STOPPED = "vendor %s is held for every visitor, by its setting, by the console or while the store is down"
 HELD = (
     "vendors.%s.contract_end was %s, so this vendor is held for every visitor; enter the new contract_end when the "
     "contract is renewed, or remove the vendor"

@@ -870,6 +870,27 @@ def test_store_that_is_down_at_the_start_holds_what_may_have_changed(world: Worl
     assert [one.name for one in fresh.config.vendors if one.held] == ["Ads"]
 
 
+def test_start_reports_a_vendor_as_held_only_while_the_store_does_not_answer(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.close()
+    (world.state / COPY).unlink(missing_ok=True)
+    caplog.set_level("INFO", "cookieguard")
+    world.start()
+    answered = [line for line in caplog.messages if "Ads" in line]
+
+    world.close()
+    (world.state / COPY).unlink()
+    store = world.state / "store.db"
+    store.rename(world.folder / "away.db")
+    store.mkdir()
+    world.start()
+
+    assert answered == []
+    (line,) = [line for line in caplog.messages if "Ads" in line]  # the control
+    assert "vendors.Ads.held" not in line  # no setting of the file says so
+
+
 def test_machine_that_never_read_a_row_loads_no_undeclared_host_while_the_store_is_down(world: World) -> None:
     world.brings_in(NEW)
     world.close()

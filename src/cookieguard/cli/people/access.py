@@ -28,6 +28,8 @@ from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.outbox.sending import send_to
 from cookieguard.features.people.access import Permissions
 from cookieguard.features.people.break_glass import (
+    BREAK_GLASS,
+    DISCLOSURE,
     REVEAL,
     BreakGlass,
     BreakGlassRefused,
@@ -98,14 +100,18 @@ def open_without_code(
     require_one_of("--ground", ground, [allowed.value for allowed in Ground])
     with _desk(config, keyring) as desk:
         require_one_of("--scope", scope, desk.shop.config.staff.scopes)
-        id_ = _approved(
-            desk, "break-glass", customer, ground, event, reason, scope, law, until, first="support"
+        member, look = _approved(
+            desk, BREAK_GLASS, customer, ground, event, reason, scope, law, until, first="support"
         )
+        desk.glass.require_new(look, customer)
+        journal = Journal(desk.state, desk.shop.keyring)
+        require_turn(desk.shop.config, journal, member, Use.VIEW, customer)
+        desk.journal("access approved", member, f"{look.kind}: {scope}", customer)
         permissions = Permissions(desk.shop.keyring, desk.shop.config.staff.scopes, _asking(desk.store))
-        code = permissions.make(customer, scope, desk.shop.now).result()
-    line = f"access {id_}: the code opens {scope} once, within 10 minutes: {code}"
-    to_do = "to tell the customer, run: cookieguard access notify"
-    show_answer({"look": id_, "code": code}, line, to_do, as_json=as_json)
+        code = permissions.make(customer, scope, desk.shop.now, look).result()
+    line = f"{member.name} can open {scope} once, within 10 minutes, with the code {code}"
+    to_do = "once it is open, the customer has to be told; run: cookieguard access notify"
+    show_answer({"code": code}, line, to_do, as_json=as_json)
 
 
 @access.command("disclose")
@@ -131,9 +137,11 @@ def disclose(
     reason = f"{authority}; {basis}"
     with _desk(config, keyring) as desk:
         ground = Ground.LEGAL.value
-        id_ = _approved(
-            desk, "disclosure", customer, ground, event, reason, given, law, until, first="officer"
+        member, look = _approved(
+            desk, DISCLOSURE, customer, ground, event, reason, given, law, until, first="officer"
         )
+        desk.journal("looked without a code", member, f"{look.kind}: {given}", customer)
+        id_ = desk.glass.add(look, customer)
     line = f"disclosure {id_} is in the log; to tell the customer, run: cookieguard access notify"
     show_answer({"look": id_}, line, as_json=as_json)
 
@@ -227,11 +235,11 @@ def _approved(
     until: str,
     *,
     first: str,
-) -> str:
+) -> tuple[Member, Look]:
     for name, text in (("--customer", customer), ("--event", event), ("--reason", reason)):
         require_text(name, text, longest=500)
     by, approved = two_members(desk.shop.keyring, desk.state, first=first, second="officer")
-    look = Look(
+    return by, Look(
         kind=kind,
         ground=ground,
         event=event,
@@ -243,10 +251,6 @@ def _approved(
         law=law,
         until=_day(until),
     )
-    if kind != "disclosure":
-        require_turn(desk.shop.config, Journal(desk.state, desk.shop.keyring), by, Use.VIEW, customer)
-    desk.journal("looked without a code", by, f"{kind}: {scope}", customer)
-    return desk.glass.add(look, customer)
 
 
 def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool:
@@ -325,7 +329,7 @@ def notice_of(look: Look, language: str) -> tuple[str, str, list[str]]:
     """Return the notice's language, its summary and its lines. Scope and reason are in the words of the staff."""
     texts = RightsTexts.of(language)
     words, colon = texts_of(texts.lang)["permission"], texts_of(texts.lang)["meta"]["colon"]
-    key = "notice_gave" if look.kind == "disclosure" else "notice_looked"
+    key = "notice_gave" if look.kind == DISCLOSURE else "notice_looked"
     scope = words["scope_reveal"] if look.kind == REVEAL else look.scope
     ground = words.get(f"ground_{look.ground}", look.ground)
     summary = words[key].replace("{date}", texts.day(look.at.date()))

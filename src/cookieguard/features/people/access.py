@@ -1,6 +1,7 @@
-"""Access of the shop's people to one customer's data, by a one-time code that the customer makes.
+"""Access of the shop's people to one customer's data, by a one-time code that the customer or two members make.
 
-Each access uses the code up and writes a record of the consent log and an entry of the access journal.
+Each access uses the code up and writes a record of the consent log and an entry of the access journal. Until then
+nothing counts as a look.
 """
 
 from __future__ import annotations
@@ -11,19 +12,24 @@ import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cookieguard.errors import CookieGuardError
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.people.break_glass import BreakGlass, Look, fields_of, read_look
 from cookieguard.features.people.journal import Journal, digests_of
 from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.records.values.records import customer as subject_of
+from cookieguard.identity.staff_token import person_of
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
 from cookieguard.storage.store.protocol import Store, StoreDown
 
-Ask = Callable[[Callable[[Store], str]], "Future[str]"]
+Ask = Callable[[Callable[[Store], Any]], "Future[Any]"]
 
 NAMESPACE = "permission"
 USE = b"one-time permission"
@@ -47,8 +53,11 @@ class Permissions:
         self.scopes = tuple(scopes)
         self._ask = ask
 
-    def make(self, customer: str, scope: str, now: datetime) -> Future[str]:
-        """Make a customer's code for a scope, which replaces the one before; raises ValueError for an unknown scope."""
+    def make(self, customer: str, scope: str, now: datetime, look: Look | None = None) -> Future[str]:
+        """Make a customer's code for a scope, which replaces the one before; raises ValueError for an unknown scope.
+
+        If two members make it, only the first of them can use it, and `look` is what they approved.
+        """
         if scope not in self.scopes or not customer or len(customer) > LONGEST:
             raise ValueError(f"allowed: a scope of {', '.join(self.scopes)}, and a customer number")
         letters = "".join(secrets.choice(LETTERS) for _ in range(CODE_LETTERS))
@@ -56,20 +65,27 @@ class Permissions:
         digest = self._marks(f"code {customer} {letters}")[0]
 
         def write(store: Store) -> str:
-            value = _dumps(digest, scope, 0)
+            value = _dumps(digest, scope, 0, {} if look is None else fields_of(look))
             store.write(NAMESPACE, self._marks(customer)[0], value, until=to_milliseconds(now + LIFE))
             return code
 
         return self._ask(write)
 
-    def use(self, customer: str, code: str, scope: str, now: datetime) -> Future[str]:
-        """Use a code up and return its scope; empty if it is wrong, used, expired or for another scope."""
+    def use(
+        self, customer: str, code: str, scope: str, now: datetime, by: str, *, ends: bool = True
+    ) -> Future[dict[str, str] | None]:
+        """Use a code up and return the fields of its look, empty for a customer's own code; None if it is not valid.
+
+        A code that is wrong, used, expired, for another scope or for another member is not valid. With `ends=False`
+        a valid code is kept.
+        """
         letters = "".join(letter for letter in code[:LONGEST].upper() if letter in LETTERS)
         digests = self._marks(f"code {customer[:LONGEST]} {letters}")
         keys = self._marks(customer[:LONGEST])
 
-        def use(store: Store) -> str:
-            return next((found for key in keys if (found := _used(store, key, digests, scope, now))), "")
+        def use(store: Store) -> dict[str, str] | None:
+            found = (_used(store, key, digests, scope, now, by, ends=ends) for key in keys)
+            return next((look for look in found if look is not None), None)
 
         return self._ask(use)
 
@@ -77,32 +93,35 @@ class Permissions:
         return digests_of(self._keyring, text, USE)
 
 
-def _used(store: Store, key: str, digests: Sequence[str], scope: str, now: datetime) -> str:
+def _used(
+    store: Store, key: str, digests: Sequence[str], scope: str, now: datetime, by: str, *, ends: bool
+) -> dict[str, str] | None:
     for _ in range(ROUNDS):
         found = store.read(NAMESPACE, key)
         if found is None or not 0 < found.until - to_milliseconds(now) <= LIFE.total_seconds() * 1000:
-            return ""
-        digest, opened, tries = json.loads(found.value)
-        is_right = any(hmac.compare_digest(digest, given) for given in digests) and opened == scope
+            return None
+        digest, opened, tries, look = json.loads(found.value)
+        is_theirs = opened == scope and (not look or person_of(look["by"]) == person_of(by))
+        is_right = is_theirs and any(hmac.compare_digest(digest, given) for given in digests)
         if tries >= TRIES:
-            return ""
+            return None
         # Only over the version that was read: if two people use a code at once, the slower one finds it gone.
-        if is_right and store.erase(NAMESPACE, key, after=found.version):
-            return str(opened)
-        value = _dumps(digest, opened, tries + 1)
+        if is_right and (not ends or store.erase(NAMESPACE, key, after=found.version)):
+            return dict(look)
+        value = _dumps(digest, opened, tries + 1, look)
         if not is_right and store.write(NAMESPACE, key, value, until=found.until, after=found.version):
-            return ""
-    return ""
+            return None
+    return None
 
 
-def _dumps(digest: str, scope: str, tries: int) -> bytes:
-    return json.dumps([digest, scope, tries]).encode()
+def _dumps(digest: str, scope: str, tries: int, look: dict[str, str]) -> bytes:
+    return json.dumps([digest, scope, tries, look]).encode()
 
 
 TIMEOUT = 10.0  # seconds for the store
 REFUSED = (
-    "this code is not valid here: it is wrong, used, older than 10 minutes or for something else, or was tried too "
-    "often; ask the customer to make a new one"
+    "this code is not valid here: it is wrong, used, older than 10 minutes, for something or somebody else, or was "
+    "tried too often; ask the customer to make a new one"
 )
 LONGEST_NAME = 60
 FILE = "file"  # the scope of codes that open the file of all that cookieguard keeps about a customer
@@ -129,12 +148,14 @@ class Access:
         permissions: Permissions,
         acts: Acts | None,
         journal: Journal,
+        opener: Callable[[], Callable[[], Store]],
         *,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.permissions = permissions
         self.acts = acts
         self._journal = journal
+        self._opener = opener
         self._clock = clock or (lambda: datetime.now(UTC))
 
     def make(self, customer: str, scope: str) -> str:
@@ -146,23 +167,47 @@ class Access:
         except (StoreDown, LogDown, NoAnswer, ValueError) as error:
             raise AccessRefused("no code can be made at the moment; try again in a minute") from error
 
-    def open(self, customer: str, *, code: str, scope: str, by: str) -> Grant:
-        """Use a code up, record the access, and return the grant; raises AccessRefused if any of this fails."""
-        now = self._clock()
+    def approve(self, customer: str, look: Look) -> str:
+        """Make a code for what two members approved; raises StoreDown, NoAnswer and BreakGlassRefused."""
+        with closing(self.open_store()) as store:
+            self._ledger(store).require_new(look, customer)
+        return str(self.permissions.make(customer, look.scope, look.at, look).result(TIMEOUT))
+
+    def check(self, customer: str, *, code: str, scope: str, by: str, ends: bool = False) -> dict[str, str]:
+        """Return the fields of a code's look; raises AccessRefused if `open` would not accept the code."""
         if not by or len(by) > LONGEST_NAME or not by.isprintable():
             raise AccessRefused(
                 f"by must name the person who looks, in 1 to {LONGEST_NAME} printable characters"
             )
+        now = self._clock()
+        found = self.permissions.use(customer, code, scope, now, by, ends=ends).result(TIMEOUT)
+        if found is None:
+            self._journal.refuse(now, f"a code for {scope}")
+            raise AccessRefused(REFUSED)
+        return found
+
+    def open(self, customer: str, *, code: str, scope: str, by: str) -> Grant:
+        """Use a code up, record the access, and return the grant; raises AccessRefused if any of this fails."""
+        now, event, what = self._clock(), "looked", scope
         try:
-            found = self.permissions.use(customer, code, scope, now).result(TIMEOUT)
-            if not found:
-                self._journal.refuse(now, f"a code for {scope}")
-                raise AccessRefused(REFUSED)
-            self._record("permission-used", customer, {"scope": found, "by": by})
-            self._journal.write(now, "looked", who=by, what=found, customer=customer)
+            fields = self.check(customer, code=code, scope=scope, by=by, ends=True)
+            if fields:
+                look = replace(read_look(fields), at=now)
+                event, what = "looked without a code", f"{look.kind}: {scope}"
+                with closing(self.open_store()) as store:
+                    self._ledger(store).add(look, customer)
+            self._record("permission-used", customer, {"scope": scope, "by": by})
+            self._journal.write(now, event, who=by, what=what, customer=customer)
         except (StoreDown, LogDown, NoAnswer, OSError) as error:
             raise AccessRefused("store, log or journal cannot be written, so nothing is opened") from error
-        return Grant(scope=found, by=by, at=now)
+        return Grant(scope=scope, by=by, at=now)
+
+    def open_store(self) -> Store:
+        """Open the shop's store; the caller closes it. Raises StoreDown."""
+        return self._opener()()
+
+    def _ledger(self, store: Store) -> BreakGlass:
+        return BreakGlass(store, Recipients(self._journal.keyring), self.acts)
 
     def _record(self, kind: str, customer: str, fields: dict[str, str]) -> None:
         if self.acts is not None:

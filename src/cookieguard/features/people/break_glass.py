@@ -22,7 +22,9 @@ from cookieguard.storage.store.values import WholeValue
 
 KEPT = timedelta(days=365)  # after the notice was given; sealed numbers can be opened for 400 days
 ID_BYTES = 6
-REVEAL = "reveal"  # the kind of a look into the vault
+# The kinds of looks: by a code of two persons, given to an authority, and into the vault.
+BREAK_GLASS, DISCLOSURE, REVEAL = "break-glass", "disclosure", "reveal"
+USED = "the same two persons opened this for the same case and reason; if it is needed again, say why in the reason"
 
 
 class Ground(StrEnum):
@@ -76,6 +78,12 @@ class BreakGlass:
         sealed = self._recipients.seal({"customer": customer}, look.at)
         self._change(lambda before: {**_still_kept(before, look.at), id_: (look, sealed)})
         return id_
+
+    def require_new(self, look: Look, customer: str) -> None:
+        """Raise BreakGlassRefused if the same approval opened the customer's data before, such as by a reload."""
+        same = (id_ for id_, before in self.looks().items() if _facts(before) == _facts(look))
+        if any(self.customer(id_) == customer for id_ in same):
+            raise BreakGlassRefused(USED)
 
     def looks(self) -> dict[str, Look]:
         """Return all looks by id, without the customers."""
@@ -166,25 +174,22 @@ def _facts(look: Look) -> dict[str, str]:
 
 
 def _dumps(ledger: Ledger) -> bytes:
-    kept = {
-        id_: {
-            **_facts(look),
-            "kind": look.kind,
-            "at": look.at.isoformat(),
-            "told": "" if look.told is None else look.told.isoformat(),
-            "how": look.how,
-            "customer": sealed,
-        }
-        for id_, (look, sealed) in ledger.items()
-    }
+    kept = {id_: {**fields_of(look), "customer": sealed} for id_, (look, sealed) in ledger.items()}
     return json.dumps(kept, separators=(",", ":")).encode()
 
 
 def _loads(value: bytes) -> Ledger:
-    return {str(id_): (_look(kept), str(kept["customer"])) for id_, kept in json.loads(value).items()}
+    return {str(id_): (read_look(kept), str(kept["customer"])) for id_, kept in json.loads(value).items()}
 
 
-def _look(kept: Mapping[str, str]) -> Look:
+def fields_of(look: Look) -> dict[str, str]:
+    """Return a look as it is stored."""
+    told = "" if look.told is None else look.told.isoformat()
+    return {**_facts(look), "kind": look.kind, "at": look.at.isoformat(), "told": told, "how": look.how}
+
+
+def read_look(kept: Mapping[str, str]) -> Look:
+    """Return the look that these fields store."""
     until, told = kept.get("until", ""), kept["told"]
     return Look(
         kind=kept["kind"],

@@ -9,13 +9,25 @@ from datetime import UTC, timedelta
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.features.people.break_glass import LEDGER, due_notices, state_of
+from cookieguard.features.people.break_glass import (
+    BREAK_GLASS,
+    DISCLOSURE,
+    LEDGER,
+    REVEAL,
+    due_notices,
+    state_of,
+)
 from cookieguard.features.people.daily_limits import NAMESPACE, REPORTED_DAYS, Use
 from cookieguard.features.people.sessions import open_staff_store, staff_file
 from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import Store
 
 NOTIFY = "with the token of a member of support, run: cookieguard access notify"
+DONE = {
+    REVEAL: "opened a sealed address",
+    BREAK_GLASS: "opened a customer's data without their code",
+    DISCLOSURE: "disclosed a customer's data",
+}
 PAGE = "people"  # it shows the access journal
 ASK_WHY = "ask why; this shows what was opened: cookieguard staff journal"
 
@@ -39,12 +51,12 @@ def _looks(store: Store, shop: Shop) -> Iterator[Finding]:
     due = due_notices(looks, shop.now)
     for id_, look in looks.items():
         if look.told is None:
-            told = f"{id_}: {look.kind} by {look.by}: {state_of(look, shop.now)}"
-            day = look.until or look.at.date()
+            done = f"{look.by} {DONE.get(look.kind, look.kind)} on {look.at:%-d %B %Y}"
+            said, day = f"{done}: {state_of(look, shop.now)}", look.until or look.at.date()
             task, advice = (
                 (f"Tell the customer about the look of {look.by}", NOTIFY) if id_ in due else ("", "")
             )
-            yield Finding("access", told, advice=advice, day=day, role="support", task=task)
+            yield Finding("access", said, advice=advice, day=day, role="support", task=task)
 
 
 def _limits(store: Store, shop: Shop) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from cookieguard.features.people.staff_sign_in import SCRIPT, SignIn, staff_only
 from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.identity.staff_token import staff_codec
+from cookieguard.storage.store.open import store_opener
 from cookieguard.web.assets import load_asset
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
@@ -38,7 +39,8 @@ class PeoplePart(Part):
         journal = Journal(guard.state, guard.keyring)
         acts = None if records is None else Acts(records.log.writer, clock=guard.clock)
         permissions = Permissions(guard.keyring, config.staff.scopes, ask)
-        self.access = access = Access(permissions, acts, journal, clock=guard.clock)
+        opener = partial(store_opener, config, guard.state.path, environ=guard.environ, keyring=guard.keyring)
+        self.access = access = Access(permissions, acts, journal, opener, clock=guard.clock)
         ACCESS.offer(guard.helpers, access)
         members = StaffAuthenticator(staff_codec(guard.keyring), guard.state.path)
         count = partial(refusal, config=config, journal=journal)

@@ -60,8 +60,8 @@ def due_of(shop: Shop) -> Iterator[Finding]:
 def _request(row: Pending, answer: str) -> Finding:
     days = abs(row.days_left)
     text = (
-        f"{row.id}: {NAMES[row.kind]}, {days} {'day' if days == 1 else 'days'} "
-        f"{'late' if row.days_left < 0 else 'left'}, due on {row.due}"
+        f"{NAMES[row.kind]} of {row.received:%-d %B %Y}, {days} {'day' if days == 1 else 'days'} "
+        f"{'late' if row.days_left < 0 else 'left'}, due on {row.due:%-d %B}"
     )
     text += f"; {row.told}" + (f"; {row.trouble}" if row.trouble else "")
     mend = answer if row.days_left < 0 else ""

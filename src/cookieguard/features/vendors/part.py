@@ -202,9 +202,11 @@ class VendorsPart(Part):
         """Read the store before the first request, and again each second from then on."""
         self._renew, guard = renew, self._guard
         opener = store_opener(guard.config, guard.state.path, environ=guard.environ, keyring=guard.keyring)
-        self._follow()
-        with suppress(StoreDown), closing(opener()) as opened:
-            self._read(opened)
+        try:
+            with closing(opener()) as opened:
+                self._read(opened)
+        except StoreDown:
+            self._follow()
         self._store.listen(self._update)
 
     def _update(self, store: Store | None) -> None:

@@ -130,7 +130,7 @@ async def show(exchange: Exchange, shown: Shown, room: Room) -> HTMLResponse:
         vendors=config.vendors,
         controller=config.controller,
         policy=_policy(exchange, lang),
-        kinds=kinds_of(),
+        kinds=[(kind.value, kind.value.replace("-", "_")) for kind in RequestKind],
         login=_login(exchange),
         account=config.rights.account_url,
         has_desk=desk is not None,
@@ -193,11 +193,6 @@ async def requests_of(room: Room, number: str) -> list[Request]:
     if desk is None or not number:
         return []
     return (await answer_of(desk.ask(lambda queue: queue.of_customer(number))) or [])[-MOST_SHOWN:]
-
-
-def kinds_of() -> list[tuple[str, str]]:
-    """Return each kind of request with the key of its text."""
-    return [(kind.value, kind.value.replace("-", "_")) for kind in RequestKind]
 
 
 async def _history(

@@ -22,6 +22,7 @@ from cookieguard.config.rights.settings import zone_of
 from cookieguard.consent.decision import version_at
 from cookieguard.features.people.daily_limits import Use
 from cookieguard.features.people.staff_guard import (
+    NOT_OURS,
     StaffGuard,
     has_staff_form,
     is_script,
@@ -56,12 +57,11 @@ from cookieguard.features.rights.web.words import FIRST_SHOWN, passages_of, purp
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.storage.sealing import SealBroken
-from cookieguard.storage.store.protocol import Store
 from cookieguard.web.banner.form_value import ERASURE, STALE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import is_done
-from cookieguard.web.pages.form import BadRequestError, Receive
+from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
 
@@ -69,7 +69,6 @@ logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
 
 REQUESTS_PAGE = "requests"
-NOT_OURS = "this form can only be posted from a staff page"
 NO_ANSWER = "The queue of requests does not answer. Nothing was changed; try again in a minute."
 UNKNOWN = "There is no request with this id."
 NO_NUMBER = "This person has no customer number, so nothing can be refused for them."
@@ -144,17 +143,11 @@ async def answer_requests(
         page = asked.get("closed", "")
         is_page = page.isascii() and page.isdigit() and len(page) <= MOST_DIGITS
         return await _show_list(visit, _Message(), closed=int(page) if is_page else 0)
-    try:
-        fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
-    except BadRequestError as error:
-        return refusal(error.status, f"{error}\n")
-    if not has_staff_form(exchange, fields, _purpose(fields)) and not _is_confirmed(visit, fields):
+    fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+    purpose = ERASURE if fields.get("act") == ERASE else REQUESTS_PAGE
+    if not has_staff_form(exchange, fields, purpose) and not _is_confirmed(visit, fields):
         return await _show_list(visit, _Message(403, STALE), entered=fields)
     return await _act(visit, fields)
-
-
-def _purpose(fields: Mapping[str, str]) -> str:
-    return ERASURE if fields.get("act") == ERASE else REQUESTS_PAGE
 
 
 def _is_confirmed(visit: _Visit, fields: dict[str, str]) -> bool:
@@ -260,7 +253,8 @@ async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
         return refusal(400, f"act is {fields.get('act', '')[:40]!a}; allowed: {', '.join(ACTS)}\n")
     if not visit.member.may(role):
         return refuse(visit.exchange)
-    if _is_to_ask_again(visit, fields):
+    is_erasure = (fields["act"], fields.get("kind")) == ("add", RequestKind.ERASE)
+    if is_erasure and not is_script(visit.exchange):  # to be confirmed on a page of its own
         values = {"entered": {name: fields.get(name, "") for name in LETTER}, "act": ERASE}
         return _page(
             visit, "enter_erasure.html", _Message(), **values, form=staff_form(visit.exchange, ERASURE)
@@ -276,12 +270,6 @@ async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
         return await _show_list(visit, error.said, entered=fields)
     location = f"{visit.exchange.own_base}{REQUESTS_PAGE}?id={id_}"
     return Response(status_code=303, headers={**STAFF_HEADERS, "location": location})
-
-
-def _is_to_ask_again(visit: _Visit, fields: Mapping[str, str]) -> bool:
-    """Return whether a member must confirm an erasure on a page of its own; a script need not."""
-    is_erasure = (fields.get("act"), fields.get("kind")) == ("add", RequestKind.ERASE)
-    return is_erasure and not is_script(visit.exchange)
 
 
 async def _show_words(visit: _Visit, fields: dict[str, str], act: Act) -> Response:
@@ -377,16 +365,34 @@ def _day(text: str) -> date:
 
 
 async def _refuse_for(visit: _Visit, fields: dict[str, str]) -> str:
-    """Refuse a purpose for a customer, as they could themselves: on all devices, until they agree again."""
+    """Refuse a purpose for a customer, as they could themselves: on all devices, until they agree again.
+
+    The consent log gets it first, then the store, and then the request gets a note.
+    """
     config, now, purpose = visit.exchange.parts.config, visit.exchange.now, fields.get("what", "")
     allowed, request = _refusable(config), await _asked_by_customer(visit, fields)
     if purpose not in allowed:
         raise _Failed(
             409, f"Not done: purpose {purpose[:80]!a}; allowed: {', '.join(allowed) or NO_PURPOSE}."
         )
-    version = version_at(config.policy, now)
-    write = partial(refuse_for, config=config, purpose=purpose, version=version, now=now)
-    return await _write_for(visit, request, f"purpose {purpose}: refused for them", write)
+    store, number, log = visit.exchange.parts.store_sync, request.customer, visit.room.log
+    if store is None:
+        raise _Failed(503, NO_ANSWER)
+    text, version = f"purpose {purpose}: refused for them", version_at(config.policy, now)
+    if log is not None:
+        facts = {"said": text, "by": visit.member.name, "request": request.id}
+        append = partial(Acts(log.writer).append, "by-staff", facts, subject=subject_of(number))
+        try:
+            await to_thread.run_sync(append)
+        except LogDown as error:
+            raise _Failed(503, NO_ANSWER) from error
+    write = partial(refuse_for, number=number, config=config, purpose=purpose, version=version, now=now)
+    future = store.ask(write)
+    if not await is_done(future) or future.exception() is not None:
+        raise _Failed(503, NO_ANSWER)
+    if request.may_change:
+        await _change(visit, {"id": request.id, "text": text}, Act.NOTE)
+    return request.id
 
 
 async def _asked_by_customer(visit: _Visit, fields: Mapping[str, str]) -> Request:
@@ -396,26 +402,6 @@ async def _asked_by_customer(visit: _Visit, fields: Mapping[str, str]) -> Reques
     if request is None or not request.customer:
         raise _Failed(404, UNKNOWN if request is None else NO_NUMBER)
     return request
-
-
-async def _write_for(visit: _Visit, request: Request, text: str, write: Callable[[Store, str], None]) -> str:
-    """Write into the store for a customer, after writing it into the consent log; then add a note to the request."""
-    store, number, log = visit.exchange.parts.store_sync, request.customer, visit.room.log
-    if store is None:
-        raise _Failed(503, NO_ANSWER)
-    if log is not None:
-        facts = {"said": text, "by": visit.member.name, "request": request.id}
-        append = partial(Acts(log.writer).append, "by-staff", facts, subject=subject_of(number))
-        try:
-            await to_thread.run_sync(append)
-        except LogDown as error:
-            raise _Failed(503, NO_ANSWER) from error
-    future = store.ask(lambda store: write(store, number))
-    if not await is_done(future) or future.exception() is not None:
-        raise _Failed(503, NO_ANSWER)
-    if request.may_change:
-        await _change(visit, {"id": request.id, "text": text}, Act.NOTE)
-    return request.id
 
 
 def _refusable(config: Config) -> list[str]:
