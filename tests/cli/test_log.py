@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from harness.retention import retention_of
+from harness.servers import START_SECONDS
 
 from cookieguard.cli.app import run
 from cookieguard.cli.approvals import NO_STAFF
@@ -53,7 +54,7 @@ def write(ids: list[str], *, time: datetime = NOW) -> None:
         record = Record(
             kind="consent", topic="grant", subject=subject, time=time, facts={"n": number}, id=one
         )
-        writer.append(record).result(10)
+        writer.append(record).result(START_SECONDS)
     writer.close()
 
 

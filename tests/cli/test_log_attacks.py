@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from harness.servers import START_SECONDS
 
 from cookieguard.cli.app import run
 from cookieguard.config import Config
@@ -221,7 +222,7 @@ def write_new(record_id: str) -> None:
     writer = open_log(config, state, load_keyring(state, config.keys, environ={}, now=NOW), environ={})
     assert writer is not None
     record = Record(kind="consent", topic="grant", subject=customer("new"), time=NOW, facts={}, id=record_id)
-    writer.append(record).result(10)
+    writer.append(record).result(START_SECONDS)
     writer.close()
 
 

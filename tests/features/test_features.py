@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from harness.policies import two_versions
 from harness.retention import retention_of
+from harness.servers import START_SECONDS
 from starlette.responses import HTMLResponse
 from stats.traffic import PLAIN
 
@@ -72,7 +73,7 @@ def test_doctor_and_letter_list_the_same_due_tasks_faults_first(tmp_path: Path) 
     log = open_log(config, state, keyring, environ={})
     assert log is not None
     with closing(log):
-        log.append(Record(kind="agreement", subject="shop", time=NOW, facts={})).result(timeout=10)
+        log.append(Record(kind="agreement", subject="shop", time=NOW, facts={})).result(START_SECONDS)
     (state.path / "checkpoint-7").write_text("the log was longer once")
 
     letter = write_letter(config, keyring, NOW)

@@ -21,7 +21,7 @@ from features.people.test_staff_guard import NOW, Desk
 from harness.asgi import Answer, ask, page
 from harness.parts import log_of, part_of
 from harness.policies import two_versions
-from harness.servers import wait_until
+from harness.servers import START_SECONDS, wait_until
 from markupsafe import escape
 
 from cookieguard import CookieGuard, PolicyVersion, visitor_of
@@ -233,7 +233,7 @@ def test_old_record_without_a_style_sheet_says_that_its_look_was_not_kept(desk: 
         method="banner",
     )
     record = consent_record(log.asker("shop.example"), said, time=NOW, subject="browser:x", id="o" * 22)
-    log.writer.append(record, texts=shown.texts).result(10)
+    log.writer.append(record, texts=shown.texts).result(START_SECONDS)
 
     answer = look(desk, desk.add("officer"), f"id={record.id}")
 
@@ -287,11 +287,11 @@ def test_records_of_a_day_are_listed_by_page_without_names(desk: Desk) -> None:
         made = Record(
             kind="agreement", topic="terms", subject="customer:Anna", time=NOW, facts={"cg:given": True}
         )
-        log.writer.append(replace(made, id=f"{at:022}")).result(10)
+        log.writer.append(replace(made, id=f"{at:022}")).result(START_SECONDS)
     earlier = Record(
         kind="consent", topic="refusal", subject="browser:b", time=NOW - timedelta(days=1), facts={}
     )
-    log.writer.append(earlier).result(10)
+    log.writer.append(earlier).result(START_SECONDS)
     wait_until(
         lambda: "record?day=2026-11-24&amp;page=1" in look(desk, officer, "day=2026-11-24").text, "numbered"
     )
@@ -429,7 +429,7 @@ def test_hostile_texts_in_a_record_are_shown_as_text(desk: Desk, number: str) ->
     log = log_of(desk.app)
     facts = {"cg:given": True, "cg:details": {"note": number}, "dpv:hasDataController": number}
     made = Record(kind="agreement", topic="terms", subject=f"customer:{number}", time=NOW, facts=facts)
-    log.writer.append(made).result(10)
+    log.writer.append(made).result(START_SECONDS)
     officer = desk.add("officer")
     code = part_of(desk.app, PeoplePart).access.make(number, "file")
 

@@ -123,7 +123,7 @@ def test_close_ends_at_its_deadline_though_the_round_hangs_and_the_thread_ends_l
 
     assert not part.worker.close(before + HUNG_SECONDS)
 
-    assert HUNG_SECONDS <= time.monotonic() - before < 2 * HUNG_SECONDS + 1
+    assert HUNG_SECONDS <= time.monotonic() - before < module.CLOSE_SECONDS  # which it would take without one
     assert part.ends == 0  # nothing is closed under it
     hung.may_end.set()
     wait_until(lambda: not alive(part))
@@ -131,14 +131,14 @@ def test_close_ends_at_its_deadline_though_the_round_hangs_and_the_thread_ends_l
 
 
 def test_one_deadline_of_many_hung_parts_is_not_added_up() -> None:
-    parts = [Part(Hung()) for _ in range(5)]
+    parts = [Part(Hung()) for _ in range(60)]
     for one in parts:
         one.worker.ask()
     before = time.monotonic()
     for one in parts:
         one.worker.close(before + HUNG_SECONDS)
 
-    assert time.monotonic() - before < 2 * HUNG_SECONDS + 1
+    assert time.monotonic() - before < len(parts) * HUNG_SECONDS / 2
     for one in parts:
         one.task.may_end.set()  # type: ignore[attr-defined]
 

@@ -11,6 +11,7 @@ from threading import Event
 import pytest
 from harness import stores as sqlite
 from harness.postgres import postgres
+from harness.servers import START_SECONDS
 
 from cookieguard.identity.carts.stored_carts import (
     Add,
@@ -139,19 +140,19 @@ def test_a_question_that_is_called_off_fails_no_other_and_no_store(tmp_path: Pat
 
     def wait_with(_: Store) -> str:
         has_begun.set()
-        assert may_go_on.wait(5)
+        assert may_go_on.wait(START_SECONDS)
         return "answered"
 
     asked = store_sync.ask(wait_with)
-    assert has_begun.wait(5)
+    assert has_begun.wait(START_SECONDS)
     called_off, other = store_sync.ask(lambda _: "nobody waits"), store_sync.ask(lambda _: "answered")
     is_called_off = asked.cancel(), called_off.cancel()  # as asyncio does for a task that is over
     may_go_on.set()
 
-    assert other.result(5) == "answered"
-    assert store_sync.ask(lambda _: "answered").result(5) == "answered"
+    assert other.result(START_SECONDS) == "answered"
+    assert store_sync.ask(lambda _: "answered").result(START_SECONDS) == "answered"
     assert is_called_off == (False, True)  # what is being answered is
-    assert asked.result(5) == "answered"
+    assert asked.result(START_SECONDS) == "answered"
     assert not store_sync.is_down
     store_sync.close()
 

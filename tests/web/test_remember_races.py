@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from harness.asgi import Answer, drive
+from harness.servers import START_SECONDS
 from harness.stores import SqliteStore
 
 from cookieguard.identity.remember_me import COPY_USED, Series, use
@@ -72,7 +73,7 @@ def store_locked(shop: Shop, *, is_locked: bool = True) -> Iterator[None]:
 def is_well(shop: Shop) -> bool:
     """Return whether both workers have written what waits, and then heard of it for long enough."""
     store_syncs = [worker._parts.store_sync for worker in shop.workers]
-    asked = [store_sync.begin().exception(10) is None for store_sync in store_syncs * 2]  # type: ignore[union-attr]
+    asked = [store_sync.begin().exception(START_SECONDS) is None for store_sync in store_syncs * 2]  # type: ignore[union-attr]
     return all(asked) and all(store_sync.revocations.is_certain for store_sync in store_syncs)  # type: ignore[union-attr]
 
 

@@ -242,11 +242,11 @@ def test_notices_whose_key_is_gone_keep_nobody_waiting_for_them(shop: Shop, up: 
 def test_slow_relay_is_offered_nothing_whose_lease_ended_in_the_queue(shop: Shop, up: Relay) -> None:
     """A sender that leases more than it hands over in time does its work twice: half of all it offers."""
     shop.have(20)
-    up.seconds = 0.2
+    up.seconds = 0.4
     shop.announce()
 
     with closing(shop.outbox()) as outbox:
-        asyncio.run(shop.sending(outbox, 1, Pace(timeout=1.0, first=0.01, longest=0.05, idle=0.05)))
+        asyncio.run(shop.sending(outbox, 1, Pace(timeout=3.0, first=0.01, longest=0.05, idle=0.05)))
 
     assert (len(up.counts), set(up.counts.values())) == (20, {1})
     assert up.offers - len(up.accepted) <= 3  # a busy machine may stop for longer than half a lease

@@ -12,6 +12,7 @@ from features.rights.test_requests_page import Queue
 from harness.asgi import Answer, ask, no_app
 from harness.locks import locked
 from harness.parts import part_of
+from harness.servers import START_SECONDS
 
 from cookieguard import CookieGuard
 from cookieguard.config import Config, IdentitySettings, RightsSettings, StoreSettings
@@ -140,7 +141,7 @@ def test_without_a_store_of_the_shop_pages_and_commands_count_together_and_docto
 
     def by_page(customer: str) -> str:
         asked = people.staff._count(member=olga, use=Use.VIEW, opened=customer, now=now)
-        return str(asked.result(5))
+        return str(asked.result(START_SECONDS))
 
     assert by_page("c1") == ""
     require_turn(config, journal, olga, Use.VIEW, "c2")

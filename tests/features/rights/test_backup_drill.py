@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from harness.asgi import ask
 from harness.postgres import postgres
-from harness.servers import wait_until
+from harness.servers import START_SECONDS, wait_until
 
 from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config import RightsSettings, StoreSettings
@@ -111,7 +111,9 @@ class Drill:
         assert log is not None
         for number in (ANNA, CARA):
             subject = customer(number)
-            log.append(Record(kind="agreement", subject=subject, time=datetime.now(UTC), facts={})).result(20)
+            log.append(Record(kind="agreement", subject=subject, time=datetime.now(UTC), facts={})).result(
+                START_SECONDS
+            )
         log.close()
 
         async def customers() -> Any:

@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from harness.postgres import Postgres, postgres
+from harness.servers import START_SECONDS
 from harness.stores import contents_of
 
 from cookieguard import Config
@@ -104,7 +105,7 @@ class Place:
         record = Record(
             kind="agreement", subject=customer(number), time=datetime.now(UTC), facts={"cg:who": name}
         )
-        log.append(record).result(timeout=20)
+        log.append(record).result(START_SECONDS)
         log.close()
 
     def ask(self, number: str, id_: str) -> None:

@@ -24,7 +24,7 @@ import pytest
 from harness.asgi import Answer, ask, drive, form_of, log_in, page, scope_of
 from harness.parts import part_of
 from harness.relays import Relay, new_relay
-from harness.servers import wait_until
+from harness.servers import START_SECONDS, wait_until
 from harness.stores import SqliteStore
 
 from cookieguard import Config, CookieGuard, Vendor, visitor_of
@@ -625,7 +625,7 @@ class GatedHooks(Hooks):
 
     def find(self, address: str) -> str | None:
         if address.startswith("nobody"):
-            self.gate.wait(20)
+            self.gate.wait(START_SECONDS)
         return super().find(address)
 
 
@@ -676,7 +676,7 @@ def test_page_says_so_where_too_many_codes_wait(
         said.append(guest.ask("guest@shop.example" if number == 4 else f"nobody{number}@shop.example"))
 
     GatedHooks.gate.set()
-    wait_until(lambda: desk_of(guest.app).mails._places.acquire(blocking=False), "a place", seconds=10)
+    wait_until(lambda: desk_of(guest.app).mails._places.acquire(blocking=False), "a place")
 
     assert [one.status for one in said] == [200] * 3 + [503] * 2
     assert said[3].text == said[4].text
@@ -702,7 +702,7 @@ def test_codes_are_mailed_at_fixed_times_beside_each_other(
     for seconds in (0.0, 0.2, 1.0):
         assert mails.later(partial(look_up, seconds))
     try:
-        wait_until(lambda: len(begun) == 3, "three that wait for a relay", seconds=10)
+        wait_until(lambda: len(begun) == 3, "three that wait for a relay")
     finally:
         ends.set()
         mails.close()

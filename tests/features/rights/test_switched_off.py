@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from features.rights.test_work import ANNA, FAR, NOW, Shop
+from harness.servers import START_SECONDS
 from harness.stores import values
 from stats.traffic import PLAIN
 
@@ -111,7 +112,7 @@ def use(shop: Shop) -> None:
     with closing(log):
         for number in (ANNA, OTHER):
             record = Record(kind="agreement", subject=customer(number), time=NOW, facts={"cg:text": number})
-            log.append(record).result(timeout=10)
+            log.append(record).result(START_SECONDS)
 
 
 async def customers() -> AsyncIterator[Customer]:

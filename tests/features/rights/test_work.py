@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import pytest
 from harness.locks import locked
 from harness.relays import new_relay
+from harness.servers import START_SECONDS
 
 from cookieguard import Config, PolicyVersion, Vendor
 from cookieguard.config import ConsentSettings, Controller, DataKind, MailSettings, RightsSettings
@@ -205,7 +206,7 @@ def test_record_tells_of_the_erasure_and_of_nobody_and_their_records_cannot_be_r
     log = open_log(shop.config, shop.state, shop.keyring, environ={})
     assert log is not None
     record = Record(kind="agreement", subject=customer(ANNA), time=NOW, facts={"cg:text": "hello"})
-    log.append(record).result(timeout=10)
+    log.append(record).result(START_SECONDS)
     log.close()
     shop.ask()
 
@@ -507,7 +508,9 @@ def choose(shop: Shop, *granted: str, at: datetime = NOW, vendors: tuple[Vendor,
     )
     log = open_log(shop.config, shop.state, shop.keyring, environ={})
     assert log is not None
-    log.append(consent_record(asker, said, time=at, subject=customer(ANNA), id=new_id())).result(10)
+    log.append(consent_record(asker, said, time=at, subject=customer(ANNA), id=new_id())).result(
+        START_SECONDS
+    )
     log.close()
 
 
@@ -975,7 +978,7 @@ def test_hook_that_ends_as_none_may_is_shown_and_holds_up_neither_work_nor_other
 
     worked = threading.Thread(target=shop.work, daemon=True)
     worked.start()
-    worked.join(20)
+    worked.join(START_SECONDS)
 
     assert not worked.is_alive()
     assert error.__name__ in shop.found().trouble
@@ -1113,10 +1116,10 @@ def test_opt_out_that_no_worker_can_do_waits_for_staff(shop: Shop, setting: str)
 def test_lease_is_renewed_while_the_copy_of_a_large_account_is_written(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lease, claimed = 0.4, []
+    lease, claimed = 2.0, []  # the worker renews it after a quarter, and a busy machine may stop for a second
 
     def write_slowly(*_: object, **__: object) -> bytes:
-        time.sleep(3 * lease)
+        time.sleep(1.5 * lease)
         with closing(shop.queue()) as queue:
             claimed.append(queue.claim("another", 60))
         return b"zip"
@@ -1191,24 +1194,22 @@ def test_hook_that_hangs_is_given_up_and_reported_and_the_others_are_served(
 
     async def waits(customer: str) -> None:
         if customer == ANNA:
-            await asyncio.sleep(10)
+            await asyncio.sleep(START_SECONDS)
 
     def blocks(customer: str) -> None:
         if customer == ANNA:
-            released.wait()
+            released.wait(START_SECONDS)
 
-    shop.config = replace(shop.config, rights=RightsSettings(hook_seconds=1))
+    shop.config = replace(shop.config, rights=RightsSettings(hook_seconds=2))
     shop.hooks.erase = waits if is_async else blocks  # type: ignore[method-assign, assignment]
     shop.ask()
     shop.ask(number="K-2", id_="s" * 22)
-    threading.Timer(10, released.set).start()
     began = time.monotonic()
 
     shop.work()
 
-    assert time.monotonic() - began < 5
-    assert not released.is_set()
+    assert time.monotonic() - began < START_SECONDS  # neither hook has ended
     released.set()
     name = "waits" if is_async else "blocks"
-    assert shop.found().trouble == f"shop: HookAnswer: {name} took longer than 1 s (rights.hook_seconds)"
+    assert shop.found().trouble == f"shop: HookAnswer: {name} took longer than 2 s (rights.hook_seconds)"
     assert shop.found("s" * 22).state is State.DONE

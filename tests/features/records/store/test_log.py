@@ -268,7 +268,7 @@ class LateLook(Acknowledgement):
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 def test_second_request_for_a_record_gets_the_result_of_the_write_under_way(world: World) -> None:
     writer, record = world.writer(), record_of()
-    writer.append(record_of()).result(10)
+    writer.append(record_of()).result(START_SECONDS)
     other = sqlite3.connect(world.place.log, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(LogDown):
@@ -280,7 +280,7 @@ def test_second_request_for_a_record_gets_the_result_of_the_write_under_way(worl
     other.execute("ROLLBACK")
     other.close()
 
-    writer.append(record).result(10)
+    writer.append(record).result(START_SECONDS)
 
 
 # What each schema of before has not; none had a number where one is kept now.

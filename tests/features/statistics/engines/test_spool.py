@@ -22,6 +22,7 @@ from pwd import getpwnam
 
 import pytest
 from harness.disks import small_disk
+from harness.servers import START_SECONDS
 from stats.traffic import DAY, MIDNIGHT, PLAIN
 
 from cookieguard.features.statistics.engines import sink as hit_sink
@@ -191,7 +192,7 @@ def test_foreign_file_in_the_spool_does_not_stop_the_replay(kind: str, state: St
 
     threading.Thread(target=work, daemon=True).start()
 
-    assert done.wait(20)
+    assert done.wait(START_SECONDS)
     assert counted(state) == Counter(range(2 * HITS))
     assert lost(state) == {}
     Spool(folder(state)).add(Batch("more", [PLAIN], {}, {}))  # nor does it fill the spool
