@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from anyio import to_thread
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.errors import CookieGuardError
@@ -22,7 +23,6 @@ from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.people.access import FILE, TIMEOUT, Access, AccessRefused
 from cookieguard.features.people.break_glass import BreakGlass, Ground, Look
 from cookieguard.features.people.staff_guard import StaffGuard, posted, staff_form
-from cookieguard.features.records.web.shown_frame import with_styles
 from cookieguard.features.rights.copy import PAGE_NAME, make_copy
 from cookieguard.features.rights.hook_calls import reason_of
 from cookieguard.features.rights.own_data import copies_of, stored_of
@@ -57,7 +57,7 @@ NO_SECOND = "Not opened: this takes the valid token of an officer who is another
 NOT_KEPT = "The answer was not made: it was sent, or the customer erased, meanwhile."
 OFFICER, BREAK_GLASS = "officer", "break-glass"
 LONGEST_WORDS = 500
-STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+COPY = re.compile(r'<html (lang="[^"]*" dir="[^"]*").*<main>(.*)</main>', re.DOTALL)
 Row = tuple[str, Mapping[str, Any]]
 
 
@@ -76,7 +76,7 @@ class CustomerFile:
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
         """Answer {prefix}file: GET ?id=REQUEST asks for a code or a second person; POST shows the file, once."""
-        fields, status, headers = first_values(exchange.request.query, MOST_FIELDS), 200, STAFF_HEADERS
+        fields, status = first_values(exchange.request.query, MOST_FIELDS), 200
         found: dict[str, Any] = {"number": "", "message": "", "copy": ""}
         if not exchange.request.is_read:
             fields = await posted(exchange, receive, FILE_PAGE)
@@ -84,13 +84,11 @@ class CustomerFile:
                 found |= await self._opened(exchange, member, fields)
             except _Closed as error:
                 status, found["message"] = error.args
-        if found["copy"]:
-            headers = with_styles(STAFF_HEADERS, STYLE.findall(found["copy"]))
         found["id"], found["form"] = fields.get("id", "").strip()[:64], staff_form(exchange, FILE_PAGE)
         found["has_scope"] = FILE in self.place.config.staff.scopes
         found["grounds"] = list(Ground)
         page = staff_page("customer_file.html", self.staff.shell(exchange, member, "Requests"), **found)
-        return HTMLResponse(page, status, headers)
+        return HTMLResponse(page, status, STAFF_HEADERS)
 
     async def _opened(self, exchange: Exchange, member: Member, fields: Mapping[str, str]) -> dict[str, Any]:
         """Use a code up, and return the file that it opens. Raises _Closed, StoreDown and RevealRefused."""
@@ -175,9 +173,10 @@ class CustomerFile:
             if not await answer_of(self.desk.ask(keep)):
                 return {"copy": "", "message": NOT_KEPT}
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            page = archive.read(PAGE_NAME).decode()
+            copied = COPY.search(archive.read(PAGE_NAME).decode())
+        language, page = map(Markup, copied.groups()) if copied else ("", "")  # write_copy escaped its values
         sends = {"text": standard_answer(request, config), "send": staff_form(exchange, REQUESTS_PAGE)}
-        return {"copy": page, **sends}
+        return {"copy": page, "copy_language": language, **sends}
 
     def _rows(self, keyring: Keyring, number: str) -> list[Row]:
         """Return a customer's data in our store and in each feature, as in the copy of their data."""
