@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from anyio import to_thread
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.errors import CookieGuardError
@@ -21,7 +22,6 @@ from cookieguard.features.feature import Place
 from cookieguard.features.people.access import FILE, Access
 from cookieguard.features.people.openings import NotOpened, open_once
 from cookieguard.features.people.staff_guard import StaffGuard, posted, staff_form
-from cookieguard.features.records.web.shown_frame import with_styles
 from cookieguard.features.rights.copy import PAGE_NAME, make_copy
 from cookieguard.features.rights.hook_calls import reason_of
 from cookieguard.features.rights.own_data import copies_of, stored_of
@@ -51,7 +51,7 @@ NONE = "No customer's request has this id, or the queue does not answer."
 NOT_READ = "The code is used up, but the file cannot be read:"
 NOT_KEPT = "The answer was not made: it was sent, or the customer erased, meanwhile."
 OFFICER = "officer"
-STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+COPY = re.compile(r'<html (lang="[^"]*" dir="[^"]*").*<main>(.*)</main>', re.DOTALL)
 Row = tuple[str, Mapping[str, Any]]
 
 
@@ -66,7 +66,7 @@ class CustomerFile:
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
         """Answer {prefix}file: GET ?id=REQUEST asks for a code or a second person; POST shows the file, once."""
-        fields, status, headers = first_values(exchange.request.query, MOST_FIELDS), 200, STAFF_HEADERS
+        fields, status = first_values(exchange.request.query, MOST_FIELDS), 200
         found: dict[str, Any] = {"number": "", "message": "", "copy": ""}
         if not exchange.request.is_read:
             fields = await posted(exchange, receive, FILE_PAGE)
@@ -74,12 +74,10 @@ class CustomerFile:
                 found |= await self._opened(exchange, member, fields)
             except NotOpened as error:
                 status, found["message"] = error.args
-        if found["copy"]:
-            headers = with_styles(STAFF_HEADERS, STYLE.findall(found["copy"]))
         found["id"], found["form"] = fields.get("id", "").strip()[:64], staff_form(exchange, FILE_PAGE)
         found["has_scope"] = FILE in self.place.config.staff.scopes
         page = staff_page("customer_file.html", self.staff.shell(exchange, member, "Requests"), **found)
-        return HTMLResponse(page, status, headers)
+        return HTMLResponse(page, status, STAFF_HEADERS)
 
     async def _opened(self, exchange: Exchange, member: Member, fields: Mapping[str, str]) -> dict[str, Any]:
         """Use a code up, and return the file that it opens. Raises NotOpened, StoreDown and RevealRefused."""
@@ -127,9 +125,10 @@ class CustomerFile:
             if not await answer_of(self.desk.ask(keep)):
                 return {"copy": "", "message": NOT_KEPT}
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            page = archive.read(PAGE_NAME).decode()
+            copied = COPY.search(archive.read(PAGE_NAME).decode())
+        language, page = map(Markup, copied.groups()) if copied else ("", "")  # write_copy escaped its values
         sends = {"text": standard_answer(request, config), "send": staff_form(exchange, REQUESTS_PAGE)}
-        return {"copy": page, **sends}
+        return {"copy": page, "copy_language": language, **sends}
 
     def _rows(self, number: str) -> list[Row]:
         """Return a customer's data in our store and in each feature, as in the copy of their data."""

@@ -74,6 +74,9 @@ def test_digest_covers_policy_wordings_language_and_vendors(
     assert shown["cg:wordings"]["banner"] == notice["cg:sha256"]
     assert b"Accept all" in texts[shown["cg:wordings"]["banner"]]
     assert b"Count" in texts[shown["cg:wordings"]["form"]]
+    assert (
+        b"have not chosen" not in texts[shown["cg:wordings"]["form"]]
+    )  # the visitor's own state is no wording
     assert b"#cg{all:initial" in texts[shown["cg:styles"]["banner"]]
     assert set(shown["cg:styles"]) == {"banner", "form"}
 

@@ -274,7 +274,7 @@ def test_login_that_is_not_fresh_sends_nothing(anna: Browser) -> None:
     said = anna.post(act="ask", kind="erase")
 
     assert said.status == 403
-    assert "Log in once more" in said.text
+    assert "Log in again" in said.text
     assert "/login?next=/_cg/privacy" in said.text
     assert ids(anna.get()) == []
 

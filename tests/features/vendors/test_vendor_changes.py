@@ -33,6 +33,7 @@ from harness.stores import SqliteStore
 
 from cookieguard import Config, CookieGuard, Purpose, Vendor
 from cookieguard.config import MailSettings, StoreSettings, load_config
+from cookieguard.config.cache import CacheSettings
 from cookieguard.config.console import ConsoleSettings
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.engines.doctor_shop import Shop as DoctorsShop
@@ -1209,6 +1210,16 @@ def test_purpose_that_nobody_was_asked_for_leaves_earlier_agreements_as_they_are
 
     assert visitor.loads() == {"ads.example", "pay.example"}
     assert visitor.is_asked()
+
+
+def test_shared_cache_keeps_no_page_for_a_visitor_who_is_asked_about_a_new_purpose(world: World) -> None:
+    visitor = agreed(world, world.start(cache=CacheSettings(mode="shared"), trusted_proxies=("127.0.0.1",)))
+    assert visitor.cookies["__Host-cg_v"].startswith("a.")
+
+    world.brings_in({**NEW, "purpose": "preferences"})
+
+    assert visitor.is_asked()
+    assert not visitor.cookies.get("__Host-cg_v")
 
 
 def test_choice_of_a_script_without_the_form_does_not_count_for_the_new_vendor(world: World) -> None:

@@ -296,7 +296,8 @@ class Renderer:
     ) -> bytes:
         """Return the page of privacy choices: the purposes, the vendors of each, and the choice in force.
 
-        `copy` is the address of the visitor's own copy. `ticked` is a choice that was posted but not accepted.
+        `copy` is the address of the visitor's own copy. `ticked` is a choice that was posted but not accepted. Without
+        `next_`, as in the consent log, the page leaves out the choice in force, which differs between visitors.
         """
         texts = texts_of(lang)
         notices = page_notices(consent, texts)

@@ -58,7 +58,7 @@ class Variants:
     def value(self, consent: Consent, generation: str) -> str:
         """Return the cookie's value for a consent; empty if it is undecided, or cannot be expressed as a variant."""
         receipt = consent.receipt
-        if receipt is None or consent.kept or not consent.granted <= self._ids:
+        if receipt is None or consent.kept or consent.is_asked_anew or not consent.granted <= self._ids:
             return ""
         state = state_of(consent.granted, self._ids)
         if state is State.REFUSED:

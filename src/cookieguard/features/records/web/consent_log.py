@@ -227,7 +227,7 @@ class ConsentLog(Records):
         """Return a language's banner and form of choices, and the placeholder if the visitor answered that."""
         renderer = self._renderer
         _, place, again = renderer.wording_hashes(language)
-        form = renderer.choices_page(language, Consent(), base=self._config.prefix, next_="/")
+        form = renderer.choices_page(language, Consent(), base=self._config.prefix, next_="")
         shown = {BANNER: renderer.wording(language, news, again=banner == again), FORM: form}
         if banner == place:
             shown[PLACEHOLDER] = renderer.wordings[banner]

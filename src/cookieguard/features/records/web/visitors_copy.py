@@ -83,9 +83,8 @@ class VisitorsCopy:
             return PlainTextResponse(NOT_YET, 503, SOON)
         if decision is None:
             return PlainTextResponse(NO_CHOICE if status == 404 else ERASED, status, PAGE_HEADERS)
-        named = f'attachment; filename="{_name_of(decision.record)}"'
-        headers = PAGE_HEADERS | {"content-disposition": named}
-        return Response(text, headers=headers, media_type="application/json")
+        as_file = {"content-disposition": f'attachment; filename="{_name_of(decision.record)}"'}
+        return Response(text, headers=PAGE_HEADERS | as_file, media_type="application/json")
 
     async def _copy(self, exchange: Exchange) -> tuple[str, _Copy]:
         """Return the id of the record that the visitor asks for, and its receipt."""
@@ -120,7 +119,6 @@ def _page_values(record: Mapping[str, Any], lang: str, titles: Mapping[str, str]
     texts, until = texts_of(lang), record.get("dct:valid")
     day = SectionTexts(lang, texts["rights"])
     return {
-        "file": COPY_FILE,
         "name": _name_of(record),
         "record": record,
         "answers": answers_in(record),

@@ -67,6 +67,7 @@ COPY_HEADERS = {
 }
 CODE_LENGTH = 20
 ERASE = "erase"  # the act that the confirmation page posts
+FRESH_ACTS = ("ask", ERASE, "copy")  # they need a fresh login or a code
 
 
 async def answer_privacy(exchange: Exchange, receive: Receive, *, room: Room) -> Response:
@@ -85,6 +86,8 @@ async def answer_privacy(exchange: Exchange, receive: Receive, *, room: Room) ->
     if not has_form_value(exchange, fields.get(FIELD, ""), page, *await session_of(exchange)):
         address = fields.get("address", "") if name == "open" else ""
         return await posted.page("", status=403, address=address, message=posted.stale)
+    if name in FRESH_ACTS and not (await posted.asker()).is_fresh:
+        return await posted.page("fresh", status=403)
     return await act(posted)
 
 
@@ -214,8 +217,6 @@ async def _open(form: _PostedForm) -> Response:
 async def _ask(form: _PostedForm) -> Response:
     """Put a request into the queue; an erasure must first be confirmed on a page of its own."""
     asker = await form.asker()
-    if not asker.number or not asker.is_fresh:
-        return await form.page("fresh", status=403, asker=asker)
     kind = form.fields.get("kind", "")
     if kind not in list(RequestKind):
         return await form.page("missing", status=400, asker=asker)
@@ -226,10 +227,7 @@ async def _ask(form: _PostedForm) -> Response:
 
 async def _erase(form: _PostedForm) -> Response:
     """Put a confirmed request for erasure into the queue."""
-    asker = await form.asker()
-    if not asker.number or not asker.is_fresh:
-        return await form.page("fresh", status=403, asker=asker)
-    return await _record(form, asker, RequestKind.ERASE)
+    return await _record(form, await form.asker(), RequestKind.ERASE)
 
 
 async def _record(form: _PostedForm, asker: Asker, kind: RequestKind) -> Response:
@@ -246,9 +244,7 @@ async def _record(form: _PostedForm, asker: Asker, kind: RequestKind) -> Respons
         policy="" if version is None else version.name,
     )
     future = form.desk.ask(lambda queue: ask(queue, config, asking, now=exchange.now))
-    if not await is_done(future):
-        return await form.page("down", status=503, asker=asker)
-    error = future.exception()
+    error = future.exception() if await is_done(future) else TimeoutError()
     if isinstance(error, RequestRefused):
         return await form.page("missing", status=400, asker=asker)
     if error is not None:
@@ -262,14 +258,11 @@ async def _record(form: _PostedForm, asker: Asker, kind: RequestKind) -> Respons
 
 async def _withdraw(form: _PostedForm) -> Response:
     """Withdraw a request of which no step is done."""
-    asker = await form.asker()
-    id_ = form.fields.get("id", "")
+    asker, id_ = await form.asker(), form.fields.get("id", "")
+    withdraw = partial(noted, act=Act.WITHDRAWN, now=form.exchange.now, by=PERSON)
 
     def change(queue: Requests) -> bool:
-        def withdrawn(old: Request) -> Request:
-            return noted(old, Act.WITHDRAWN, now=form.exchange.now, by=PERSON)
-
-        return _own(queue, id_, asker) is not None and queue.change(id_, withdrawn) is not None
+        return _own(queue, id_, asker) is not None and queue.change(id_, withdraw) is not None
 
     future = form.desk.ask(change)
     if not await is_done(future):
@@ -281,11 +274,8 @@ async def _withdraw(form: _PostedForm) -> Response:
 
 
 async def _copy(form: _PostedForm) -> Response:
-    """Return the copy of a customer's data, if they have a fresh login or a code."""
-    asker = await form.asker()
-    if not asker.number or not asker.is_fresh:
-        return await form.page("fresh", status=403, asker=asker)
-    id_ = form.fields.get("id", "")
+    """Return the copy of a customer's data."""
+    asker, id_ = await form.asker(), form.fields.get("id", "")
 
     def read(queue: Requests) -> bytes | None:
         found = _own(queue, id_, asker)
