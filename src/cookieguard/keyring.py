@@ -330,17 +330,15 @@ def _key_of(line: str, number: int) -> AnyKey:
 def _secret_of(text: str, number: int) -> bytes:
     try:
         standard = text.rstrip("=").translate(str.maketrans("-_+/", "+/!!"))  # "!" is never valid
-        secret = binascii.a2b_base64(standard + "=" * (-len(standard) % 4), strict_mode=True)
+        return binascii.a2b_base64(standard + "=" * (-len(standard) % 4), strict_mode=True)
     except ValueError:  # from None: the codec's message does not help, and the text is a secret
         was = f"unusable: the secret on line {number} is malformed"
         raise ConfigError(SETTING, was=was, allowed="base64url") from None
-    return secret
 
 
 def _time_of(text: str, number: int) -> datetime:
     try:
-        created = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:
         was = f"unusable: the time on line {number} is malformed"
         raise ConfigError(SETTING, was=was, allowed="a time like 2026-11-24T15:00:00Z") from None
-    return created

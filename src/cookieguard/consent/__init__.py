@@ -6,12 +6,7 @@ Rule: pure logic. This package does no I/O, reads no clock, and does not use HTM
 from __future__ import annotations
 
 from cookieguard.consent.cookie_register import CookieRegister
-from cookieguard.consent.csp import (
-    allowed_pattern,
-    declared_policy,
-    policy_for,
-    strict_policy,
-)
+from cookieguard.consent.csp import allowed_pattern, declared_policy, policy_for, strict_policy
 from cookieguard.consent.customer_refusals import (
     Restrictions,
     own_word,

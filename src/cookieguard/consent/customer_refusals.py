@@ -12,13 +12,7 @@ from datetime import datetime, timedelta
 
 from cookieguard.config.policy import PolicyVersion
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.consent.decision import (
-    NOTHING_BEYOND,
-    Consent,
-    is_announced_only,
-    version_at,
-    write_receipt,
-)
+from cookieguard.consent.decision import NOTHING_BEYOND, Consent, is_announced_only, version_at, write_receipt
 from cookieguard.consent.receipts import Receipt, Source
 from cookieguard.consent.terms import Terms
 

@@ -34,7 +34,10 @@ def advice_on(
     catalogue = load_catalogue()
     entry = catalogue.by_host(verdict.host, path)
     if entry is not None:
-        return f"it is {_named_with_reason(entry)}; to declare it:", named(entry, vendors)
+        is_necessary = entry.purpose == NECESSARY
+        when = f"as necessary where {entry.necessary_when}" if is_necessary else f"under {entry.purpose}"
+        told = f"it is {entry.name}, which the catalogue lists {when}; to declare it:"
+        return told, named(entry, vendors)
     several = catalogue.sharing(verdict.host)
     if several:
         names = " or ".join(f"{candidate.name} ({candidate.id})" for candidate in several)
@@ -100,12 +103,6 @@ def _table(vendor: Mapping[str, object]) -> str:
 def _list(names: Sequence[str], added: Mapping[str, object]) -> str:
     """Return the complete list of vendors, because a table in addition to the list would be invalid TOML."""
     return f"vendors = [{', '.join([*map(_value, names), list_entry(added)])}]"
-
-
-def _named_with_reason(entry: Entry) -> str:
-    if entry.purpose == NECESSARY:
-        return f"{entry.name}, which the catalogue lists as necessary where {entry.necessary_when}"
-    return f"{entry.name}, which the catalogue lists under {entry.purpose}"
 
 
 def is_plain(vendor: Vendor) -> bool:

@@ -19,14 +19,10 @@ def pick_language(html_lang: str, accept_language: str, default: str, available:
     A regional tag (`de-AT`) matches its language (`de`) if the region is not available, and another tag for the same
     language (`iw`, `zh-TW`) matches the available one (`he`, `zh-Hant`).
     """
-    wanted = [html_lang, *_by_weight(accept_language), default, "en"]
+    weighed = sorted(_ranges(accept_language[:MAX_HEADER]), key=lambda pair: -pair[0])
+    wanted = [html_lang, *(tag for weight, tag in weighed if weight > 0), default, "en"]
     found = (find_language(tag, available) for tag in wanted)
     return next(filter(None, found), "") or min(available)
-
-
-def _by_weight(header: str) -> list[str]:
-    weighed = sorted(_ranges(header[:MAX_HEADER]), key=lambda pair: -pair[0])
-    return [tag for weight, tag in weighed if weight > 0]
 
 
 def _ranges(header: str) -> Iterator[tuple[float, str]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from socket import AF_INET6, inet_pton
 from typing import NamedTuple
@@ -291,13 +291,9 @@ def _windows(digits: str) -> Iterator[bytes]:
 
 
 def _without_own(text: bytes, reach: Reach) -> bytes:
-    return _without(text, [maybe for maybe in _maybes(text) if reach.covers(maybe[2])])
-
-
-def _without(text: bytes, places: Iterable[Maybe]) -> bytes:
-    """Return a text with REMOVED in place of these possible addresses."""
+    """Return a text with REMOVED in place of possible addresses in the client's network."""
     end = len(text) + 1
-    for start, stop, _ in sorted(places, reverse=True):
+    for start, stop, _ in sorted([maybe for maybe in _maybes(text) if reach.covers(maybe[2])], reverse=True):
         if stop <= end:  # otherwise it overlaps one that is removed already
             text = text[:start] + REMOVED + text[stop:]
             end = start

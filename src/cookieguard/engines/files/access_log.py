@@ -89,7 +89,9 @@ class LogFile:
 
     def _is_open(self, path: Path) -> bool:
         is_ours = self._descriptor >= 0 and self._pid == os.getpid() and self._open_path == path
-        return is_ours and _is_at(self._descriptor, path)
+        with suppress(FileNotFoundError):
+            return is_ours and os.path.samestat(os.fstat(self._descriptor), path.stat())
+        return False
 
     def _append(self, batch: bytes) -> None:
         """Write a batch; after a failure in the middle, the next batch does not continue the half-written line."""
@@ -170,13 +172,6 @@ def log_directory(state: StateDirectory, settings: LogSettings) -> Path:
     if not os.access(path, os.W_OK | os.X_OK):
         raise ConfigError("log.directory", was=f"{path} (not writable)", allowed=allowed)
     return path
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _batches(lines: Sequence[bytes]) -> Iterator[list[bytes]]:

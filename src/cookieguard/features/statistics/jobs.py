@@ -33,9 +33,11 @@ def _forget(place: Place, times: Times) -> int:
         return 0
     today = int(times.believed.timestamp()) // SECONDS_OF_DAY
     with closing(engine):
+        ends = time.monotonic() + COUNT_FOR.total_seconds()
         try:  # count before the keys are deleted, because visitors are counted by them
-            if isinstance(engine, Crossing):
-                _count_days(engine, today)
+            while isinstance(engine, Crossing) and engine.count_closed_days(today):
+                if time.monotonic() >= ends:
+                    break
         finally:
             engine.forget(
                 keys_before=int((times.now - KEYS_FOR).timestamp()) // SECONDS_OF_DAY + 1,
@@ -43,13 +45,6 @@ def _forget(place: Place, times: Times) -> int:
                 rollups_before=today - settings.rollup_days,
             )
     return 0  # engines do not report how much they deleted
-
-
-def _count_days(engine: Crossing, today: int) -> None:
-    """Count all days that are over, which can be a month after an update, while their visitor keys still exist."""
-    ends = time.monotonic() + COUNT_FOR.total_seconds()
-    while engine.count_closed_days(today) and time.monotonic() < ends:
-        pass
 
 
 def _cap(place: Place) -> int:

@@ -16,11 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from cookieguard.config import StatsSettings
 from cookieguard.errors import ConfigError, KeyringFixed
-from cookieguard.features.people.staff_guard import (
-    StaffGuard,
-    has_staff_form,
-    staff_form,
-)
+from cookieguard.features.people.staff_guard import StaffGuard, has_staff_form, staff_form
 from cookieguard.features.statistics.asked import read_asked
 from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
 from cookieguard.features.statistics.dashboard.render import details_page, message_page, overview_page
@@ -84,7 +80,7 @@ async def _show(exchange: Exchange, shell: Shell, open_figures: OpenReader) -> R
         selection = read_selection(exchange.request.query)
         ask = partial(_page, open_figures, selection, exchange.now, settings, _state(exchange))
         shell = replace(shell, here=PLACES_OF_TABS.get(selection.tab, STATISTICS))
-        answer = await _in_turn(partial(ask, shell=shell, form=staff_form(exchange, STATS_PAGE)))
+        return await _in_turn(partial(ask, shell=shell, form=staff_form(exchange, STATS_PAGE)))
     except BadSelection as error:
         page = message_page(str(error), shell=shell, selection=error.selection)
         return HTMLResponse(page, 400, STAFF_HEADERS)
@@ -92,7 +88,6 @@ async def _show(exchange: Exchange, shell: Shell, open_figures: OpenReader) -> R
         return _down(exchange, shell, str(error))
     except Exception as error:  # noqa: BLE001 - a database driver may raise anything; logged, never a 500
         return _down(exchange, shell, type(error).__name__)
-    return answer
 
 
 async def _in_turn(ask: Callable[[], Response]) -> Response:

@@ -57,13 +57,13 @@ def course(counts: Sequence[ConsentCount], days: Days, least: int) -> tuple[int,
     for step in STEPS:
         count = length // step
         if step >= least and not length % step and count >= FEWEST_BARS and total >= count * LEAST_IN_A_BAR:
-            return step, [_point(counts, first, step) for first in range(days.first, days.last + 1, step)]
+            points = []
+            for first in range(days.first, days.last + 1, step):
+                _, accepted, *others = _sums([row for row in counts if first <= row.day < first + step])
+                label = f"{EPOCH + timedelta(days=first):%-d %b}"
+                points.append(Point(label, accepted + sum(others), accepted))
+            return step, points
     return 0, ()
-
-
-def _point(counts: Sequence[ConsentCount], first: int, step: int) -> Point:
-    _, accepted, *others = _sums([row for row in counts if first <= row.day < first + step])
-    return Point(f"{EPOCH + timedelta(days=first):%-d %b}", accepted + sum(others), accepted)
 
 
 def by_wording(counts: Sequence[ConsentCount], asked: Sequence[Asked]) -> Table:

@@ -26,6 +26,7 @@ from cookieguard.features.statistics.engines.protocol import (
     Totals,
     runs_of,
 )
+from cookieguard.features.statistics.engines.reader import merged
 from cookieguard.stats.hits import Dimension
 from cookieguard.stats.k_anonymity import Cell, K, Shown, leaves_few, suppress
 
@@ -63,11 +64,9 @@ class DistinctVisitorDays:
 
     def visitors(self, days: Days, by: Dimension, where: Filters) -> Mapping[str, int]:
         """Return the visitors on known days, by value."""
-        found: dict[str, int] = {}
-        for run in runs_of(day for day in range(days.first, days.last + 1) if day in self._days):
-            for row in self._reader.breakdown(run, by, where):
-                found[row.value] = found.get(row.value, 0) + row.visitors
-        return found
+        runs = runs_of(day for day in range(days.first, days.last + 1) if day in self._days)
+        rows = merged(row for run in runs for row in self._reader.breakdown(run, by, where))
+        return {row.value: row.visitors for row in rows}
 
 
 class Breakdowns:

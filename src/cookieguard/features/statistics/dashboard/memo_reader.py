@@ -17,13 +17,10 @@ class AskedOnce:
         self._reader = reader
         self._totals: dict[object, Sequence[Totals]] = {}
         self._slices: dict[object, Sequence[Slice]] = {}
-        self.span, self.by_hour, self.lost = reader.span, reader.by_hour, reader.lost
-        self.by_day_of, self.of_a_crowd, self.keyed_days = (
-            reader.by_day_of,
-            reader.of_a_crowd,
-            reader.keyed_days,
-        )
+        self.span, self.by_hour, self.by_day_of = reader.span, reader.by_hour, reader.by_day_of
+        self.of_a_crowd, self.keyed_days = reader.of_a_crowd, reader.keyed_days
         self.consent, self.held, self.bots = reader.consent, reader.held, reader.bots
+        self.lost, self.hits = reader.lost, reader.hits
         self.hold_still, self.close = reader.hold_still, reader.close
 
     def by_day(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from cookieguard.features.statistics.engines.protocol import ALL, Days, Filters, HitReader, Slice
+from cookieguard.features.statistics.engines.reader import merged
 from cookieguard.stats.hits import BUCKETS, GOAL_FROM, Dimension
 from cookieguard.stats.k_anonymity import Cell, K, Shown, leaves_few, people_of, rounded, suppress
 
@@ -23,13 +24,8 @@ class Regrouped:
 
     def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
         """Return the sums of every part."""
-        sums: dict[str, tuple[int, int, int]] = {}
-        for value, views, visits, visitors in self._reader.breakdown(days, by, where):
-            part = self._part(value)
-            if part is not None:
-                before = sums.get(part, (0, 0, 0))
-                sums[part] = (before[0] + views, before[1] + visits, before[2] + visitors)
-        return [Slice(value, *counts) for value, counts in sums.items()]
+        parts = ((self._part(row.value), row) for row in self._reader.breakdown(days, by, where))
+        return merged((part, row.views, row.visits, row.visitors) for part, row in parts if part is not None)
 
 
 def parts_of(reader: HitReader | Regrouped, days: Days, by: Dimension, wholes: Shown) -> Shown:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from cookieguard.features.statistics.dashboard.breakdowns import Row, Table
 from cookieguard.features.statistics.dashboard.countries import country_name
 from cookieguard.features.statistics.dashboard.overview import Overview
-from cookieguard.features.statistics.dashboard.selection import NAMES, UNKNOWN, BadSelection, Selection
+from cookieguard.features.statistics.dashboard.selection import NAMES, UNKNOWN, BadSelection
 from cookieguard.features.statistics.dashboard.tabs import HIDDEN, Details
-from cookieguard.features.statistics.dashboard.time_series import day_of
 from cookieguard.features.statistics.export.formats import csv_of
+from cookieguard.features.statistics.export.tables import date_of
 
 MARK = b"\xef\xbb\xbf"  # the byte order mark, by which spreadsheets recognize UTF-8
 _FIGURE = re.compile(r"[\d,]+(\.\d+)?( %)?")
@@ -35,12 +35,14 @@ class Sheet(NamedTuple):
 def table_file(figures: Overview | Details, today: int) -> tuple[str, str, bytes]:
     """Return name, media type and bytes of the selected table's file; raises BadSelection if it is not shown."""
     selection, range_ = figures.selection, figures.range
-    sheets = dict(_named(figures, today))
+    found = _of_overview(figures, today) if isinstance(figures, Overview) else _of_details(figures)
+    sheets = {name: sheet for name, sheet in found if sheet.rows}
     if range_ is None or selection.table not in sheets:
         raise BadSelection(f"table: this page shows {', '.join(sheets) or 'none'}.")
     sheet, days = sheets[selection.table], range_.days(today)
-    asked = {"First day": _date(days.first), "Last day": _date(days.last), **_filters(selection)}
-    name = re.sub(r"[^a-z0-9]+", "-", f"{selection.table} {_date(days.first)} {_date(days.last)}".lower())
+    asked = {"First day": date_of(days.first), "Last day": date_of(days.last)}
+    asked |= {f"Of {NAMES[by]}": value or UNKNOWN for by, value in selection.filters.items()}
+    name = re.sub(r"[^a-z0-9]+", "-", f"{selection.table} {date_of(days.first)} {date_of(days.last)}".lower())
     lines = [[*row[: sheet.names], *map(_plain, row[sheet.names :]), *asked.values()] for row in sheet.rows]
     heads = [*sheet.heads, *asked]
     if selection.form == "json":
@@ -48,15 +50,6 @@ def table_file(figures: Overview | Details, today: int) -> tuple[str, str, bytes
         rows = [dict(zip(heads, line, strict=True)) for line in lines]
         return f"{name}.json", "application/json", json.dumps(rows, ensure_ascii=False, indent=1).encode()
     return f"{name}.csv", "text/csv; charset=utf-8", MARK + csv_of(heads, lines)
-
-
-def _filters(selection: Selection) -> Mapping[str, str]:
-    return {f"Of {NAMES[by]}": value or UNKNOWN for by, value in selection.filters.items()}
-
-
-def _named(figures: Overview | Details, today: int) -> Iterator[tuple[str, Sheet]]:
-    found = _of_overview(figures, today) if isinstance(figures, Overview) else _of_details(figures)
-    return ((name, sheet) for name, sheet in found if sheet.rows)
 
 
 def _of_overview(o: Overview, today: int) -> Iterator[tuple[str, Sheet]]:
@@ -76,7 +69,7 @@ def _course(o: Overview, today: int) -> Sheet:
     if o.range is None or not o.points:
         return Sheet(heads, ())
     first, step = o.range.days(today).first, o.range.step
-    starts = [_date(first + at * step) if step else bar.label for at, bar in enumerate(o.points)]
+    starts = [date_of(first + at * step) if step else bar.label for at, bar in enumerate(o.points)]
     rows = [
         (start, bar.views, bar.second, bar.before, *(["; ".join(bar.notes)] if o.marks else []))
         for start, bar in zip(starts, o.points, strict=True)
@@ -108,7 +101,7 @@ def _of_details(d: Details) -> Iterator[tuple[str, Sheet]]:
     first = d.range.days(d.today).first if d.range else 0
     for table in d.tables:
         yield table.title, _breakdown(table, "", "")
-    bars = [(_date(first + at * d.step), bar.views, bar.second) for at, bar in enumerate(d.points)]
+    bars = [(date_of(first + at * d.step), bar.views, bar.second) for at, bar in enumerate(d.points)]
     yield "Answers over time", Sheet(("From", "Answers", "Accepted"), bars)
     gaps = [(gap.name, gap.all, gap.agreed) for gap in d.gaps]
     yield "Consent gap", Sheet(("Figure", "All", "By visitors who agreed"), gaps)
@@ -136,7 +129,3 @@ def _number(value: object) -> object:
     if value == "" or not _NUMBER.fullmatch(text := str(value)):
         return None if value == "" else value
     return float(text) if "." in text else int(text)
-
-
-def _date(day: int) -> str:
-    return f"{day_of(day):%Y-%m-%d}"

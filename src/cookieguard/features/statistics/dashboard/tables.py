@@ -86,7 +86,7 @@ class Tables:
 
     def all(self, visitors: str) -> Sequence[Table]:
         """Return the tables with something to show; `visitors` is the total that the page shows."""
-        if has_none(self._selection, self._disclosure, self._range):
+        if self._has_none():
             return ()
         made = {
             "summary": self._overview,
@@ -319,36 +319,31 @@ class Tables:
         return replace(table, sql=SQL.format(table.kind.by, first, last, lead), sql_note=note)
 
     def _table(self, shown: Shown, kind: TableKind) -> Table:
-        return _table(shown, kind, self._selection, has_visitors=self._has_visitors)
+        link = LINKS.get(kind.by)
+        cells = sorted(shown.rows, key=lambda cell: (-cell.counts[kind.lead], cell.value))
+        every: list[Cell] = [*cells, *([shown.other] if shown.other else [])]
+        visitors = column({cell.value: cell.counts[2] for cell in every})
+        leads = [rounded(cell.counts[kind.lead]) for cell in every]
+        largest = max([1, *leads[: len(cells)]])
+        asked = replace(self._selection.with_tab("summary"), filters=self._selection.filters)
+        rows = [
+            Row(
+                cell.value or UNKNOWN,
+                main,
+                rounded(there) if self._has_visitors and there else None,
+                round(100 * main / largest),
+                asked.query(filters={**asked.filters, link: cell.value}) if link else "",
+            )
+            for cell, main, there in zip(every, leads, visitors, strict=True)
+        ]
+        other = replace(rows.pop(), visitors=None, share=0, query="") if shown.other else None
+        return Table(kind, rows, other, kind.note)
 
-
-def has_none(selection: Selection, disclosure: Disclosure, range_: Range) -> bool:
-    """Return whether filters allow no tables, because single hits were deleted or groups would be too small."""
-    where = selection.filters
-    is_crossed = bool(where) and (range_.last is not None or not disclosure.has_hits(range_))
-    return len(where) == MOST_DIMENSIONS or is_crossed or bool(LONE & where.keys())
-
-
-def _table(shown: Shown, kind: TableKind, selection: Selection, *, has_visitors: bool) -> Table:
-    link = LINKS.get(kind.by)
-    cells = sorted(shown.rows, key=lambda cell: (-cell.counts[kind.lead], cell.value))
-    every: list[Cell] = [*cells, *([shown.other] if shown.other else [])]
-    visitors = column({cell.value: cell.counts[2] for cell in every})
-    leads = [rounded(cell.counts[kind.lead]) for cell in every]
-    largest = max([1, *leads[: len(cells)]])
-    asked = replace(selection.with_tab("summary"), filters=selection.filters)
-    rows = [
-        Row(
-            cell.value or UNKNOWN,
-            main,
-            rounded(there) if has_visitors and there else None,
-            round(100 * main / largest),
-            asked.query(filters={**asked.filters, link: cell.value}) if link else "",
-        )
-        for cell, main, there in zip(every, leads, visitors, strict=True)
-    ]
-    other = replace(rows.pop(), visitors=None, share=0, query="") if shown.other else None
-    return Table(kind, rows, other, kind.note)
+    def _has_none(self) -> bool:
+        """Return whether filters allow no tables, because single hits were deleted or groups would be too small."""
+        where = self._selection.filters
+        is_past = self._range.last is not None or not self._disclosure.has_hits(self._range)
+        return len(where) == MOST_DIMENSIONS or bool(where and is_past) or bool(LONE & where.keys())
 
 
 def _change(now: int, then: int) -> int | None:

@@ -15,16 +15,7 @@ from cookieguard.features.statistics.dashboard.selection import EPOCH, OF_FIRST_
 from cookieguard.features.statistics.engines.protocol import Days, Filters, HitReader, Totals
 from cookieguard.features.statistics.notes import Note
 from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension
-from cookieguard.stats.k_anonymity import (
-    FEW,
-    Cell,
-    K,
-    column,
-    leaves_few,
-    people_of,
-    rounded,
-    suppress,
-)
+from cookieguard.stats.k_anonymity import FEW, Cell, K, column, leaves_few, people_of, rounded, suppress
 
 HOURS = 24
 BLOCKS = (1, 2, 3, 4, 6, 12)  # hours of one bar; the fewest are chosen for which no bar must be hidden
@@ -161,7 +152,7 @@ class Course:
         before = self._views_before(length, step)
         return [
             Point(
-                names[at] if names else _label(at),
+                names[at] if names else f"{day_of(at):%-d %b}",
                 _rounded(told),
                 _rounded(second) if told is not None and (self._has_visitors or place == 1) else None,
                 _rounded(then),
@@ -298,11 +289,6 @@ def hour_names(day: int, zone: tzinfo) -> Mapping[int, str]:
     moments = {at: datetime.fromtimestamp(at * SECONDS_OF_HOUR, zone) for at in hours}
     has_change = len({hour.utcoffset() for hour in moments.values()}) > 1
     return {at: f"{hour:%H:%M %Z}" if has_change else f"{hour:%H:%M}" for at, hour in moments.items()}
-
-
-def _label(at: int) -> str:
-    day = day_of(at)
-    return f"{day.day} {day:%b}"
 
 
 def span_of(days: Days) -> str:

@@ -142,14 +142,6 @@ class Crossing(Protocol):
         """Count some uncounted days before this one, while others write, and return how many days were counted."""
 
 
-@runtime_checkable
-class HitRows(Protocol):
-    """A HitReader that also returns single hits, for exports."""
-
-    def hits(self, day: int) -> Iterator[Hit]:
-        """Yield every hit of a UTC day by time, with its final `entry` (whether it begins a visit)."""
-
-
 class HitEngine(Protocol):
     """The database that a URL names. It is opened by these methods only, and each of them raises EngineDown.
 
@@ -241,6 +233,9 @@ class HitReader(Protocol):
 
     def lost(self, days: Days) -> Mapping[str, int]:
         """Return how many hits were dropped, by reason, in all workers."""
+
+    def hits(self, day: int) -> Iterator[Hit]:
+        """Yield every hit of a UTC day by time, with its final `entry` (whether it begins a visit), for exports."""
 
     def close(self) -> None:
         """Close the connection; never raises."""

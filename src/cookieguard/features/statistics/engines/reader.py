@@ -94,7 +94,7 @@ class QueryRunner(Protocol):
 
 
 class Figures:
-    """Reads the figures of one engine, as its HitReader and HitRows."""
+    """Reads the figures of one engine, as its HitReader."""
 
     def __init__(self, runner: QueryRunner, queries: Queries) -> None:
         self._runner = runner

@@ -65,14 +65,14 @@ class Spool:
     @property
     def is_empty(self) -> bool:
         """Return whether no worker has anything waiting."""
-        return not any(self._files())
+        return not self._files()
 
     def add(self, batch: Batch) -> None:
         """Append a batch and sync it to disk. Raises SpoolFull, and then leaves no part of the batch in the file."""
         rows = {"id": batch.id, "columns": COLUMNS, "hits": batch.hits, "lost": batch.lost}
         line = _summed(json.dumps(rows, separators=(",", ":")).encode())
         try:
-            if sum(size for size, _ in self._files_by_age()) + len(line) > self._limit:
+            if sum(size for size, _ in self._files()) + len(line) > self._limit:
                 raise SpoolFull("spool full")
             self._append(line)
         except OSError as error:
@@ -81,7 +81,7 @@ class Spool:
     def waiting(self) -> Iterator[Batch]:
         """Yield every batch of the files that can be locked, and delete a file once all its batches were taken."""
         self.close()  # so that this worker's file is replayed too; the next batch begins a new file
-        for path in self._files():
+        for _, path in self._files():
             with self._locked(path) as content:
                 if content is None:
                     continue
@@ -168,11 +168,7 @@ class Spool:
             return
         self._lost.update(lost)
 
-    def _files(self) -> list[Path]:
-        """Return every worker's file, oldest first."""
-        return [path for _, path in self._files_by_age()]
-
-    def _files_by_age(self) -> list[tuple[int, Path]]:
+    def _files(self) -> list[tuple[int, Path]]:
         """Return size and path of every worker's file, oldest first. Log once if one is not a regular file."""
         found = []
         for path in self._directory.glob(f"*{SUFFIX}"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -48,11 +48,7 @@ def export_day(
 
 def remove_drafts(directory: Path, before: datetime) -> None:
     """Remove the drafts of a killed export, but not those that another export is writing."""
-    for draft in _drafts(directory):
-        if draft.stat().st_mtime < before.timestamp():
-            draft.unlink(missing_ok=True)
-
-
-def _drafts(directory: Path) -> Iterator[Path]:
     for what in ("sums", "hits"):
-        yield from directory.glob(f".{what}-????-??-??.*.{'?' * 16}")
+        for draft in directory.glob(f".{what}-????-??-??.*.{'?' * 16}"):
+            if draft.stat().st_mtime < before.timestamp():
+                draft.unlink(missing_ok=True)

@@ -76,7 +76,7 @@ def csv_of(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     file = StringIO()
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     for row in (heads, *rows):
-        writer.writerow(list(map(_cell, row)))
+        writer.writerow([FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell for cell in row])
     return file.getvalue().encode("utf-8", "replace")
 
 
@@ -106,7 +106,3 @@ def _text(kind: Holds, value: object) -> object:
     if kind is Holds.TIME and isinstance(value, int):
         return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%dT%H:%M:%SZ}"
     return value
-
-
-def _cell(value: object) -> object:
-    return FORMULA.sub(r"\1'", value) if isinstance(value, str) else value

@@ -12,7 +12,7 @@ from enum import StrEnum
 from operator import itemgetter
 from typing import NamedTuple
 
-from cookieguard.features.statistics.engines.protocol import BY_VIEWS, Days, HitReader, HitRows
+from cookieguard.features.statistics.engines.protocol import BY_VIEWS, Days, HitReader
 from cookieguard.stats.hits import COLUMNS, LASTING, SECONDS_OF_DAY, TEXT_COLUMNS, Dimension
 from cookieguard.stats.k_anonymity import STEP, Cell, K, column, rounded, suppress
 
@@ -76,12 +76,12 @@ def sums_table(reader: HitReader, day: int, dimensions: Sequence[Dimension]) -> 
     return Table(SUMS_COLUMNS, rows, _about(day, "sums", RULE))
 
 
-def hits_table(rows: HitRows, day: int) -> Table:
+def hits_table(reader: HitReader, day: int) -> Table:
     """Return a day's single hits, without visitor keys."""
     lasting = itemgetter(*map(COLUMNS.index, LASTING))
     return Table(
         HIT_COLUMNS,
-        map(lasting, rows.hits(day)),
+        map(lasting, reader.hits(day)),
         _about(day, "hits", HELD_BY_HITS),
     )
 

@@ -59,7 +59,7 @@ def remove_days(client: Client, before: int) -> None:
         query = f"SELECT DISTINCT day FROM cookieguard_{table} WHERE day < {{day:Int64}}"  # noqa: S608
         for (day,) in client.query(query, parameters={"day": before}).result_rows:
             client.command(f"ALTER TABLE cookieguard_{table} DROP PARTITION {int(day)}")
-    _delete(client, "closed", before)
+    _delete_rows(client, "closed", f"day < {int(before)}")
 
 
 def cap_days(client: Client, most: int) -> int:
@@ -78,7 +78,7 @@ def cap_days(client: Client, most: int) -> int:
 def forget_sums(client: Client, before: int) -> None:
     """Delete the sums of days before this one."""
     for table in OF_SUMS:
-        _delete(client, table, before)
+        _delete_rows(client, table, f"day < {int(before)}")
 
 
 def forget_rare(client: Client, before: int) -> None:
@@ -125,10 +125,6 @@ def _into(table: str, counted: str, *, more: str = "* EXCEPT day") -> str:
     names = ", ".join(column.split()[0] for column in SUMS[table].split(", "))
     selected = f"SELECT day, {{closing:String}}, {more} FROM ({counted})"  # noqa: S608
     return f"INSERT INTO cookieguard_{table} (day, closing, {names}) {selected}"
-
-
-def _delete(client: Client, table: str, before: int) -> None:
-    _delete_rows(client, table, f"day < {int(before)}")
 
 
 def _delete_rows(client: Client, table: str, which: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
@@ -66,9 +65,9 @@ class ClickhouseStats:
 
 
 def _retained(client: Client) -> RetainedData:
-    count, oldest, newest = _row(client, HITS)
-    sums, oldest_sum = _row(client, OLDEST_SUM)
-    keys, oldest_key = _row(client, OLDEST_KEY)
+    ((count, oldest, newest),) = client.query(HITS).result_rows
+    ((sums, oldest_sum),) = client.query(OLDEST_SUM).result_rows
+    ((keys, oldest_key),) = client.query(OLDEST_KEY).result_rows
     return RetainedData(
         oldest_hit=oldest if count else None,
         newest_hit=newest if count else None,
@@ -77,7 +76,3 @@ def _retained(client: Client) -> RetainedData:
         hits=count,
         lost=dict(map(tuple, client.query(LOST).result_rows)),
     )
-
-
-def _row(client: Client, query: str) -> tuple[Any, ...]:
-    return tuple(client.query(query).result_rows[0])

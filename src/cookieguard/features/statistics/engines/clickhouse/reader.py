@@ -24,50 +24,43 @@ HOURS = f"""(
 )"""  # noqa: S608 - our own names, here and below
 SUMMED = ", ".join(f"sum({name})" for name in ("views", "visits", "arrivals"))
 REST = ", ".join(f"sum({name})" for name in ("errors", "bots", "bytes_", "duration_"))
-BY_HOUR = f"SELECT hour, {SUMMED}, 0, {REST} FROM {HOURS} GROUP BY hour ORDER BY hour"  # noqa: S608
 VISITORS = f"""(
     SELECT day, sum(visitors) AS visitors FROM (
         SELECT day, visitors FROM ({queries.visitors(OPEN)}) UNION ALL
         SELECT day, visitors FROM cookieguard_daily {OF_CLOSED} AND dimension = ''
     ) GROUP BY day
 )"""  # noqa: S608
-BY_DAY = f"""
-    SELECT day, {SUMMED}, any(seen.visitors), {REST}
-    FROM {HOURS} AS hours LEFT JOIN {VISITORS} AS seen USING (day) GROUP BY day ORDER BY day
-"""  # noqa: S608
-SPAN = f"SELECT minOrNull(day), maxOrNull(day) FROM {HOURS}"  # noqa: S608
 OF_DIMENSION = f"""
     SELECT day, value, views, visits, visitors FROM cookieguard_daily {OF_CLOSED} AND dimension = {{dimension:String}}
 """  # noqa: S608
-CONSENT = f"""
-    SELECT day, policy, event, sum(times) FROM (
-        {queries.consent(OPEN)} UNION ALL SELECT day, policy, event, times FROM cookieguard_consent {OF_CLOSED}
-    ) GROUP BY day, policy, event ORDER BY day, policy, event
-"""  # noqa: S608
-HELD = f"""
-    SELECT host_, page_, vendor, purpose, sum(views) AS all_views, sum(elements_), min(day) FROM (
-        {queries.held(OPEN)} UNION ALL
-        SELECT day, host, page, vendor, purpose, views, elements FROM cookieguard_held {OF_CLOSED}
-    ) GROUP BY host_, page_, vendor, purpose ORDER BY vendor != '', all_views DESC, host_, page_
-"""  # noqa: S608
-BOTS = f"""
-    SELECT kind, name_, sum(hits) AS all_hits FROM (
-        {queries.bots(OPEN)} UNION ALL SELECT day, kind, name, hits FROM cookieguard_bot {OF_CLOSED}
-    ) GROUP BY kind, name_ ORDER BY all_hits DESC, kind, name_
-"""  # noqa: S608
-LOST = f"SELECT reason, sum(count) FROM cookieguard_lost FINAL WHERE {DAYS} GROUP BY reason"  # noqa: S608
 HITS = f"SELECT {', '.join(COLUMNS)} FROM {ALL_HITS} ORDER BY time, batch, place"  # noqa: S608
 
 
 QUERIES = Queries(
     parameter="{{{}:String}}".format,
-    span=SPAN,
-    by_hour=BY_HOUR,
-    by_day=BY_DAY,
-    consent=CONSENT,
-    held=HELD,
-    bots=BOTS,
-    lost=LOST,
+    span=f"SELECT minOrNull(day), maxOrNull(day) FROM {HOURS}",  # noqa: S608
+    by_hour=f"SELECT hour, {SUMMED}, 0, {REST} FROM {HOURS} GROUP BY hour ORDER BY hour",  # noqa: S608
+    by_day=f"""
+        SELECT day, {SUMMED}, any(seen.visitors), {REST}
+        FROM {HOURS} AS hours LEFT JOIN {VISITORS} AS seen USING (day) GROUP BY day ORDER BY day
+    """,  # noqa: S608
+    consent=f"""
+        SELECT day, policy, event, sum(times) FROM (
+            {queries.consent(OPEN)} UNION ALL SELECT day, policy, event, times FROM cookieguard_consent {OF_CLOSED}
+        ) GROUP BY day, policy, event ORDER BY day, policy, event
+    """,  # noqa: S608
+    held=f"""
+        SELECT host_, page_, vendor, purpose, sum(views) AS all_views, sum(elements_), min(day) FROM (
+            {queries.held(OPEN)} UNION ALL
+            SELECT day, host, page, vendor, purpose, views, elements FROM cookieguard_held {OF_CLOSED}
+        ) GROUP BY host_, page_, vendor, purpose ORDER BY vendor != '', all_views DESC, host_, page_
+    """,  # noqa: S608
+    bots=f"""
+        SELECT kind, name_, sum(hits) AS all_hits FROM (
+            {queries.bots(OPEN)} UNION ALL SELECT day, kind, name, hits FROM cookieguard_bot {OF_CLOSED}
+        ) GROUP BY kind, name_ ORDER BY all_hits DESC, kind, name_
+    """,  # noqa: S608
+    lost=f"SELECT reason, sum(count) FROM cookieguard_lost FINAL WHERE {DAYS} GROUP BY reason",  # noqa: S608
     values=lambda by: f"{queries.folded_values(OPEN, by)} UNION ALL {OF_DIMENSION}",
     filtered_totals=lambda seconds, where: f"{queries.totals(ALL_HITS, seconds, where)} ORDER BY at",
     filtered_values=lambda by, where: queries.values(ALL_HITS, by, where),

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import psycopg
 
-from cookieguard.features.statistics.engines.postgres.rollups import sum_up, sum_up_here
+from cookieguard.features.statistics.engines.postgres.rollups import sum_up, sum_up_here, waiting_for
 from cookieguard.features.statistics.engines.postgres.schema import (
     ALL_DAYS,
     COUNT_HITS,
@@ -51,14 +51,12 @@ def forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> Non
     """
     if connection.execute(TAKE_TURN).fetchone() != (True,):
         return
-    answer_timeout = connection.answer_timeout
-    connection.wait_for(COPY_MILLISECONDS)
-    try:
-        _forget(connection, keys=keys, hits=hits, rollups=rollups)
-    finally:
-        with suppress(psycopg.Error):  # the server releases the lock of a lost connection
-            connection.execute(END_TURN)
-        connection.answer_timeout = answer_timeout
+    with waiting_for(connection, COPY_MILLISECONDS):
+        try:
+            _forget(connection, keys=keys, hits=hits, rollups=rollups)
+        finally:
+            with suppress(psycopg.Error):  # the server releases the lock of a lost connection
+                connection.execute(END_TURN)
 
 
 def _forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> None:

@@ -100,7 +100,7 @@ def _insert(insert: Insert) -> str:
 def sum_up(connection: Connection, waiting: UnsummedHits, *, wait: int, steps: int = ALL) -> bool:
     """Add new hits, each step after up to `wait` ms for others; return whether all are added. Raises psycopg.Error."""
     for _ in range(steps):
-        with _patient(connection), connection.transaction():
+        with waiting_for(connection, STATEMENT_MILLISECONDS), connection.transaction():
             connection.execute(SETTINGS, (str(wait),))
             connection.execute(LOCK_SUMS)
             if not _add_some(connection, waiting):
@@ -133,9 +133,10 @@ def _add_some(connection: Connection, waiting: UnsummedHits) -> bool:
 
 
 @contextmanager
-def _patient(connection: Connection) -> Iterator[None]:
+def waiting_for(connection: Connection, milliseconds: int) -> Iterator[None]:
+    """Wait so long for the server's answers; its own limit is set by the transaction."""
     answer_timeout = connection.answer_timeout
-    connection.wait_for(STATEMENT_MILLISECONDS)
+    connection.wait_for(milliseconds)
     try:
         yield
     finally:
