@@ -13,18 +13,8 @@ from typing import Annotated
 
 import typer
 
+from cookieguard import errors
 from cookieguard.cli.output import show_line
-from cookieguard.errors import (
-    AnnouncementRefused,
-    ConfigError,
-    CookieGuardError,
-    FileKept,
-    KeyRefused,
-    KeyringFixed,
-    RevealRefused,
-    ScanRefused,
-    StaffRefused,
-)
 from cookieguard.features import FEATURES
 from cookieguard.features.people.break_glass import BreakGlassRefused
 from cookieguard.features.rights.values.requests import RequestRefused
@@ -43,16 +33,16 @@ class ExitCode(IntEnum):
     UNREAD = 141
 
 
-EXIT_CODES: dict[type[CookieGuardError], ExitCode] = {
-    ConfigError: ExitCode.UNUSABLE,
-    KeyRefused: ExitCode.REFUSED,
-    AnnouncementRefused: ExitCode.REFUSED,
-    KeyringFixed: ExitCode.FIXED,
-    StaffRefused: ExitCode.REFUSED,
-    RevealRefused: ExitCode.REFUSED,
+EXIT_CODES: dict[type[errors.CookieGuardError], ExitCode] = {
+    errors.ConfigError: ExitCode.UNUSABLE,
+    errors.KeyRefused: ExitCode.REFUSED,
+    errors.AnnouncementRefused: ExitCode.REFUSED,
+    errors.KeyringFixed: ExitCode.FIXED,
+    errors.StaffRefused: ExitCode.REFUSED,
+    errors.RevealRefused: ExitCode.REFUSED,
     BreakGlassRefused: ExitCode.REFUSED,
-    ScanRefused: ExitCode.REFUSED,
-    FileKept: ExitCode.REFUSED,
+    errors.ScanRefused: ExitCode.REFUSED,
+    errors.FileKept: ExitCode.REFUSED,
     RequestRefused: ExitCode.REFUSED,
 }
 EXPLAINED = (
@@ -100,7 +90,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. An error is one line on stderr, in JSON with `--json`."""
     try:
         result = _built(_named(arguments))(list(arguments), prog_name="cookieguard", standalone_mode=False)
-    except CookieGuardError as error:
+    except errors.CookieGuardError as error:
         return _fail(str(error), EXIT_CODES.get(type(error), ExitCode.UNUSABLE), arguments)
     except typer.TyperException as error:
         return _fail(_usage(error), ExitCode.USAGE, arguments)

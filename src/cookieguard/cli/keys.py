@@ -21,7 +21,7 @@ from cookieguard.cli.options import (
     read_place,
     shop_config,
 )
-from cookieguard.cli.output import show_answer, show_json, show_line, show_table
+from cookieguard.cli.output import show_answer, show_line, show_rows
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError, KeyRefused, KeyringFixed
 from cookieguard.features.outbox.recipients import Recipients
@@ -66,14 +66,13 @@ def list_keys(
     place = keyring_place(shop, keyring)
     now, life = datetime.now(UTC), longest_life(shop)
     found = read_place(place)
-    if as_json:
-        show_json({"keyring": name_of(place), "keys": [_facts(key, life) for key in found.every]})
-        return
-    show_line(f"keyring: {name_of(place)}")
+    if not as_json:
+        show_line(f"keyring: {name_of(place)}")
     rows = [
         (key.id, _kind(key), key.state, to_text(key.created), _next(key, now, life)) for key in found.every
     ]
-    show_table(("id", "kind", "state", "created", "next"), rows)
+    facts = {"keyring": name_of(place), "keys": [_facts(key, life) for key in found.every]}
+    show_rows(facts, ("id", "kind", "state", "created", "next"), rows, as_json=as_json)
 
 
 @keys.command("add")

@@ -92,7 +92,7 @@ def shop_of(config: Path | None, keyring: Path | None) -> Shop:
 def open_store(shop: Shop) -> Iterator[Store]:
     """Open the shop's store for this block; raises ConfigError if it does not answer."""
     state = StateDirectory(shop.state).path
-    opened = store_opener(shop.config, state, environ=shop.environ, keyring=shop.keyring)
+    opened = store_opener(shop.config, state, environ=shop.environ, keyring=shop.given)
     with store_answers(), closing(opened()) as store:
         yield store
 

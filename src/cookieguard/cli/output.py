@@ -49,20 +49,10 @@ def show_answer(facts: Any, *lines: str, as_json: bool) -> None:
 
 
 def show_rows(facts: Any, heads: Sequence[str], rows: Iterable[Sequence[str]], *, as_json: bool) -> None:
-    """Write an answer as one JSON document or as a table."""
+    """Write an answer as one JSON document, or as a table with a line of headings ("none" without rows)."""
     if as_json:
         show_json(facts)
-    else:
-        show_table(heads, rows)
-
-
-def printable(text: str) -> str:
-    """Return a stranger's text with line breaks, terminal controls and changes of writing direction escaped."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
-
-
-def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write a table with a line of headings, or "none" if there are no rows."""
+        return
     table = Table(*heads, box=SIMPLE_HEAD)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
@@ -70,6 +60,11 @@ def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         show_line("none")
         return
     Console(width=None if sys.stdout.isatty() else WIDE).print(table)
+
+
+def printable(text: str) -> str:
+    """Return a stranger's text with line breaks, terminal controls and changes of writing direction escaped."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 WRONG = 1

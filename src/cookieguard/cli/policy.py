@@ -7,8 +7,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parseaddr
 from pathlib import Path
@@ -22,14 +22,15 @@ from cookieguard.cli.options import (
     JsonOption,
     KeyringOption,
     keyring_of,
+    open_outbox,
+    open_store,
     shop_config,
-    store_answers,
 )
 from cookieguard.cli.output import WRONG, show_answer, show_line, show_rows
-from cookieguard.config import Config
 from cookieguard.config.languages import language_of
+from cookieguard.engines.doctor_shop import Shop
 from cookieguard.errors import ConfigError
-from cookieguard.features.outbox.outbox import Outbox, outbox_opener
+from cookieguard.features.outbox.outbox import Outbox
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.outbox.relay import relay_of
 from cookieguard.features.outbox.sending import Sender
@@ -58,10 +59,9 @@ from cookieguard.features.policy.values.versions import (
 )
 from cookieguard.features.records.acts import Acts, acts_of
 from cookieguard.features.records.values.log import LogDown
-from cookieguard.keyring import Keyring
 from cookieguard.mail.runs import Run
 from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.open import store_file, store_opener
+from cookieguard.storage.store.open import store_file
 from cookieguard.storage.store.protocol import Store
 
 PROGRESS_SECONDS = 1.0
@@ -75,19 +75,17 @@ VersionArgument = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shop:
-    """Hold the configuration, the policy's versions and the time, which all these commands use."""
+@dataclass(frozen=True, kw_only=True)
+class PolicyShop(Shop):
+    """Add the policy's versions to the shop."""
 
-    config: Config
     versions: tuple[Version, ...]
     refused: list[str]
-    now: datetime
 
     @property
-    def state(self) -> StateDirectory:
+    def directory(self) -> StateDirectory:
         """Return the state directory, which is created if it is missing."""
-        return StateDirectory(self.config.state_dir)
+        return StateDirectory(self.state)
 
 
 @policy.command("announce")
@@ -106,17 +104,17 @@ def announce_version(
     found = find_version(shop.versions, version)
     require_origin(shop.config)
     customers = load_customers(shop.config.mail.customers)
-    ring = keyring_of(shop.config, keyring)
-    recipients = Recipients(ring)
-    with _outbox(shop) as outbox, _store(shop, ring) as store, _record(shop, ring) as record:
+    shop = replace(shop, given=keyring_of(shop.config, keyring))
+    recipients = Recipients(shop.keyring)
+    with open_outbox(shop) as outbox, open_store(shop) as store, _record(shop) as record:
         days = shop.config.policy.notice_days
         ledger = announce(store, shop.versions, found, now=shop.now, notice_days=days, record=record)
-        keep_copy(shop.state, ledger)
+        keep_copy(shop.directory, ledger)
         progress = _progress(lambda count: f"notices in the outbox: {count}")
         filled = fill_run(outbox, run_of(found), customers, recipients, now=shop.now, progress=progress)
         added = asyncio.run(filled)
         run = outbox.count(run_of(found))
-        keep_copy(shop.state, _note(shop, store, found, run, record))
+        keep_copy(shop.directory, _note(shop, store, found, run, record))
     line = f"announced {found.name}; notices: {added} new, {run.summary}; to send them, run: cookieguard policy send"
     facts = {"done": "announced", "version": found.name, "added": added, **_counts(run)}
     show_answer(facts, line, as_json=as_json)
@@ -131,13 +129,13 @@ def send_notices(
     Exit code 1 if a version's notices are not complete.
     """
     shop = _shop(config)
-    ring = keyring_of(shop.config, keyring)
+    shop = replace(shop, given=keyring_of(shop.config, keyring))
     relay, sender = relay_of(shop.config.mail, environ=os.environ), parseaddr(shop.config.mail.sender)[1]
-    with _outbox(shop) as outbox:
-        with _store(shop, ring) as store:
+    with open_outbox(shop) as outbox:
+        with open_store(shop) as store:
             ledger = read_ledger(store)
         days = dated(shop.versions, ledger, shop.now.date(), shop.config.policy.notice_days)
-        notices = Notices(shop.config, days, Recipients(ring), shop.now)
+        notices = Notices(shop.config, days, Recipients(shop.keyring), shop.now)
         open_ = [version for version in shop.versions if _is_open(ledger, version, outbox)]
         runs = [run_of(version) for version in open_]
         count = 0
@@ -152,9 +150,9 @@ def send_notices(
         asyncio.run(work.run(runs, connections=shop.config.mail.connections, progress=sent))
         counted = [(version, outbox.count(run_of(version))) for version in open_]
         # Sending may take hours. The store is opened again because its server may have closed the first connection.
-        with _store(shop, ring) as store, _record(shop, ring) as record:
+        with open_store(shop) as store, _record(shop) as record:
             for version, run in counted:
-                keep_copy(shop.state, _note(shop, store, version, run, record))
+                keep_copy(shop.directory, _note(shop, store, version, run, record))
     lines = [f"{version.name}: {run.summary}" for version, run in counted]
     facts = {"runs": {version.name: _counts(run) for version, run in counted}}
     show_answer(facts, *(lines or ["no announced version has notices to send"]), as_json=as_json)
@@ -167,9 +165,9 @@ def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> 
     """Show each version, its dates and the state of its notices. Exit code 1 if an announced file has changed."""
     shop = _shop(config)
     ledger, runs, replies = dict[str, Announcement](), dict[str, Run](), dict[str, Mapping[str, int]]()
-    database = store_file(shop.config.store, Path(shop.config.state_dir).absolute(), environ=os.environ)
+    database = store_file(shop.config.store, shop.state, environ=os.environ)
     if database is None or database.exists():  # if there is none, no version is announced
-        with _store(shop) as store, _outbox(shop) as outbox:
+        with open_store(shop) as store, open_outbox(shop) as outbox:
             ledger = dict(read_ledger(store))
             announced = [version for version in shop.versions if version.name in ledger]
             runs = {version.name: _run(outbox, version, ledger) for version in announced}
@@ -238,20 +236,20 @@ def release_version(
     """
     shop = _shop(config)
     found = find_version(shop.versions, version)
-    ring = keyring_of(shop.config, keyring)
-    member = one_member(ring, shop.state, "officer")
-    with _outbox(shop) as outbox, _store(shop, ring) as store, _record(shop, ring) as record:
+    shop = replace(shop, given=keyring_of(shop.config, keyring))
+    member = one_member(shop.keyring, shop.directory, "officer")
+    with open_outbox(shop) as outbox, open_store(shop) as store, _record(shop) as record:
         entry = read_ledger(store).get(found.name)
         if entry is not None and entry.forgotten is None:  # a killed sender did not note its progress
             _note(shop, store, found, outbox.count(run_of(found)), record)
         ledger = release(store, found, reason, by=member, now=shop.now, record=record)
-        keep_copy(shop.state, ledger)
+        keep_copy(shop.directory, ledger)
     day = first_day(found, ledger[found.name])
     line = f"released {found.name} by {member.name}: it takes effect on {day}, even if notices are missing"
     show_answer({"done": "released", "version": found.name, "reason": reason}, line, as_json=as_json)
 
 
-def _shop(path: Path | None) -> Shop:
+def _shop(path: Path | None) -> PolicyShop:
     config = shop_config(path)
     if not config.policy.folder:
         raise ConfigError("policy.folder", was="empty", allowed="the folder of the policy's versions")
@@ -259,30 +257,17 @@ def _shop(path: Path | None) -> Shop:
     with suppress(LogDown):  # commands that write to the log report it themselves
         kept = read_kept(config, Path(config.state_dir), None, environ=os.environ)
     versions, refused = read_folder(config, kept)
-    return Shop(config=config, versions=versions, refused=refused, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    return PolicyShop(config=config, environ=os.environ, now=now, versions=versions, refused=refused)
 
 
 @contextmanager
-def _store(shop: Shop, keyring: Keyring | None = None) -> Iterator[Store]:
-    opened = store_opener(shop.config, shop.state.path, environ=os.environ, keyring=keyring)
-    with store_answers(), closing(opened()) as store:
-        yield store
-
-
-@contextmanager
-def _outbox(shop: Shop) -> Iterator[Outbox]:
-    opened = outbox_opener(shop.config.store, shop.state.path, environ=os.environ)
-    with store_answers(), closing(opened()) as outbox:
-        yield outbox
-
-
-@contextmanager
-def _record(shop: Shop, keyring: Keyring) -> Iterator[Acts]:
-    with acts_of(shop.config, shop.state, keyring, environ=os.environ) as acts:
+def _record(shop: PolicyShop) -> Iterator[Acts]:
+    with acts_of(shop.config, shop.directory, shop.keyring, environ=shop.environ) as acts:
         yield acts or Acts(None)
 
 
-def _note(shop: Shop, store: Store, version: Version, run: Run, record: Acts) -> Ledger:
+def _note(shop: PolicyShop, store: Store, version: Version, run: Run, record: Acts) -> Ledger:
     """Note how many of a version's notices are sent by now, which may be days after the command began."""
     days = shop.config.policy.notice_days
     return complete(store, version, run, now=datetime.now(UTC), notice_days=days, record=record)

@@ -71,9 +71,9 @@ async def open_worker(
             Letters(config, environ=found),
             after_restore(place, keyring, clock=clock),
             thread,
-            hooks=hooks,
-            clock=clock,
-            lease_seconds=lease_seconds,
+            hooks,
+            clock,
+            lease_seconds,
         )
         await worker.begin()
         try:

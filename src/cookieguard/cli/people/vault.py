@@ -12,7 +12,7 @@ import typer
 
 from cookieguard.cli.approvals import IN_ARGUMENTS, two_members
 from cookieguard.cli.options import ConfigOption, JsonOption, KeyringOption, keyring_of, shop_config
-from cookieguard.cli.output import show_answer, show_json, show_line, show_rows, show_table
+from cookieguard.cli.output import show_answer, show_line, show_rows
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_between, require_text
 from cookieguard.errors import ConfigError, RevealRefused
@@ -174,9 +174,8 @@ def _show_events(events: list[dict[str, Any]], *, as_json: bool) -> None:
 
 
 def _show_log(entries: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        show_json({"verified": True, "entries": entries})
-        return
-    show_line(f"verified: {len(entries)} entries, none changed, moved or missing")
+    if not as_json:
+        show_line(f"verified: {len(entries)} entries, none changed, moved or missing")
     names = ("number", "time", "day", "event", "by", "with", "reason")
-    show_table(names, [[str(entry.get(name, "")) for name in names] for entry in entries])
+    rows = [[str(entry.get(name, "")) for name in names] for entry in entries]
+    show_rows({"verified": True, "entries": entries}, names, rows, as_json=as_json)

@@ -406,32 +406,24 @@ def _stamp(shop: Config, stamps: Sequence[tuple[str, bytes, bytes]], report: Rep
 
 
 def _show_report(report: Report, name: str, *, anchors: int, stamped_until: str, as_json: bool) -> None:
-    if as_json:
-        show_json(
-            {
-                "verdict": report.verdict.name.lower(),
-                "origin": name,
-                "size": report.size,
-                "root": report.root.hex(),
-                "rows": report.rows,
-                "pruned": report.pruned,
-                "anchors": anchors,
-                "time_stamps": stamped_until,
-                "faults": [{"number": fault.number, "what": fault.what} for fault in report.faults],
-                "more_faults": report.more_faults,
-            }
-        )
-        return
-    if stamped_until:
-        show_line(stamped_until)
-    if not report.faults:
+    size, root, faults = report.size, report.root.hex(), report.faults
+    facts = {
+        "verdict": report.verdict.name.lower(),
+        "origin": name,
+        "size": size,
+        "root": root,
+        "rows": report.rows,
+        "pruned": report.pruned,
+        "anchors": anchors,
+        "time_stamps": stamped_until,
+        "faults": [{"number": fault.number, "what": fault.what} for fault in faults],
+        "more_faults": report.more_faults,
+    }
+    lines = [stamped_until] if stamped_until else []
+    lines += [f"{fault.verdict.name}: {fault.what}" for fault in faults[:SHOWN]]
+    if (left := len(faults) - SHOWN + report.more_faults) > 0:
+        lines.append(f"and {left} more; --json lists {len(faults)}")
+    if not faults:
         gone = f", {report.pruned} of them removed" if report.pruned else ""
-        show_line(
-            f"whole: {report.size} entries of {name}{gone}, root {report.root.hex()}, {anchors} anchors match"
-        )
-        return
-    for fault in report.faults[:SHOWN]:
-        show_line(f"{fault.verdict.name}: {fault.what}")
-    left = len(report.faults) - SHOWN + report.more_faults
-    if left > 0:
-        show_line(f"and {left} more; --json lists {len(report.faults)}")
+        lines.append(f"whole: {size} entries of {name}{gone}, root {root}, {anchors} anchors match")
+    show_answer(facts, *lines, as_json=as_json)

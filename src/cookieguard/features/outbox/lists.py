@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.config.mail import STOP_LIFE
@@ -25,9 +25,6 @@ from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.protocol import FOR_EVER, Store
 from cookieguard.storage.store.sync import open_store_sync
-
-Answer = TypeVar("Answer")
-Ask = Callable[[Callable[[Store], Answer]], "Future[Answer]"]
 
 NAMESPACE = "mail-list"
 HOST = "mail"
@@ -104,7 +101,7 @@ class MailLists:
     async def agreed(self, customer: str, list_: str) -> bool:
         self._require(customer, list_)
         try:
-            return await asyncio.wrap_future(self.ask(reading(customer, list_)))
+            return await asyncio.wrap_future(self.ask(lambda store: _may_mail(store, customer, list_)))
         except Exception:  # noqa: BLE001 - without an answer from the store no mail is sent, whatever the error
             return False
 
@@ -141,14 +138,9 @@ class MailLists:
             raise MailError(f"a customer number has 1 to {LONGEST_NUMBER} printable characters")
 
 
-def reading(customer: str, list_: str) -> Callable[[Store], bool]:
-    """Return a function that reads from the store whether a customer may be sent a list."""
-
-    def read(store: Store) -> bool:
-        found = store.read(NAMESPACE, _key(customer, list_))
-        return found is not None and _loads(found.value)[0]
-
-    return read
+def _may_mail(store: Store, customer: str, list_: str) -> bool:
+    found = store.read(NAMESPACE, _key(customer, list_))
+    return found is not None and _loads(found.value)[0]
 
 
 def names_of(store: Store, customer: str) -> list[str]:

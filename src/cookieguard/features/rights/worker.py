@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -63,37 +63,24 @@ RENEW_SECONDS = 15.0
 FIRST_DELAY, LONGEST_DELAY = 60.0, 6 * 3600.0  # after a failure: a minute, two, four, ... six hours
 
 
+@dataclass(slots=True)
 class Worker:
     """Work on the requests of one shop, one after the other. Owns its lease, the open queue and the open store."""
 
-    def __init__(
-        self,
-        config: Config,
-        requests: Requests,
-        store: Store,
-        personal: Mapping[str, PersonalData],
-        log: LogWriter | None,
-        letters: Letters,
-        restore: AfterRestore,
-        thread: ThreadPoolExecutor,
-        *,
-        hooks: Any,
-        clock: Callable[[], datetime],
-        lease_seconds: float,
-    ) -> None:
-        self._config = config
-        self._requests = requests
-        self._store = store
-        self._personal = personal
-        self._log_writer = log
-        self._letters = letters
-        self._restore = restore
-        self._hooks = hooks
-        self._hook_seconds = config.rights.hook_seconds
-        self._clock = clock
-        self._lease_seconds = lease_seconds
-        self._thread = thread  # only for queue and store: a cancelled call keeps running in it until it ends
-        self._lease = ""
+    _config: Config
+    _requests: Requests
+    _store: Store
+    _personal: Mapping[str, PersonalData]
+    _log_writer: LogWriter | None
+    _letters: Letters
+    _restore: AfterRestore
+    _thread: (
+        ThreadPoolExecutor  # only for queue and store: a cancelled call keeps running in it until it ends
+    )
+    _hooks: Any
+    _clock: Callable[[], datetime]
+    _lease_seconds: float
+    _lease: str = field(default="", init=False)
 
     async def begin(self) -> None:
         """Reseal the queue with the current key, and apply the journal of erasures to restored databases."""
@@ -233,7 +220,7 @@ class Worker:
         request = await self._with_contact(request)  # the hook deletes it
         await self._note_erased(request)
         hook = self._hooks.erase if request.kind is RequestKind.ERASE else self._hooks.deactivate
-        left = await retained_by(hook, request.customer, seconds=self._hook_seconds)
+        left = await retained_by(hook, request.customer, seconds=self._config.rights.hook_seconds)
         return await self._change(request.id, lambda old: with_retained(old, left, now=self._clock()))
 
     async def _note_erased(self, request: Request) -> None:
@@ -274,7 +261,7 @@ class Worker:
         request = await self._with_contact(request)
         ours = await self._in_thread(lambda: stored_of(self._store, request.customer))
         ours += await asyncio.to_thread(copies_of, self._personal, request.customer)
-        hooks, seconds, now = self._hooks, self._hook_seconds, self._clock()
+        hooks, seconds, now = self._hooks, self._config.rights.hook_seconds, self._clock()
         content = await make_copy(request, ours, self._config, hooks=hooks, seconds=seconds, now=now)
 
         def keep(queue: Requests) -> None:
@@ -292,7 +279,7 @@ class Worker:
     async def _with_contact(self, request: Request) -> Request:
         if request.contact or self._hooks is None:
             return request
-        contact = await contact_of(self._hooks, request.customer, seconds=self._hook_seconds)
+        contact = await contact_of(self._hooks, request.customer, seconds=self._config.rights.hook_seconds)
         if contact is None:
             return request
 
@@ -346,7 +333,7 @@ class Worker:
             stays = []
         left = []
         if self._hooks is not None:
-            left = await retained_by(self._hooks.erase, number, seconds=self._hook_seconds)
+            left = await retained_by(self._hooks.erase, number, seconds=self._config.rights.hook_seconds)
         items = [*left, *((item.name, item.until, item.text) for item in stays)]
         return await self._change(request.id, lambda old: with_retained(old, items, now=now))
 
