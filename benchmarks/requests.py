@@ -164,7 +164,24 @@ def apps_in(folder: Path) -> dict[str, App]:
             apps[f"/full/{kind}{size}"] = guard(app)
             apps[f"/logged/{kind}{size}"] = guard(app, stats=False)
             apps[f"/quiet/{kind}{size}"] = guard(app, log=False, stats=False)
+        apps[f"/replay/page{size}"] = _replaying(apps[f"/quiet/page{size}"], f"/quiet/page{size}")
     return apps
+
+
+def _replaying(app: App, path: str) -> App:
+    """Be a bare app that sends what a guarded one sends: the part of its cost that is bytes and header lines alone."""
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(app(_scope(path, PAGE), _receive, send))  # type: ignore[arg-type]
+
+    async def replay(_: Any, __: Any, send: Any) -> None:
+        for message in sent:
+            await send({**message})
+
+    return replay
 
 
 def _changing(size: int) -> App:
@@ -218,6 +235,8 @@ def lines_of(apps: dict[str, App]) -> Iterator[Line]:
     yield from page_lines("page", "full", "all on", build, consent)
     yield from page_lines("gzip", "full", "all on", build, consent)
     for size in (8, 100):
+        name = f"what the guard sends for the page of {size} KB, sent by a bare app"
+        yield Line(name, f"/bare/page{size}", f"/replay/page{size}", PAGE)
         name = f"page of {size} KB, log and statistics off, undecided, never the same"
         yield Line(name, f"/bare/changing{size}", f"/quiet/changing{size}", PAGE)
 

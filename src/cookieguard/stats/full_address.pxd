@@ -1,5 +1,7 @@
 cimport cython
 
+from cookieguard.stats.anonymize cimport packed_address
+
 
 @cython.locals(packed=bytes, name=bytes)
 cpdef visitor_key(str site, str address, bytes agent, bytes day_key)

@@ -185,7 +185,9 @@ def _source(header: bytes, utm: Mapping[str, str], referrer: str) -> str:
 
 
 def _milliseconds(duration: timedelta) -> int:
-    return min(max(int(duration.total_seconds() * 1000), 0), LONGEST)
+    if duration.days:  # the clock was set
+        return LONGEST if duration.days > 0 else 0
+    return duration.seconds * 1000 + duration.microseconds // 1000
 
 
 @lru_cache(maxsize=256)  # browsers send few different values

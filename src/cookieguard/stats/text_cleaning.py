@@ -63,7 +63,7 @@ def cleaned_host(host: str) -> str:
 
 def utm_fields(query: bytes) -> Mapping[str, str]:
     """Return the UTM fields of a query, by name without `utm_`. If a field is repeated, its first value counts."""
-    if b"utm_" not in query:
+    if query.find(b"utm_") < 0:  # `in` first tries to read its operand as a number
         return NO_UTM
     found: dict[str, str] = {}
     for pair in query.split(b"&", MAX_PAIRS)[:MAX_PAIRS]:

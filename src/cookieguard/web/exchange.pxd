@@ -9,6 +9,7 @@ from cookieguard.web.cookies.consent_cookie cimport Consents
 from cookieguard.web.http.dotted_quad cimport network_24
 from cookieguard.web.http.headers cimport by_name
 from cookieguard.web.request cimport Request, is_ours, marks_of
+from cookieguard.web.services cimport Services
 
 
 cdef class Exchange:
@@ -36,7 +37,7 @@ cdef class Exchange:
     cdef public dict headers
     cdef readonly int marks
     cdef public object now
-    cdef public object parts
+    cdef public Services parts
     cdef public str path
     cdef public tuple promised
     cdef public object rewriter

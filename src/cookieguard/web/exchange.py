@@ -48,43 +48,6 @@ class Exchange:
     scope, repr, exception or log contains it, and it is dropped with this object.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_consent",
-        "_decided",
-        "_granted",
-        "_has_written_cookies",
-        "_is_own",
-        "_jar",
-        "_presented",
-        "_request",
-        "_session",
-        "_visit",
-        "_wall",
-        "bytes_sent",
-        "client",
-        "destination",
-        "followed",
-        "forwarded",
-        "full_address",
-        "given_scope",
-        "goals",
-        "grant",
-        "headers",
-        "marks",
-        "now",
-        "parts",
-        "path",
-        "promised",
-        "rewriter",
-        "rounds",
-        "scope",
-        "shared_for",
-        "status",
-        "variant",
-        "was_personal",
-    )
-
     def __init__(self, parts: Services, scope: Any, now: datetime) -> None:
         self.parts = parts
         self.scope = scope
@@ -147,7 +110,7 @@ class Exchange:
     def request(self) -> Request:
         """The request's headers and addresses, read at first use."""
         if self._request is None:
-            self._request = Request(self.scope, self.headers, self.forwarded)
+            self._request = Request(self.scope, self.headers, self.forwarded, self.marks)
         return self._request
 
     def read_as(self, variant: Variant, headers: dict[bytes, bytes]) -> None:
@@ -318,7 +281,8 @@ class Exchange:
     @property
     def writes_nothing(self) -> bool:
         """Return whether this response sets none of our cookies."""
-        return self.followed is None and not self.jar.has_doubles and self._is_session_idle()
+        has_doubles = self._jar is not None and self._jar.has_doubles  # a jar that nobody read found none
+        return self.followed is None and not has_doubles and self._is_session_idle()
 
     def _is_session_idle(self) -> bool:
         """Return whether the app has neither opened the session nor put another in its place."""
@@ -360,7 +324,7 @@ class Exchange:
         """Return 12 hex digits that change with anything our part of a document depends on."""
         consent, request = self.consent, self.request
         seen = (*sorted(self.granted), *map(str, (*consent.look, consent.is_new(self.now))), *self.to_forget)
-        asked = (request.use, request.text(b"accept-language"), self.parts.look(self.now))
+        asked = (request.use, request.text(b"accept-language"), str(self.parts.look(self.now)))
         return blake2b("\0".join(seen + asked).encode(), digest_size=6).hexdigest().encode()
 
     @property

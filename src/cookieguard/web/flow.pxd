@@ -3,10 +3,11 @@ from cookieguard.web.exchange cimport Exchange
 from cookieguard.web.response cimport Response
 from cookieguard.web.pages.router cimport Pages
 from cookieguard.web.recording.log_entry cimport line_of
+from cookieguard.web.services cimport Services
 
 
 cdef class Flow:
-    cdef readonly object parts
+    cdef readonly Services parts
     cdef object _clock
     cdef object _counting
     cdef bint _follows

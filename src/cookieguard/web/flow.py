@@ -42,24 +42,6 @@ class Flow:
     Compiled, unlike CookieGuard: servers read from the Python code of its `__call__` that it is a coroutine.
     """
 
-    __slots__ = (
-        "_clock",
-        "_counting",
-        "_follows",
-        "_has_store",
-        "_judges_until",
-        "_looks",
-        "_news",
-        "_on_first",
-        "_opens_session",
-        "_pages",
-        "_proxied_names",
-        "_recalls",
-        "_recorder",
-        "parts",
-        "signs",
-    )
-
     def __init__(
         self,
         parts: Services,

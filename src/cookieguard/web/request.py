@@ -63,13 +63,13 @@ class Request:
 
     __slots__ = ("_full_path", "_is_fragment", "_origin", "_via", "headers", "path", "root_path", "scope")
 
-    def __init__(self, scope: Any, headers: Mapping[bytes, bytes], via: Client | None) -> None:
-        """`via` has the scheme and host that trusted proxies report; None without trusted proxies."""
+    def __init__(self, scope: Any, headers: Mapping[bytes, bytes], via: Client | None, marks: int) -> None:
+        """`via` has the scheme and host that trusted proxies report; `marks` are those of the headers."""
         self.scope: dict[str, Any] = scope if type(scope) is dict else dict(scope)
         self._via = via
         self._origin: Origin | None = None  # read at first use, as is the full path
         self._full_path = ""
-        self._is_fragment: bool | None = None
+        self._is_fragment = None if marks & FRAGMENT else False
         self.headers = headers
         path, root_path = self.scope["path"], self.scope.get("root_path")
         self.root_path: str = root_path.rstrip("/") if root_path else ""
@@ -109,16 +109,6 @@ class Request:
         """The query as it was sent, without the question mark."""
         return str(self.scope.get("query_string", b"").decode("latin-1"))
 
-    @property
-    def raw_path(self) -> bytes:
-        """The path as it was sent; encoded again if the scope has no `raw_path`."""
-        return bytes(self.scope.get("raw_path") or self.full_path.encode())
-
-    @property
-    def http_version(self) -> str:
-        """The version of HTTP, such as `1.1`."""
-        return str(self.scope.get("http_version", "1.1"))
-
     def text(self, name: bytes) -> str:
         """Return a header's value as text; empty if the header did not come."""
         return self.headers.get(name, b"").decode("latin-1")
@@ -135,8 +125,9 @@ class Request:
 
         Browsers send fetch metadata to trustworthy origins only, so it proves https if TLS ends at a proxy before us.
         """
-        origin = self.origin
-        return origin.scheme in ("https", "wss") or origin.is_loopback or b"sec-fetch-site" in self.headers
+        if b"sec-fetch-site" in self.headers:
+            return True
+        return self.origin.scheme in ("https", "wss") or self.origin.is_loopback
 
     @property
     def is_navigation(self) -> bool:

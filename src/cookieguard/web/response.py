@@ -89,19 +89,6 @@ class Response:
     cost as much as all other work here.
     """
 
-    __slots__ = (
-        "_body",
-        "_coding",
-        "_exchange",
-        "_gate",
-        "_kind",
-        "_names",
-        "_send",
-        "_start",
-        "_waiting",
-        "waits",
-    )
-
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self._exchange = exchange
         self._send = send

@@ -11,7 +11,7 @@ from cookieguard.consent import Register, own_hosts
 from cookieguard.consent.terms import News
 from cookieguard.consent.vendors import StrictPaths
 from cookieguard.current import Helpers
-from cookieguard.identity import Identity
+from cookieguard.identity.visit import Identity
 from cookieguard.keyring import Keyring
 from cookieguard.stats.anonymize import Networks
 from cookieguard.storage.state_directory import HourKeys
@@ -39,7 +39,7 @@ from cookieguard.web.undeclared_loads import UndeclaredLoads
 from cookieguard.web.walls import Walls
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # compiled, it has slots
 class Services:
     """Hold the services of all requests. A service that is switched off is None or a null object."""
 
@@ -88,11 +88,12 @@ class Services:
         """Return whether an origin is `staff.origin`, which serves the console and no page of the shop."""
         return origin.authority == self.console
 
-    def look(self, now: datetime) -> str:
+    def look(self, now: datetime) -> tuple[object, ...]:
         """Return a key for everything that pages depend on, except their visitor."""
-        news = self.policy.upcoming(now.date())
-        ours = f"{self.fingerprint} {now.toordinal()} {self.keyring.signing.id}"  # forms have the date and key id
-        return ours if news is None else f"{ours} {news.name} {news.effective}"
+        today = now.date()
+        news = self.policy.upcoming(today)
+        announced = None if news is None else (news.name, news.effective)
+        return self.fingerprint, today, self.keyring.signing.id, announced  # forms name the day and the key
 
     def with_vendors(self, config: Config, news: News, now: datetime) -> Services:
         """Return the services for a configuration with other vendors, of which `news` are new."""

@@ -351,7 +351,8 @@ def key_of(exchange: Exchange, kind: Kind, names: dict[bytes, bytes], headers: H
     if consent.asks and not request.is_secure_context:
         return None
     policies = tuple([bytes(policy) for policy in every(headers, POLICY)]) if POLICY in names else ()
-    if (b"".join(policies) + names.get(REPORT_ONLY, b"")).lower().find(NONCE) >= 0:
+    tried = names.get(REPORT_ONLY, b"")
+    if (policies or tried) and NONCE in b"".join((*policies, tried)).lower():
         return None
     has_chosen = consent.receipt is not None or consent.is_overruled
     return (

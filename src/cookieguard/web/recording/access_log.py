@@ -54,7 +54,8 @@ def _form(settings: LogSettings, prefixes: tuple[int, int]) -> Form:
         return write
 
     def write_reduced(line: LogLine, *, own: str = "") -> bytes:
-        return write(line._replace(user_agent=reduced(line.user_agent)), own=own)
+        # By position, since `_replace` takes a third of the time of a whole line.
+        return write(tuple.__new__(LogLine, (*line[:8], reduced(line[8]), line[9])), own=own)
 
     return write_reduced
 

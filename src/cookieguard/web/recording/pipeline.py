@@ -93,15 +93,17 @@ class Pipeline(Generic[Item, Record]):
 
     def put(self, item: Item) -> None:
         """Queue an item; drop and count it when the queue is full."""
-        if len(self._queue) >= self._limit:
+        queue = self._queue
+        waiting = len(queue)
+        if waiting >= self._limit:
             self._drop(QUEUE_FULL, 1)
             return
-        self._queue.append(item)
+        queue.append(item)
         if not self._is_awake:
             self._is_awake = True
             if not self._worker.ask():  # the system has no more threads, so the next item tries again
                 self._is_awake = False
-        elif not self._is_hurried and len(self._queue) > self._hurried:
+        elif waiting >= self._hurried and not self._is_hurried:
             self._is_hurried = True
             self._worker.ask()
 

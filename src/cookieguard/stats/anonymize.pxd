@@ -1,0 +1,1 @@
+cpdef packed_address(address)
