@@ -223,6 +223,16 @@ def test_a_page_that_is_asked_for_stays_while_thousands_of_others_go_by() -> Non
     assert len(kept) > 500
 
 
+def test_of_two_variants_the_same_one_is_sent_without_reading_the_other() -> None:
+    kept, bodies = Repeats(), [b"<p>guest</p>" * 100, b"<p>customer</p>" * 100]
+    for body in bodies:
+        kept.keep(("home",), page_of(body, body.upper(), Outcome()))
+
+    found = [kept.find(("home",), body, lambda _: pytest.fail("the other one was read")) for body in bodies]
+
+    assert [content for _, content in found] == [body.upper() for body in bodies]
+
+
 def test_page_cache_keeps_at_most_its_number_of_places_and_bytes() -> None:
     kept = Repeats()
     outcome = Outcome()
