@@ -20,6 +20,8 @@ from harness.quick import some_of
 from cookieguard import CookieGuard
 from cookieguard.html import Rewriter, Rules, Ruling
 from cookieguard.html.page import Glance
+from cookieguard.html.tags import judge_tag
+from cookieguard.html.types import Tag, TagContext
 from cookieguard.web.document import page_cache as repeats
 from cookieguard.web.document.body import DocumentBody
 from cookieguard.web.document.page_cache import Page, Repeats, like
@@ -554,6 +556,23 @@ def test_only_markup_with_nothing_to_do_may_be_another() -> None:
 
     # Which is told by its encoding
     assert [one for one in OTHERS if plain.passes(one)] == [*HARMLESS, SHIFTING]
+
+
+def test_a_form_with_another_token_is_not_judged_in_full_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[bytes] = []
+
+    def counted(raw: bytes, context: TagContext) -> Tag:
+        judged.append(raw)
+        return judge_tag(raw, context)
+
+    monkeypatch.setattr("cookieguard.html.page.judge_tag", counted)
+    rules = Rules(lambda _: None, "https://shop.example/", own_is_free=True)
+    form = b'<form action="/cart" method="post"><input type="hidden" name="csrf" value="%032x">'
+    reader = Rewriter(rules, url="https://shop.example/")
+    reader.feed(b"<!doctype html><body>" + form % 1)
+
+    assert Glance(rules, rules.page("https://shop.example/")).passes(form % 2)
+    assert [raw[:5] for raw in judged].count(b"<form") == 1
 
 
 def test_pages_of_an_address_that_never_repeats_are_cached_ever_more_rarely() -> None:
