@@ -24,7 +24,7 @@ SOURCES = Path("src", "cookieguard")
 MODULES = {
     "html": "attributes element_text insertion_point page rewriter rules tags types urls".split(),
     "html/css": ["stylesheet"],
-    "html/tokenizer": "output raw_text tree_state".split(),
+    "html/tokenizer": "markup_declarations output raw_text tree_state".split(),
     "identity": "cookies lazy_mapping session session_cookie session_state token_cookie tokens visit".split(),
     "identity/encoding": ["canonical_json"],
     "stats": "anonymize full_address log_line raw_hits rollups".split(),

@@ -20,6 +20,8 @@ from harness.quick import some_of
 from cookieguard import CookieGuard
 from cookieguard.html import Rewriter, Rules, Ruling
 from cookieguard.html.page import Glance
+from cookieguard.html.tags import judge_tag
+from cookieguard.html.types import Tag, TagContext
 from cookieguard.web.document import page_cache as repeats
 from cookieguard.web.document.body import DocumentBody
 from cookieguard.web.document.page_cache import Page, Repeats, like
@@ -221,6 +223,16 @@ def test_a_page_that_is_asked_for_stays_while_thousands_of_others_go_by() -> Non
         assert known[0] is home
         assert kept.size <= repeats.MAX_SIZE
     assert len(kept) > 500
+
+
+def test_of_two_variants_the_same_one_is_sent_without_reading_the_other() -> None:
+    kept, bodies = Repeats(), [b"<p>guest</p>" * 100, b"<p>customer</p>" * 100]
+    for body in bodies:
+        kept.keep(("home",), page_of(body, body.upper(), Outcome()))
+
+    found = [kept.find(("home",), body, lambda _: pytest.fail("the other one was read")) for body in bodies]
+
+    assert [content for _, content in found] == [body.upper() for body in bodies]
 
 
 def test_page_cache_keeps_at_most_its_number_of_places_and_bytes() -> None:
@@ -544,6 +556,23 @@ def test_only_markup_with_nothing_to_do_may_be_another() -> None:
 
     # Which is told by its encoding
     assert [one for one in OTHERS if plain.passes(one)] == [*HARMLESS, SHIFTING]
+
+
+def test_a_form_with_another_token_is_not_judged_in_full_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[bytes] = []
+
+    def counted(raw: bytes, context: TagContext) -> Tag:
+        judged.append(raw)
+        return judge_tag(raw, context)
+
+    monkeypatch.setattr("cookieguard.html.page.judge_tag", counted)
+    rules = Rules(lambda _: None, "https://shop.example/", own_is_free=True)
+    form = b'<form action="/cart" method="post"><input type="hidden" name="csrf" value="%032x">'
+    reader = Rewriter(rules, url="https://shop.example/")
+    reader.feed(b"<!doctype html><body>" + form % 1)
+
+    assert Glance(rules, rules.page("https://shop.example/")).passes(form % 2)
+    assert [raw[:5] for raw in judged].count(b"<form") == 1
 
 
 def test_pages_of_an_address_that_never_repeats_are_cached_ever_more_rarely() -> None:

@@ -26,6 +26,10 @@ cdef class Placement:
     cpdef bytes release(self)
     cpdef bytes last(self, bytes closer, bytes closers)
     cpdef shown(self, Tag tag)
+    cdef bytes _before_end(self, bytes name)
+    cdef _note(self, Tag tag)
+    cdef bytes _begin_body(self)
+    cdef bytes _take_head(self)
 
 
 cpdef Py_ssize_t end_begun(bytes data)

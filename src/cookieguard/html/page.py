@@ -153,7 +153,12 @@ class Glance:
 
     def _judged(self, raw: bytes, is_full: bool) -> Tag | None:  # noqa: FBT001  # as above
         _, summary, context = self._ready or self._prepare()
-        return summary.judge(raw) or (judge_tag(raw, context) if is_full else None)
+        tag = summary.judge(raw)
+        if tag is not None or not is_full:
+            return tag
+        # A page is read in full before its parts are: the decision about a form, say, is known from there.
+        known = self._rules.tags.get(raw) if self._rules.is_own(self._base) else None
+        return known or judge_tag(raw, context)
 
     def _text_passes(self, tag: Tag, document: bytes, end: int) -> bool:
         """Return whether a tag needs more only because of its text, and all of that text passes."""

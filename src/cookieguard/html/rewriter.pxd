@@ -3,7 +3,9 @@ cimport cython
 from cookieguard.html.tokenizer.tree_state cimport Context
 from cookieguard.html.page cimport TagJudge
 from cookieguard.html.types cimport Tag, Decision
+from cookieguard.html.tokenizer.markup_declarations cimport opening
 from cookieguard.html.tokenizer.output cimport Output
+from cookieguard.html.tokenizer.raw_text cimport pattern_of
 from cookieguard.html.insertion_point cimport Placement, blank_end
 from cookieguard.html.rules cimport Rules
 from cookieguard.html.tokenizer.scanner cimport Scanner, comment_end, end_of_text, has_sign
@@ -48,8 +50,11 @@ cdef class Rewriter:
     cdef _write_plainly(self, Tag tag, Py_ssize_t start, Py_ssize_t end)
     cdef _update_context(self, Tag tag, bint is_aside)
     cdef _write_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, Decision decision)
+    @cython.locals(stop=Py_ssize_t, text_end=Py_ssize_t)
     cdef Decision _judge_text(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object reading)
+    @cython.locals(start=Py_ssize_t, stop=Py_ssize_t)
     cdef Py_ssize_t _enter(self, Tag tag, bytes data, Py_ssize_t end, object reading, Decision decision)
+    cdef _close_text(self, bytes name, bytes data)
     cdef Py_ssize_t _read_other_markup(self, bytes data, Py_ssize_t start)
     cdef Py_ssize_t _open(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t position)
     @cython.locals(stop=Py_ssize_t)

@@ -132,7 +132,7 @@ class Rewriter:
             return rest + self._tail + self._placement.last(self._construct.closer, closers)
         rest += self._placement.last(b"", closers)  # before the tail, which may begin a tag
         rest += self._run(end) if is_between else b""
-        is_tag = self._tail[:1] == b"<" and opening(self._tail, 0, xml=self._xml)[0] is TAG
+        is_tag = self._tail[:1] == b"<" and opening(self._tail, 0, self._xml)[0] is TAG
         return rest if is_tag else rest + self._tail
 
     def rest(self) -> int:
@@ -346,7 +346,7 @@ class Rewriter:
             if self._context.is_scanned():
                 hide_signs(self._output, data, start + 4, end, COMMENT)
             return end
-        kind, position = opening(data, start, xml=self._xml)
+        kind, position = opening(data, start, self._xml)
         if kind in OPENED:
             return self._open(kind, data, start, position)
         if kind is TAG and len(data) - start > SHORT_TAG:

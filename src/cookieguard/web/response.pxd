@@ -1,11 +1,8 @@
-cimport cython
-
 from cookieguard.web.document.choose_body cimport becomes_context, choose_body, give_up, is_rewritten, key_of
 from cookieguard.web.exchange cimport Exchange
 from cookieguard.web.cookies.consent_filter cimport Gate
 from cookieguard.web.http.headers cimport every, has_any, make_private, quiet_type, read, without
 from cookieguard.web.cookies.own_cookies cimport own_lines
-from cookieguard.web.document.page_cache cimport Repeats, like
 
 
 cdef class Response:
@@ -27,8 +24,6 @@ cdef class Response:
     cdef _on_document(self, message)
     cdef _with_ours(self, message)
     cdef tuple _passed(self, list headers, dict names)
-    @cython.locals(repeats=Repeats, near=list, same=list, kept=list)
-    cdef tuple _known_page(self, tuple key, bytes body)
     cdef _choose_body(self, bytes start)
     cpdef list _document_headers(self, list headers)
     cdef list _passing_headers(self, list headers)

@@ -26,7 +26,7 @@ from cookieguard.web.document.choose_body import (
     vary_by_use,
 )
 from cookieguard.web.document.contact_headers import CONTACT_NAMES, filter_contacts, tighten_referrers
-from cookieguard.web.document.page_cache import Key, Page, Passes, Repeats, like
+from cookieguard.web.document.page_cache import Key, Page, Passes
 from cookieguard.web.document.prefetch import REDIRECTS, is_same_for_all, leads_to_others, put_off
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.charsets import Charset, as_utf_8, charset_of
@@ -258,8 +258,8 @@ class Response:
     async def _send_whole(self, start: Message, message: Message, body: bytes) -> None:
         """Send a document that came in one message, from the cache of rewritten pages if possible."""
         exchange, given = self._exchange, start["headers"]
-        key = key_of(exchange, self._kind, self._names, given)
-        page, content = (None, b"") if key is None else self._known_page(key, body)
+        key, repeats = key_of(exchange, self._kind, self._names, given), exchange.parts.repeats
+        page, content = (None, b"") if key is None else repeats.find(key, body, self._passes)
         if page is None:
             await self._send_new(key, message, body, [*given])
             return
@@ -272,18 +272,6 @@ class Response:
         exchange.bytes_sent += len(content)
         await self._send({**start, "headers": exchange.wall.watched(page.headers)})
         await self._send({**message, "body": content})
-
-    def _known_page(self, key: Key, body: bytes) -> tuple[Page | None, bytes]:
-        """Return a known page that is the same, or differs only in parts that pass, and the content to send."""
-        repeats: Repeats = self._exchange.parts.repeats
-        near = repeats.near(key)
-        same = [kept for kept in near if kept[0].body == body]  # spares reading the other variant
-        for kept in same or near:
-            content = kept[0].content if same else like(kept[0], body, self._passes)
-            if content is not None:
-                kept[2] = True
-                return kept[0], content
-        return None, b""
 
     def _passes(self, body: bytes) -> Passes | None:
         """Return the check whether other markup passes unchanged; None if that markup could change the encoding."""

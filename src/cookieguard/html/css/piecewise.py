@@ -10,27 +10,27 @@ from __future__ import annotations
 import re
 
 from cookieguard.html.css.tokenizer import ESCAPED, S
+from cookieguard.html.embeds import apply_edits
 from cookieguard.html.fast.byte_search import has_pairs
 from cookieguard.html.page import TagJudge
 from cookieguard.html.tokenizer.foreign_text import text_carried, text_stop
-from cookieguard.html.tokenizer.output import Output
 from cookieguard.html.tokenizer.pending import MAX_TEXT_BYTES, UNKNOWN
 from cookieguard.html.tokenizer.raw_text import LOST_SHEET, EndTags, raw_text
-from cookieguard.html.types import MAX_HELD, STYLE, Decision, Held
+from cookieguard.html.types import MAX_HELD, STYLE, Held
 
 NAME = b"style"
 Noted = tuple[list[Held], set[str]]  # the page's lists of held URLs and of what was lost
 
-# The tokens in which brackets have no meaning (comments, strings, escapes, unquoted URLs), and the brackets.
+# The tokens in which brackets have no meaning (comments, strings, escapes, unquoted URLs), and the brackets. Each
+# alternative begins with its own character and not with a group or a set, so that the search skips all others at once.
 MARK = re.compile(
     r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)"
-    r"|\"(?:[^\"\\\n\r\f]++|\\(?:\r\n|[^\r]|\r(?!\Z)))*+(?:\"|(?=[\n\r\f])|(?P<double>(?:\\\r?)?\Z))"
-    r"|'(?:[^'\\\n\r\f]++|\\(?:\r\n|[^\r]|\r(?!\Z)))*+(?:'|(?=[\n\r\f])|(?P<single>(?:\\\r?)?\Z))"
+    r"|\"[^\"\\\n\r\f]*+(?:\\(?:\r\n|[^\r]|\r(?!\Z))[^\"\\\n\r\f]*+)*+(?:\"|(?=[\n\r\f])|(?P<double>(?:\\\r?)?\Z))"
+    r"|'[^'\\\n\r\f]*+(?:\\(?:\r\n|[^\r]|\r(?!\Z))[^'\\\n\r\f]*+)*+(?:'|(?=[\n\r\f])|(?P<single>(?:\\\r?)?\Z))"
     rf"|{ESCAPED}(?:[\w\-]|[^\x00-\x7f]|{ESCAPED})*+(?P<spelled>\()?"
-    r"|\((?<=[uU][rR][lL]\()(?<![\w\-][uU][rR][lL]\()(?<![^\x00-\x7f][uU][rR][lL]\()"
-    + S
-    + r"(?![\"'])(?:[^)\\]++|\\(?:\r\n|[^\r]|\r(?!\Z)))*+(?:\)|(?P<bare>(?:\\\r?)?\Z))"
-    r"|(?P<sign>[()\[\]{};])"
+    rf"|\((?!{S}[\"'])(?<=[uU][rR][lL]\()(?<![\w\-][uU][rR][lL]\()(?<![^\x00-\x7f][uU][rR][lL]\()"
+    r"(?:[^)\\]++|\\(?:\r\n|[^\r]|\r(?!\Z)))*+(?:\)|(?P<bare>(?:\\\r?)?\Z))"
+    r"|\(|\)|\[|\]|\{|\}|;"
 )
 LONGEST_BLANK = 20  # characters between a bracket and a quote
 PICTURE = re.compile(
@@ -111,7 +111,7 @@ class LongSheet:
             self._inside = ""
             return out + self._keep(b"")
         self._inside = kind
-        return out + _edited(sheet[:place], decision) + self._keep(sheet[place:])
+        return out + apply_edits(sheet[:place], decision.edits) + self._keep(sheet[place:])
 
     def _keep(self, rest: bytes) -> bytes:
         self._pieces, self._size = [rest], len(rest)
@@ -128,47 +128,28 @@ class LongSheet:
         return end
 
 
-def _edited(sheet: bytes, decision: Decision) -> bytes:
-    output = Output(sheet)
-    for start, end, new in decision.edits:
-        output.replace(start, end, new)
-    return output.finish()
-
-
 def _seam(sheet: bytes) -> tuple[int, str]:
     """Return where the first piece of an unfinished sheet can end, and the kind of URL that is open there, if any."""
     if has_pairs(sheet):
         return 0, ""  # in other encodings, some brackets are part of a character
     text = sheet.decode("latin-1")
-    brackets = _Brackets()
-    place = 0
+    opened: list[str] = []  # the closers of the open brackets
+    taking = place = 0  # `taking` counts the open brackets that may take URLs, round and square ones
     for mark in MARK.finditer(text):
-        kind, sign = mark.lastgroup or "", mark[0]
+        kind, sign = mark.lastgroup, mark[0]
         if kind == "spelled":
             break  # it may be `url(`
-        if kind == "sign":
-            brackets.note(sign)
-            if sign in "};" and not brackets.taking:
-                place = mark.end()
-        elif kind and brackets.taking == (kind != "bare") and _is_picture(text, mark.start(), kind):
+        if kind and taking == (kind != "bare") and _is_picture(text, mark.start(), kind):
             return mark.start(kind), kind
-    return place, ""
-
-
-class _Brackets:
-    """Count the open brackets that may take URLs, round and square ones. Owns the list of all open brackets."""
-
-    def __init__(self) -> None:
-        self._opened: list[str] = []
-        self.taking = 0
-
-    def note(self, sign: str) -> None:
         if sign in CLOSERS:
-            self._opened.append(CLOSERS[sign])
-            self.taking += sign != "{"
-        elif self._opened and self._opened[-1] == sign:
-            self._opened.pop()
-            self.taking -= sign != "}"
+            opened.append(CLOSERS[sign])
+            taking += sign != "{"
+        elif opened and opened[-1] == sign:
+            opened.pop()
+            taking -= sign != "}"
+        if not taking and sign in "};":
+            place = mark.end()
+    return place, ""
 
 
 def _is_picture(text: str, start: int, kind: str) -> bool:

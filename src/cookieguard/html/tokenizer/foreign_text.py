@@ -17,6 +17,7 @@ from cookieguard.html.tokenizer.raw_text import (
     Construct,
     EndTags,
     ScriptEnd,
+    pattern_of,
     raw_text,
 )
 from cookieguard.html.tokenizer.scanner import end_of_text, whole_attributes
@@ -127,7 +128,7 @@ class MarkupEnd:
         """Enter the tag or construct at `start`; return where its inside begins, or -1 if that is not known yet."""
         if start == len(data):
             return -1
-        kind, position = opening(data, start, xml=self._xml)
+        kind, position = opening(data, start, self._xml)
         if kind is TAG:
             self._inside, self._counts, self._start = TagEnd(), is_nested, data[start : start + 1]
             return start + 1 + data.startswith(b"/", start + 1)
@@ -146,7 +147,7 @@ class MarkupEnd:
             self._rest = len(data)
         else:
             assert self._inside is not None  # noqa: S101  # the caller checked it
-            match = self._inside.pattern(()).search(data, position)
+            match = pattern_of(self._inside.end, ()).search(data, position)
             end = match.end() if match else -1
             self._rest = self._inside.carried(data, position, ())
         if end >= 0:
@@ -196,7 +197,7 @@ def text_stop(name: bytes, data: bytes, position: int, ends: EndTags, finder: Fi
         return finder.find(data, position, ends)[0]
     if not ends and name != b"script":
         return end_of_text(name, data, position)
-    match = raw_text(name).pattern(ends).search(data, position)
+    match = pattern_of(raw_text(name).end, ends).search(data, position)
     return match.start() if match else -1
 
 

@@ -27,7 +27,7 @@ COMMENT_START, CDATA_START, DOCTYPE_START = b"<!--", b"<![CDATA[", b"<!doctype"
 XML_DOCTYPE = re.compile(rb"<!DOCTYPE(?:[^\[\"'>]++|\"[^\"]*+\"|'[^']*+')*+")
 
 
-def opening(data: bytes, start: int, *, xml: bool) -> Opening:
+def opening(data: bytes, start: int, xml: bool) -> Opening:  # noqa: FBT001  # compiled
     """Return the kind of markup that begins at `start`, and where its content begins."""
     if data.startswith(COMMENT_START, start):
         return _comment(data, start)
@@ -35,7 +35,7 @@ def opening(data: bytes, start: int, *, xml: bool) -> Opening:
     if not after or (after == b"/" and len(data) == start + 2):
         return UNDECIDED, start
     if after == b"!":
-        return _declaration(data, start, xml=xml)
+        return _declaration(data, start, xml)
     if after == b"?":
         return INSTRUCTION if xml else BOGUS, start + 2
     if after != b"/":
@@ -48,7 +48,7 @@ def opening(data: bytes, start: int, *, xml: bool) -> Opening:
     return BOGUS, start + 2
 
 
-def _declaration(data: bytes, start: int, *, xml: bool) -> Opening:
+def _declaration(data: bytes, start: int, xml: bool) -> Opening:  # noqa: FBT001  # as above
     head = data[start : start + 9]
     low = head.lower()
     if head == CDATA_START:

@@ -31,10 +31,6 @@ class Construct:
     dropped: bool = False
     is_text: bool = False  # it ends before an end tag, which is not part of it
 
-    def pattern(self, ends: EndTags) -> re.Pattern[bytes]:
-        """Return the pattern of the end; its group `forced` matches if the end tag of an element of `ends` ends it."""
-        return pattern_of(self.end, ends)
-
     def carried(self, data: bytes, position: int, ends: EndTags) -> int:
         """Return where the bytes begin that have to be searched again with the next chunk."""
         partial = self.partial + rb"|<(?:/[a-zA-Z]{0,9})?" if ends else self.partial
@@ -42,7 +38,7 @@ class Construct:
 
 
 def pattern_of(end: bytes, ends: EndTags) -> re.Pattern[bytes]:
-    """Return a compiled pattern that matches `end`, itself a pattern, or an end tag of an element in `ends`."""
+    """Return the compiled pattern `end`; its group `forced` matches if the end tag of an element in `ends` ends it."""
     known = PATTERNS.get((end, ends))
     return _pattern(end, ends) if known is None else known
 

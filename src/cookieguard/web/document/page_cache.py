@@ -39,6 +39,7 @@ Piece = tuple[int, int, int, bool]
 NOTHING: Piece = (-1, -1, -1, False)
 # Returns whether markup in a plain body (or, if True, in its head) passes unchanged, and does not affect what follows.
 Passes = Callable[[bytes, bool], bool]
+Judge = Callable[[bytes], Passes | None]  # returns the Passes function for a body, or None if there is none
 
 
 class Outcome(Protocol):
@@ -74,16 +75,17 @@ class Page:
         return pages + texts + HELD_SIZE * len(self.held) + OVERHEAD
 
 
-def like(page: Page, body: bytes, judge: Callable[[bytes], Passes | None]) -> bytes | None:
+def like(page: Page, body: bytes, judge: Judge, same: int = 0) -> bytes | None:
     """Return the rewritten body if it differs from a known page only in parts that pass unchanged, such as a price.
 
-    Return None if it differs more. `judge` returns the Passes function for this body, or None if there is none.
+    Return None if it differs more. The first `same` bytes were compared before, and are alike.
     """
     known, content, pieces = page.body, memoryview(page.content), page.pieces
     written: list[bytes | memoryview] = []
     at = place = done = 0
     passes: Passes | None = None
-    while (same := alike(known, at, body, place)) < max(len(known) - at, len(body) - place):
+    same += alike(known, same, body, same)
+    while same < max(len(known) - at, len(body) - place):
         last = bisect_right(pieces, (at + same + 1,)) - 1  # the last that does not begin after the difference
         start, end, begun, in_head = pieces[last] if last >= 0 else NOTHING
         if start < at or end < at + same or len(written) >= 2 * MOST_OTHERS:
@@ -95,6 +97,7 @@ def like(page: Page, body: bytes, judge: Callable[[bytes], Passes | None]) -> by
             return None
         written += [content[done:begun], other]
         at, place, done = end, found, begun + end - start
+        same = alike(known, at, body, place)
     # The rewriter keeps back the end of a page, and the replaced part may have become part of that end.
     if written and same < LONGEST_END and len(body) - end_begun(body) != len(known) - end_begun(known):
         return None
@@ -131,6 +134,18 @@ class Repeats:
     def near(self, key: Key) -> list[list[Any]]:
         """Return the entries of a key, the newest first."""
         return self._pages.get(key, [])
+
+    def find(self, key: Key, body: bytes, judge: Judge) -> tuple[Page | None, bytes]:
+        """Return a known page that is the same, or differs only in parts that pass, and the content to send."""
+        kept = self._pages.get(key, [])
+        begun = [alike(entry[0].body, 0, body, 0) for entry in kept]
+        if len(kept) == MOST_VARIANTS and begun[1] > begun[0]:  # the one alike for longer comes first
+            kept, begun = kept[::-1], begun[::-1]
+        for index, entry in enumerate(kept):
+            if (content := like(entry[0], body, judge, begun[index])) is not None:
+                entry[2] = True
+                return entry[0], content
+        return None, b""
 
     def is_due(self, key: Key) -> bool:
         """Return whether to keep a page that is not known: the second one of a key, and after that ever fewer.

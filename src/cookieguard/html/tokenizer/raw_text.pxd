@@ -1,0 +1,1 @@
+cpdef pattern_of(bytes end, tuple ends)
