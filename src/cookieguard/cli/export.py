@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
-from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.output import show_answer
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
 from cookieguard.errors import ConfigError
@@ -85,11 +85,8 @@ def export(
         remove_drafts(out, now - LEFTOVER_AFTER)
         done = _export(shop, out, wanted, now)
     says = HELD_BY_HITS if what == HITS else RULE
-    if as_json:
-        facts = {"done": "exported", "what": what, "holds": says, "directory": str(out)}
-        show_json(facts | asdict(done))
-        return
-    _show_done(done, says)
+    facts = {"done": "exported", "what": what, "holds": says, "directory": str(out)}
+    show_answer(facts | asdict(done), *_lines(done), says, as_json=as_json)
 
 
 def _wanted(*, what: str, file_format: str, days: tuple[str, str], by: str, again: bool) -> Wanted:
@@ -170,17 +167,15 @@ def _maker(
     return lambda: hits_table(rows, day), NO_HITS if day < first_hit else ""
 
 
-def _show_done(done: Done, says: str) -> None:
-    for file in done.written:
-        show_line(f"wrote {file}")
+def _lines(done: Done) -> Iterator[str]:
+    yield from (f"wrote {file}" for file in done.written)
     if done.kept:
-        show_line(f"{len(done.kept)} days existed already")
+        yield f"{len(done.kept)} days existed already"
     reasons = {
         reason: [day for day, why in done.left_out.items() if why == reason]
         for reason in done.left_out.values()
     }
     for reason, days in reasons.items():
-        show_line(f"left out {days[0]} to {days[-1]} ({len(days)} days): {reason}")
+        yield f"left out {days[0]} to {days[-1]} ({len(days)} days): {reason}"
     if not (done.written or done.kept or done.left_out):
-        show_line("no day with any hits is over yet")
-    show_line(says)
+        yield "no day with any hits is over yet"
