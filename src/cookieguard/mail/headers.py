@@ -42,23 +42,18 @@ def use(links: Links) -> None:
 
 def headers(customer: str, list_: str) -> dict[str, str]:
     """Return the headers of a list's message to a customer; they are valid only if the relay's DKIM signs them."""
-    link = current().stop_link(customer, list_)
+    link = LINKS.get().stop_link(customer, list_)
     return {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": ONE_CLICK}
 
 
 def confirm_link(customer: str, list_: str) -> str:
     """Return the link with which a customer confirms a list, for the mail that asks for confirmation."""
-    return current().confirm_link(customer, list_)
+    return LINKS.get().confirm_link(customer, list_)
 
 
 async def agreed(customer: str, list_: str) -> bool:
     """Return whether a customer has confirmed a list and not left it since; False if that is unknown."""
-    return await current().agreed(customer, list_)
-
-
-def current() -> Links:
-    """Return what makes the links in this process; raises MailError if it is not set."""
-    return LINKS.get()
+    return await LINKS.get().agreed(customer, list_)
 
 
 MESSAGE_ID = "Message-ID"

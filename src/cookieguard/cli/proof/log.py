@@ -166,7 +166,8 @@ def export(
     with log_of(shop, keyring) as stores:
         what = "records of one subject" if subject else f"all records from {first} on"
         note_access(shop, keyring, what, subject=subject, use=Use.VIEW if subject else Use.EXPORT)
-        found = read_subject(stores, subject) if subject else _every(stores, first)
+        rows = stores.log.rows(first)
+        found = read_subject(stores, subject) if subject else (opened(stores, row) for row in rows)
         for opened_record in found:
             sys.stdout.buffer.write(canonical(_facts(opened_record)) + b"\n")
     sys.stdout.flush()
@@ -357,11 +358,6 @@ def key_of(text: str) -> NoteKey:
         raise ConfigError(
             "--key", was=f"not the key of a log ({error})", allowed="a key as in keys.json"
         ) from error
-
-
-def _every(stores: Stores, first: int) -> Iterator[OpenedRecord]:
-    for row in stores.log.rows(first):
-        yield opened(stores, row)
 
 
 def _facts(found: OpenedRecord) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from cookieguard.keyring import Keyring
 from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.open import is_server, path_in, require_driver, url_in
 from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store import postgres, sqlite
 from cookieguard.storage.store.protocol import Store
 
 STORE_FILE = "store.db"
@@ -22,15 +23,8 @@ def store_opener(
     """Return a function that opens the store with the shop's keyring. A ConfigError never shows the URL."""
     if keyring is None:
         keyring = load_keyring(StateDirectory(state_dir), config.keys, environ=environ)
-    file = store_file(config.store, state_dir, environ=environ)
-    if file is not None:
-        from cookieguard.storage.store import sqlite
-
-        return sqlite.opener(file, keyring)
-    url = str(store_place(config.store, state_dir, environ=environ))
-    from cookieguard.storage.store import postgres
-
-    return postgres.opener(url, keyring)
+    place = store_place(config.store, state_dir, environ=environ)
+    return sqlite.opener(place, keyring) if isinstance(place, Path) else postgres.opener(place, keyring)
 
 
 def store_place(
