@@ -42,7 +42,7 @@ PARTS: dict[str, tuple[Tables, Callable[[Any], Any]]] = {
 # What a row of each part says.
 READ: dict[str, Callable[[Any], object]] = {
     "outbox": lambda store: [one.who for one in store.claim(["r"], 9, lease="l", seconds=0)] == ["a"],
-    "queue": lambda store: store.claim("l", 0).row == ("q", "w", True, b"\x01", 1),
+    "queue": lambda store: store.claim("l", 0) == (("q", "w", True, b"\x01", 1), 0),
     "subjects": lambda store: store.find(b"\x01") == (b"\x02", b"\x03" * 32),
     "store": lambda store: (
         [one.key for one in store.changes(0)] == ["s"]
