@@ -58,8 +58,7 @@ class OfficePart(Part):
     """Serve the staff pages that need several features, and the style sheet of all staff pages."""
 
     def __init__(self, guard: Guard, place: Place) -> None:
-        people = guard.part(PeoplePart)
-        staff = people.staff
+        staff = guard.part(PeoplePart).staff
         records, policy = guard.find(RecordsPart), cast("Any", guard.ports.policy)
         self.pages = [
             Page(stylesheet().name, READ, _show_style),
@@ -70,14 +69,14 @@ class OfficePart(Part):
             self.pages.append(staff_only(staff, name, READ, answer, role=role, title=title))
         rights = guard.find(RightsPart)
         if rights is not None and (desk := rights.room.desk) is not None:
-            file = CustomerFile(staff=staff, place=place, access=people.access, desk=desk).answer
+            file = CustomerFile(staff=staff, place=place, desk=desk).answer
             self.pages.append(staff_only(staff, FILE_PAGE, READ_AND_POST, file, role=WHO, title="File"))
         for name, show in ((PROCESSING_PAGE, show_processing), (TEXTS_PAGE, show_texts)):
             answer = partial(show, staff=staff)
             self.pages.append(staff_only(staff, name, READ, answer, role="officer", title="Records"))
         if records is not None:
             versions = (lambda: policy.history.versions) if policy.is_on else (lambda: ())
-            shown = Records(staff=staff, log=records.log, access=people.access, versions=versions)
+            shown = Records(staff=staff, log=records.log, versions=versions)
             self.pages.append(
                 staff_only(staff, RECORD_PAGE, READ_AND_POST, shown.answer, role="officer", title="Records")
             )

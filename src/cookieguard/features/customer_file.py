@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.errors import CookieGuardError
 from cookieguard.features.feature import Place
-from cookieguard.features.people.access import FILE, Access
+from cookieguard.features.people.access import FILE
 from cookieguard.features.people.openings import NotOpened, open_once
 from cookieguard.features.people.staff_guard import StaffGuard, posted, staff_form
 from cookieguard.features.rights.copy import PAGE_NAME, make_copy
@@ -61,7 +61,6 @@ class CustomerFile:
 
     staff: StaffGuard
     place: Place
-    access: Access
     desk: Desk
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
@@ -86,8 +85,7 @@ class CustomerFile:
         if request is None or not request.customer:
             raise NotOpened(404, NONE)
         number = request.customer
-        opening = partial(open_once, staff=self.staff, access=self.access, what=f"file, by request {id_}")
-        await opening(exchange, member, number, fields)
+        await open_once(exchange, member, number, fields, self.staff, f"file, by request {id_}")
         try:
             rows = await to_thread.run_sync(self._rows, number)
         except (CookieGuardError, StoreDown) as error:
@@ -132,7 +130,7 @@ class CustomerFile:
 
     def _rows(self, number: str) -> list[Row]:
         """Return a customer's data in our store and in each feature, as in the copy of their data."""
-        with closing(self.access.open_store()) as store:
+        with closing(self.staff.access.open_store()) as store:
             rows = stored_of(store, number)
         return [*rows, *copies_of(personal_of(self.place), number)]
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.features.people.access import FILE, Access
+from cookieguard.features.people.access import FILE
 from cookieguard.features.people.openings import NotOpened, open_once
 from cookieguard.features.people.staff_guard import StaffGuard, posted, staff_form
 from cookieguard.features.policy.values.markdown import render
@@ -45,7 +45,6 @@ ERASED = "This person's data was erased, so the record can no longer be read."
 BROKEN = "This record cannot be opened, because it was changed. Run cookieguard log verify."
 NO_ANSWER = "The store of the consent log does not answer. Try again in a minute."
 SEALING = "This record is being sealed, which takes a few seconds. Try again."
-NO_NUMBER = "Enter the customer's number."
 NO_DAY = "The day is not valid. Enter one like 2027-01-31."
 
 
@@ -75,7 +74,6 @@ class Records:
 
     staff: StaffGuard
     log: ConsentLog
-    access: Access
     versions: Callable[[], Sequence[Version]]
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
@@ -133,11 +131,8 @@ class Records:
         """Show the records of a customer by their code or by two persons; the look is journaled first."""
         fields = await posted(exchange, receive, RECORD_PAGE)
         number = fields.get("customer", "").strip()
-        if not number:
-            return self._page(exchange, member, 400, message=NO_NUMBER)
         try:
-            opening = partial(open_once, staff=self.staff, access=self.access, what="records of one customer")
-            await opening(exchange, member, number, fields)
+            await open_once(exchange, member, number, fields, self.staff, "records of one customer")
         except NotOpened as error:
             status, message = error.args
             return self._page(exchange, member, status, message=message)

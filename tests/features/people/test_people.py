@@ -38,10 +38,10 @@ def ids(answer: Answer) -> list[str]:
     return re.findall(r'people\?id=([^"]+)"', answer.text)
 
 
-def end(desk: Desk, cookie: str, id_: str, *, bare: bool = False) -> Answer:
-    """Open the page that asks, and click its button."""
+def end(desk: Desk, cookie: str, id_: str, *, bare: bool = False, asked: str = "") -> Answer:
+    """Open the page that asks, and click its button; `asked` opens another one, whose form has the same value."""
     headers = [("cookie", f"__Host-cg_staff={cookie}")]
-    shown = ask(desk.app, path="/_cg/people", query=f"id={id_}", headers=headers)
+    shown = ask(desk.app, path="/_cg/people", query=f"id={asked or id_}", headers=headers)
     form = re.search(r'action="/_cg/people"><input type="hidden" name="form" value="([^"]+)"', shown.text)
     fields = {"id": id_} | ({} if bare or form is None else {"form": form[1]})
     body = urlencode(fields).encode()
@@ -129,13 +129,55 @@ def test_passkey_is_removed_after_a_question(desk: Desk) -> None:
     ]
 
 
+def test_owner_removes_a_member_whose_sessions_and_token_open_nothing_any_more(desk: Desk) -> None:
+    wim, token = desk.sign_in(desk.add("owner", name="Wim")), desk.add("officer", name="Olga")
+    olga, id_ = desk.sign_in(token), member_id(desk, "Olga")
+    desk.add("support", name="Sam")
+
+    headers = [("cookie", f"__Host-cg_staff={wim}")]
+    asked = text(ask(desk.app, path="/_cg/people", query=f"id={id_}", headers=headers))
+    before = desk.get("/_cg/overview", cookie=olga).status, desk.get("/_cg/overview", token).status
+    answer = end(desk, wim, id_)
+    part_of(desk.app, PeoplePart).staff.members._next_look = 0.0  # every worker looks within 2 s
+    after = desk.get("/_cg/overview", cookie=olga).status, desk.get("/_cg/overview", token).status
+
+    assert "Olga (officer) can no longer sign in" in asked
+    assert (before, answer.status, after) == ((200, 200), 303, (403, 403))
+    said = text(desk.get("/_cg/people", cookie=wim))
+    assert "Wim (owner) removed the member Olga" in said
+    assert "Olga officer" not in said
+    assert "Sam support" in said
+    assert id_ not in ids(desk.get("/_cg/people", cookie=wim))
+
+
+def test_officer_removes_no_member_and_nobody_removes_the_last_owner(desk: Desk) -> None:
+    olga = desk.sign_in(desk.add("officer", name="Olga"))
+    wim = desk.sign_in(desk.add("owner", name="Wim"))
+    desk.add("support", name="Sam")
+    desk.add("owner", name="Ole", days=-1)  # an expired owner is none
+    names = {member_id(desk, name): name for name in ("Olga", "Wim", "Sam", "Ole")}
+
+    offered = [
+        [names[id_] for id_ in ids(desk.get("/_cg/people", cookie=one)) if id_ in names]
+        for one in (olga, wim)
+    ]
+    by_officer = [end(desk, olga, id_).status for id_ in names]
+    last = end(desk, wim, member_id(desk, "Wim"), asked=member_id(desk, "Sam"))
+
+    assert offered == [[], ["Olga", "Sam", "Ole"]]
+    assert set(by_officer) == {403}
+    assert (last.status, "is the last owner" in text(last)) == (409, True)
+    assert member_id(desk, "Wim")
+    assert end(desk, wim, member_id(desk, "Sam")).status == 303  # the control
+
+
 def test_a_member_ends_nothing_of_a_role_above_their_own(desk: Desk) -> None:
     olga = desk.sign_in(desk.add("officer", name="Olga"))
     wim = desk.sign_in(desk.add("owner", name="Wim"))
     all_ids = ids(desk.get("/_cg/people", cookie=wim))
 
     offered = ids(desk.get("/_cg/people", cookie=olga))
-    (of_wim,) = set(all_ids) - set(offered)
+    (of_wim,) = set(all_ids) - {*offered, member_id(desk, "Olga")}  # an owner is offered to remove Olga
 
     assert len(offered) == 1
     assert [end(desk, olga, of_wim).status for _ in range(2)] == [403, 403]
@@ -187,6 +229,7 @@ ENTRIES = [
     ("link made", "", "got a link from the server that signs in once."),
     ("passkey removed", "Telephone of Sam", "removed the passkey Telephone of Sam."),
     ("session ended", "of Sam", "ended a session of Sam."),
+    ("member removed", "Sam", "removed the member Sam."),
     ("policy announced", "2026-12-15", "announced the policy of 2026-12-15."),
     (
         "reached the limit",

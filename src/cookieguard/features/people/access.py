@@ -56,7 +56,7 @@ class Permissions:
     def make(self, customer: str, scope: str, now: datetime, look: Look | None = None) -> Future[str]:
         """Make a customer's code for a scope, which replaces the one before; raises ValueError for an unknown scope.
 
-        If two members make it, only the first of them can use it, and `look` is what they approved.
+        Only the first of two members who approved a `look` can use its code.
         """
         if scope not in self.scopes or not customer or len(customer) > LONGEST:
             raise ValueError(f"allowed: a scope of {', '.join(self.scopes)}, and a customer number")
@@ -74,10 +74,9 @@ class Permissions:
     def use(
         self, customer: str, code: str, scope: str, now: datetime, by: str, *, ends: bool = True
     ) -> Future[dict[str, str] | None]:
-        """Use a code up and return the fields of its look, empty for a customer's own code; None if it is not valid.
+        """Use a code up and return the fields of its look, empty for a customer's own code; `ends=False` keeps it.
 
-        A code that is wrong, used, expired, for another scope or for another member is not valid. With `ends=False`
-        a valid code is kept.
+        None means that it is wrong, used, expired, or for another scope or member.
         """
         letters = "".join(letter for letter in code[:LONGEST].upper() if letter in LETTERS)
         digests = self._marks(f"code {customer[:LONGEST]} {letters}")

@@ -48,6 +48,7 @@ class PeoplePart(Part):
             members,
             StaffSessions(config.staff, ask),
             journal,
+            access,
             guard.parts,
             lambda **by: ask(partial(count, **by)),
             Passkeys(guard.keyring, ask) if can_verify() else None,

@@ -23,7 +23,7 @@ from cookieguard.features.people.staff_guard import (
     session_of,
     staff_form,
 )
-from cookieguard.features.people.staff_list import read_staff
+from cookieguard.features.people.staff_list import Members, change_staff, read_staff
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.web.exchange import Exchange
@@ -35,7 +35,9 @@ MOST_FIELDS = 3
 MOST_SHOWN = 500  # entries of a day; an attacker who tries tokens makes thousands
 MOST_READ = 20_000  # entries that are searched for the last sign-ins: 50 ms
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-GONE = "This session or passkey is gone already."
+GONE = "This session, passkey or member is gone already."
+LAST = "This member is the last owner and cannot be removed. First, add another owner."
+OWNER = "owner"
 
 
 class _Person(NamedTuple):
@@ -46,8 +48,15 @@ class _Person(NamedTuple):
     passkeys: Mapping[str, Passkey]
 
 
+def _without(id_: str, members: Members) -> Members:
+    return {other: member for other, member in members.items() if other != id_}
+
+
 class PeoplePage:
-    """Show the page, and end sessions and remove passkeys of members whose role is not above the asking member's."""
+    """Show the page, and end sessions and remove passkeys of members whose role is not above the asking member's.
+
+    An owner also removes members, but not the last owner.
+    """
 
     def __init__(self, staff: StaffGuard, state: Path) -> None:
         self._staff = staff
@@ -55,23 +64,28 @@ class PeoplePage:
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
         """Answer {prefix}people: GET shows the page, with ?id= the question before an act; POST acts, then 303."""
-        is_read = exchange.request.is_read
+        is_read, now = exchange.request.is_read, exchange.now
         asked = first_values(exchange.request.query, MOST_FIELDS)
         fields = asked if is_read else await posted(exchange, receive, PEOPLE_PAGE)
         people = await to_thread.run_sync(partial(self._people, exchange))
         id_ = fields.get("id", "")
-        chosen = next((person for person in people if id_ in person.sessions or id_ in person.passkeys), None)
-        if chosen is not None and not member.may(chosen.member.role):
+        named = (who for who in people if id_ in {who.member.id, *who.sessions, *who.passkeys})
+        chosen = next(named, None)
+        if chosen and not member.may(OWNER if id_ == chosen.member.id else chosen.member.role):
             return refuse(exchange)
+        owners = [whose.id for whose, *_ in people if whose.role == OWNER and now < whose.expires]
+        status, message = 200, GONE if id_ and chosen is None else ""
+        if owners == [id_]:
+            status, message, chosen = 409, LAST, None
         if chosen is not None and not is_read:
             await self._end(exchange, member, chosen, id_)
             return back_to(exchange, PEOPLE_PAGE)
         await self._staff.note_look(exchange, member, "people and access journal")
         values = await to_thread.run_sync(self._journal, fields)
         values |= {"people": people, "chosen": chosen, "id": id_, "own": digest_of(session_of(exchange))}
-        values |= {"message": GONE if id_ and chosen is None else "", "member": member, "now": exchange.now}
+        values |= {"message": message, "member": member, "now": now, "owners": owners}
         shell, form = self._staff.shell(exchange, member, "People"), staff_form(exchange, PEOPLE_PAGE)
-        return HTMLResponse(staff_page("people.html", shell, form=form, **values), 200, STAFF_HEADERS)
+        return HTMLResponse(staff_page("people.html", shell, form=form, **values), status, STAFF_HEADERS)
 
     def _people(self, exchange: Exchange) -> list[_Person]:
         members, keys = read_staff(self._state), self._staff.passkeys
@@ -83,8 +97,12 @@ class PeoplePage:
         ]
 
     async def _end(self, exchange: Exchange, member: Member, person: _Person, id_: str) -> None:
-        """End a session or remove a passkey, after a note in the journal."""
+        """End a session, or remove a passkey or a member with all their sessions, after a note in the journal."""
         staff, passkey, whose = self._staff, person.passkeys.get(id_), person.member
+        if id_ == whose.id:
+            await staff.note(exchange, "member removed", member, what=whose.name)
+            await to_thread.run_sync(change_staff, self._state, partial(_without, id_))
+            return
         if passkey is not None and staff.passkeys is not None:
             await staff.note(exchange, "passkey removed", member, what=f"{passkey.name} of {whose.name}")
             await to_thread.run_sync(staff.passkeys.remove, whose.id, id_)

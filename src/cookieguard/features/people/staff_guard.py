@@ -15,6 +15,7 @@ from anyio import to_thread
 from starlette.responses import PlainTextResponse, Response
 
 from cookieguard.errors import CookieGuardError, RevealRefused
+from cookieguard.features.people.access import Access
 from cookieguard.features.people.daily_limits import Use
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.people.passkeys import Asked, Passkeys
@@ -76,6 +77,7 @@ class StaffGuard:
         members: StaffAuthenticator,
         sessions: StaffSessions,
         journal: Journal,
+        access: Access,
         parts: Sequence[Part],
         count: Callable[..., Future[str]],
         passkeys: Passkeys | None,
@@ -85,6 +87,7 @@ class StaffGuard:
         self.sessions = sessions
         self.passkeys = passkeys
         self.journal = journal
+        self.access = access
         self._parts = parts
         self._count = count
 

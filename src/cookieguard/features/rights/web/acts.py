@@ -214,20 +214,15 @@ async def _open(form: _PostedForm) -> Response:
     return await form.page("requests", asker=form.pass_for(number))
 
 
-async def _ask(form: _PostedForm) -> Response:
+async def _ask(form: _PostedForm, *, is_confirmed: bool = False) -> Response:
     """Put a request into the queue; an erasure must first be confirmed on a page of its own."""
     asker = await form.asker()
-    kind = form.fields.get("kind", "")
+    kind = RequestKind.ERASE if is_confirmed else form.fields.get("kind", "")
     if kind not in list(RequestKind):
         return await form.page("missing", status=400, asker=asker)
-    if kind == RequestKind.ERASE:
+    if kind == RequestKind.ERASE and not is_confirmed:
         return await show_erasure(form.exchange, asker, form.fields.get("text", ""))
     return await _record(form, asker, RequestKind(kind))
-
-
-async def _erase(form: _PostedForm) -> Response:
-    """Put a confirmed request for erasure into the queue."""
-    return await _record(form, await form.asker(), RequestKind.ERASE)
 
 
 async def _record(form: _PostedForm, asker: Asker, kind: RequestKind) -> Response:
@@ -338,11 +333,11 @@ def _own(queue: Requests, id_: str, asker: Asker) -> Request | None:
     return found if found is not None and found.customer == asker.number else None
 
 
-ACTS = {
+ACTS: dict[str, Callable[[_PostedForm], Awaitable[Response]]] = {
     "code": _send_code,
     "open": _open,
     "ask": _ask,
-    ERASE: _erase,
+    ERASE: partial(_ask, is_confirmed=True),
     "withdraw": _withdraw,
     "copy": _copy,
     "sessions": _sessions,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from cookieguard.features.rights.notifications import Letters
 from cookieguard.features.rights.values.answers import RightsTexts
@@ -34,15 +34,11 @@ def read_by_person(exchange: Exchange, letters: Letters, after: Request, act: Ac
     return {"lang": lang, "mail": (subject, "\n".join(lines)) if is_mailed else None, "page": page}
 
 
-class Passage(NamedTuple):
-    """Hold one paragraph of a policy, and whether an objection quotes it."""
+def passages_of(exchange: Exchange, request: Request) -> list[tuple[str, bool]]:
+    """Return the paragraphs of the policy version that an objection is about, and whether it quotes each.
 
-    text: str
-    is_quoted: bool
-
-
-def passages_of(exchange: Exchange, request: Request) -> list[Passage]:
-    """Return the paragraphs of the policy version that an objection is about; none for other requests."""
+    Other requests have none.
+    """
     policy, config = exchange.parts.policy, exchange.parts.config
     texts = policy.texts_of(request.policy) if policy.is_on and request.kind is RequestKind.OBJECT else {}
     found = (
@@ -55,7 +51,7 @@ def passages_of(exchange: Exchange, request: Request) -> list[Passage]:
     )
     quotes = _runs(request.text)
     paragraphs = (part.strip() for part in re.split(r"\n\s*\n", text))
-    return [Passage(part, not quotes.isdisjoint(_runs(part))) for part in paragraphs if part]
+    return [(part, not quotes.isdisjoint(_runs(part))) for part in paragraphs if part]
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:
