@@ -213,6 +213,10 @@ def test_record_and_receipt_show_the_banner_with_its_style_on_screen_and_paper_a
         button = shown.frame_locator("iframe.replay").locator("button[value=accept]")
         for media in ("print", "screen"):
             shown.emulate_media(media=media)
+            if media == "print":
+                assert "Accept all" in shown.locator(".paper").inner_text()
+            if media == "print" and shown is customer and look.startswith("phone"):
+                continue  # a frame on narrow paper would be cut, so the receipt has the words alone
             shown.locator("iframe.replay").scroll_into_view_if_needed()
             assert button.is_visible()
             assert button.evaluate("one => getComputedStyle(one).backgroundColor") == "rgb(31, 41, 55)"
