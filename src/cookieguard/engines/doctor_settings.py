@@ -123,8 +123,8 @@ def _opened(check: str, url: str, config: Config) -> Finding:
         url = config.origins[0] + url
     import httpx  # not at the top: it imports click and rich, a fifth of the time that a shop takes to start
 
-    browser = httpx.Client(follow_redirects=True, max_redirects=MOST_REDIRECTS, timeout=TIMEOUT_SECONDS)
-    try:
+    try:  # a proxy in the environment whose URL is not valid ends the first line
+        browser = httpx.Client(follow_redirects=True, max_redirects=MOST_REDIRECTS, timeout=TIMEOUT_SECONDS)
         with browser, browser.stream("GET", url, headers={"accept": "text/html"}) as answer:
             status = answer.status_code
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -100,7 +100,7 @@ def _used(
         if found is None or not 0 < found.until - to_milliseconds(now) <= LIFE.total_seconds() * 1000:
             return None
         digest, opened, tries, *rest = json.loads(found.value)
-        look = rest[0] if rest else {}  # codes of earlier versions have none
+        look = rest[0] if rest else {}
         is_theirs = opened == scope and (not look or person_of(look["by"]) == person_of(by))
         is_right = is_theirs and any(hmac.compare_digest(digest, given) for given in digests)
         if tries >= TRIES:
@@ -115,7 +115,7 @@ def _used(
 
 
 def _dumps(digest: str, scope: str, tries: int, look: dict[str, str]) -> bytes:
-    return json.dumps([digest, scope, tries, look]).encode()
+    return json.dumps([digest, scope, tries, *([look] if look else [])]).encode()
 
 
 TIMEOUT = 10.0  # seconds for the store
@@ -123,6 +123,7 @@ REFUSED = (
     "this code is not valid here: it is wrong, used, older than 10 minutes, for something or somebody else, or was "
     "tried too often; ask the customer to make a new one"
 )
+NOT_WRITTEN = "store, log or journal cannot be written, so nothing is opened"
 LONGEST_NAME = 60
 FILE = "file"  # the scope of codes that open the file of all that cookieguard keeps about a customer
 
@@ -180,7 +181,10 @@ class Access:
                 f"by must name the person who looks, in 1 to {LONGEST_NAME} printable characters"
             )
         now = self._clock()
-        found = self.permissions.use(customer, code, scope, now, by, ends=ends).result(TIMEOUT)
+        try:
+            found = self.permissions.use(customer, code, scope, now, by, ends=ends).result(TIMEOUT)
+        except (StoreDown, NoAnswer) as error:
+            raise AccessRefused(NOT_WRITTEN) from error
         if found is None:
             self._journal.refuse(now, f"a code for {scope}")
             raise AccessRefused(REFUSED)
@@ -199,7 +203,7 @@ class Access:
             self._record("permission-used", customer, {"scope": scope, "by": by})
             self._journal.write(now, event, who=by, what=what, customer=customer)
         except (StoreDown, LogDown, NoAnswer, OSError) as error:
-            raise AccessRefused("store, log or journal cannot be written, so nothing is opened") from error
+            raise AccessRefused(NOT_WRITTEN) from error
         return Grant(scope=scope, by=by, at=now)
 
     def open_store(self) -> Store:

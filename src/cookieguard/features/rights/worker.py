@@ -74,9 +74,8 @@ class Worker:
     _log_writer: LogWriter | None
     _letters: Letters
     _restore: AfterRestore
-    _thread: (
-        ThreadPoolExecutor  # only for queue and store: a cancelled call keeps running in it until it ends
-    )
+    _thread: ThreadPoolExecutor
+    """Only for queue and store: a cancelled call keeps running in it until it ends."""
     _hooks: Any
     _clock: Callable[[], datetime]
     _lease_seconds: float

@@ -202,9 +202,8 @@ class _Tree:
     _progress: Callable[[int], None]
     _subtrees: list[tuple[int, bytes]] = field(default_factory=list)
     """Height above a tile, and root, as in a binary counter."""
-    _levels: list[bytes] = field(
-        default_factory=lambda: [b""]
-    )  # of the current tile: the joined hashes of each height
+    _levels: list[bytes] = field(default_factory=lambda: [b""])
+    """The joined hashes of each height of the current tile."""
     _above: tuple[int, bytes] = -1, b""  # index and hashes of the last tile read of level 1
     _at: int = 0  # the first entry of the current tile
     _ahead: list[RowTuple] = field(default_factory=list)  # rows already read that belong to a later tile

@@ -226,14 +226,15 @@ def _batch(line: bytes) -> Batch:
 
 def _checked(line: bytes) -> dict[str, Any]:
     """Return a line's JSON object if its checksum is right; raises _Unreadable."""
-    summed, damaged = SUMMED.fullmatch(line), _Unreadable(DAMAGED, len(ROW.findall(line)))
+    summed = SUMMED.fullmatch(line)
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise damaged from error
-    if not isinstance(found, dict):
-        raise damaged
-    is_sound = zlib.crc32(summed[1]) == int(summed[2], 16) if summed else found.keys() == UNSUMMED
-    if not is_sound:
-        raise damaged
-    return found
+        raise _Unreadable(DAMAGED, len(ROW.findall(line))) from error
+    is_object = isinstance(found, dict)
+    is_sound = (
+        zlib.crc32(summed[1]) == int(summed[2], 16) if summed else is_object and found.keys() == UNSUMMED
+    )
+    if not is_object or not is_sound:
+        raise _Unreadable(DAMAGED, len(ROW.findall(line)))
+    return dict(found)
