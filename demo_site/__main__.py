@@ -204,7 +204,7 @@ def _welcome(sockets: Sockets, *, is_guarded: bool) -> str:
     lines = [
         "",
         f"  {title:<28}{_address('shop', sockets.shop)}",
-        f"  {'What the ad network hears':<28}{_address('ads', sockets.ads)}/_log",
+        f"  {'What the ad network receives':<28}{_address('ads', sockets.ads)}/_log",
     ]
     if sockets.unguarded:
         lines.append(f"  {'The same shop, unguarded':<28}{_address('unguarded', sockets.unguarded)}")
@@ -237,7 +237,7 @@ def commands_of(guard: Config, draft: Draft, *, ads_port: int) -> str:
     file = settings_file(guard, ads_port=ads_port)
     program = _shown(Path(sys.executable).with_name("cookieguard"))
     announce = () if draft.is_announced else (f"policy announce {draft.version}",)
-    title = f"The policy's version {draft.version} is announced. To mail the customers who have no mail yet:"
+    title = f"The policy's version {draft.version} is announced. To send the notices that are still missing:"
     if announce:
         title = f"To announce the policy's newest version, {draft.version}, and to mail the customers:"
     acts = {
