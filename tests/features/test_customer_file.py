@@ -23,6 +23,7 @@ from harness.asgi import Answer, ask, log_in, page
 from harness.browser import chromium, playwright_started
 from harness.parts import part_of
 from harness.servers import wait_until
+from markupsafe import Markup
 
 from cookieguard import CookieGuard
 from cookieguard.config import RightsSettings
@@ -337,6 +338,14 @@ class Keeping(Hooks):
         return [Exported(kind="orders", values=values)]
 
 
+class Marked(Hooks):
+    """Hooks of a shop whose templates mark texts as safe HTML."""
+
+    def export(self, customer: str) -> list[Exported]:
+        live = Markup(HOSTILE)
+        return [Exported(kind=live, values={live: live}, reason=live)]
+
+
 class Failing(Hooks):
     """Hooks of a shop whose database is down."""
 
@@ -452,6 +461,15 @@ def test_copy_is_made_for_an_officer_alone_and_once(exporting: Office) -> None:
     assert exporting.found("one").done_steps == ("collect",)
     page = exporting.shown(officer, "id=one")
     assert (dark(page), "Send it" in page.text) == (["done"], True)
+
+
+def test_copy_escapes_texts_that_the_shops_hook_marks_as_safe(export: Export) -> None:
+    office = export(Marked)
+
+    opened = office.file(office.sign_in(office.add("officer")), office.code())
+
+    assert shown_copy(opened).count("&lt;script&gt;alert(1)") == 4
+    assert "<script>alert" not in opened.text
 
 
 def test_copy_that_the_shops_hook_cannot_make_leaves_the_request_to_the_worker(

@@ -94,7 +94,7 @@ def _page(request: Request, rows: Sequence[Exported], config: Config, now: datet
         r=texts.texts,
         controller=config.controller,
         made=texts.day(now.date()),
-        sections=[(known.get(kind, kind), found) for kind, found in sections.items()],
+        sections=[(known.get(kind, str(kind)), found) for kind, found in sections.items()],
         shown=_shown,
         stays=lambda row: _stays(row, texts),
     )
@@ -108,13 +108,11 @@ def _stays(row: Exported, texts: RightsTexts) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, str):
-        return value
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, Mapping | list | tuple):
         return json.dumps(value, ensure_ascii=False, default=str)
-    return "" if value is None else str(value)
+    return "" if value is None else str(value)  # `str` also of a text that the hook marked as safe HTML
 
 
 @lru_cache(maxsize=1)
