@@ -281,7 +281,7 @@ class Exchange:
     @property
     def writes_nothing(self) -> bool:
         """Return whether this response sets none of our cookies."""
-        has_doubles = self._jar is not None and self._jar.has_doubles  # a jar that nobody read found none
+        has_doubles = self._jar is not None and self._jar.has_doubles  # doubles are found when it is read
         return self.followed is None and not has_doubles and self._is_session_idle()
 
     def _is_session_idle(self) -> bool:

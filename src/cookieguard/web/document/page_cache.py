@@ -137,7 +137,7 @@ class Repeats:
 
     def find(self, key: Key, body: bytes, judge: Judge) -> tuple[Page | None, bytes]:
         """Return a known page that is the same, or differs only in parts that pass, and the content to send."""
-        kept = self._pages.get(key, [])
+        kept = self.near(key)
         begun = [alike(entry[0].body, 0, body, 0) for entry in kept]
         if len(kept) == MOST_VARIANTS and begun[1] > begun[0]:  # the one alike for longer comes first
             kept, begun = kept[::-1], begun[::-1]

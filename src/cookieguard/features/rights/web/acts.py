@@ -86,8 +86,8 @@ async def answer_privacy(exchange: Exchange, receive: Receive, *, room: Room) ->
     if not has_form_value(exchange, fields.get(FIELD, ""), page, *await session_of(exchange)):
         address = fields.get("address", "") if name == "open" else ""
         return await posted.page("", status=403, address=address, message=posted.stale)
-    if name in FRESH_ACTS and not (await posted.asker()).is_fresh:
-        return await posted.page("fresh", status=403)
+    if name in FRESH_ACTS and not (asker := await posted.asker()).is_fresh:
+        return await posted.page("fresh", status=403, asker=asker)
     return await act(posted)
 
 
